@@ -1,0 +1,251 @@
+"""The mirror of ``os.environ``: who owns a variable, and what the process had before.
+
+Nothing is written until `Mirror.apply`: a candidate is built against a `Plan`, which says what the
+environment will be.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+
+from .options import Options
+from .payload import Payload, came_by_env_from
+from .plan import Claims, Decision, Environment, Plan, decide
+
+__all__ = ["MIRROR", "Mirror"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a name that a mount provides or provided.
+
+    Attributes:
+        before: its value in the process when a mount first provided it, ``None`` if unset.
+        restore: what shows again when the mounts stop providing it; ``None`` for nothing.
+        left: how the mirror left the variable; another value there is somebody else's write.
+        owned: the mirror's value is in force; otherwise the variable is the process's own.
+    """
+
+    before: str | None
+    restore: str | None
+    left: str | None
+    owned: bool = False
+
+    @classmethod
+    def of_process(cls, value: str | None) -> Record:
+        """Leave a variable to the process, whose value it is from now on."""
+        return cls(value, value, value)
+
+
+class Mirror:
+    """Keeps the variables of the mounts in one environment, for every reloader of the process.
+
+    An owner is a reloader, named by its key. Where several claim a name the last loaded wins, and
+    the stopped ones yield to the others.
+
+    Args:
+        environ: the environment to write; the process's by default.
+    """
+
+    def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
+        self._environ = environ
+        self._lock = threading.RLock()
+        self._records: dict[str, Record] = {}
+        self._claims: dict[int, Claims] = {}  # by owner, in the order of their first loads
+        self._sources: dict[int, Mapping[str, str]] = {}
+        self._stopped: set[int] = set()
+        self._forgotten: deque[int] = deque()
+        self._ever: dict[int, set[str]] = {}  # what each owner's mounts provide or provided
+
+    def plan(self, owner: int, payload: Payload, options: Options, prefix: object = None) -> Plan:
+        """Work out what publishing `payload` for `owner` does, without doing it."""
+        with self._lock:
+            self._drop_forgotten()
+            decision = decide(payload, options, prefix, self._process_value)
+            claims = decision.claims
+            moves = self._moves(owner, decision, payload)
+            released = {name: record.left for name, record in moves.items()}
+            provided: dict[str, str] = {}
+            for name in (name for name, text in claims.items() if text is not None):
+                value = released.pop(name) if name in moves else self._environ.get(name)
+                if value is not None:  # unless the application has removed it
+                    provided[name] = value
+            environment = Environment(self._environ, provided, released)
+            beneath = self._beneath(owner, environment.as_dict(), decision, payload)
+            differing = tuple(
+                name
+                for name, text in claims.items()
+                if text is not None
+                and name not in self._records
+                and not any(each.mount.env_from is True for each in payload.layers[name])
+                and self._environ.get(name, text) != text
+            )
+            return Plan(environment, beneath, decision, differing)
+
+    def apply(self, owner: int, plan: Plan, payload: Payload) -> list[str]:
+        """Write what changed, in one go; names that the owner no longer provides are released.
+
+        Returns:
+            The variables whose value somebody else has written and that are left so.
+        """
+        with self._lock:
+            claims = plan.decision.claims
+            moves = self._moves(owner, plan.decision, payload)
+            self._records = self._records_with(claims, payload)
+            self._claims[owner] = claims
+            self._sources[owner] = {name: payload.variables[name].source for name in claims}
+            self._ever.setdefault(owner, set()).update(claims)
+            self._stopped.discard(owner)
+            self._move(moves)
+            return [
+                name
+                for name, text in claims.items()
+                if text is not None and self._environ.get(name) != self._records[name].left
+            ]
+
+    def stop(self, owner: int, *, restore: bool = False) -> None:
+        """Let the claims of an owner yield to every other's.
+
+        Args:
+            owner: the reloader's key.
+            restore: also put its variables back as they were before the mirror, except those
+                that somebody else has written since.
+        """
+        with self._lock:
+            self._stopped.add(owner)
+            if restore:
+                self._claims.pop(owner, None)
+            ranked = self._ranked()
+            moves: dict[str, Record] = {}
+            for name in self._ever.get(owner, ()):
+                record, text = self._records[name], _wanted(name, ranked)
+                if text is not None and text != record.left:
+                    moves[name] = replace(record, left=text, owned=True)
+                elif text is None and restore:
+                    value = self._environ.get(name)
+                    moves[name] = (
+                        replace(record, left=record.before, owned=False)
+                        if value == record.left
+                        else Record.of_process(value)
+                    )
+            self._move(moves)
+
+    def forget(self, owner: int) -> None:
+        """Drop the claims of a reloader that no longer exists; its variables stay as they are.
+
+        It takes no lock, since the garbage collector may call it at any point.
+        """
+        self._forgotten.append(owner)
+
+    def contested(self, owner: int) -> dict[str, str]:
+        """The names for which another live owner wants another text, each with its other source.
+
+        From one source they will soon agree: the other is about to follow.
+        """
+        with self._lock:
+            mine = self._claims.get(owner, {})
+            return {
+                name: self._sources[other][name]
+                for other in self._claims.keys() - self._stopped - {owner}
+                for name, text in self._claims[other].items()
+                if None not in (text, mine.get(name))
+                and text != mine[name]
+                and self._sources[other][name] != self._sources[owner][name]
+            }
+
+    def renew_lock(self) -> None:
+        """Replace the lock in a forked child: a thread that stayed behind may hold it."""
+        self._lock = threading.RLock()
+
+    def _drop_forgotten(self) -> None:
+        while self._forgotten:
+            owner = self._forgotten.popleft()
+            for known in (self._claims, self._sources, self._ever):
+                known.pop(owner, None)
+            self._stopped.discard(owner)
+
+    def _process_value(self, name: str) -> str | None:
+        """Give a variable as the process has it without our own writes."""
+        value, record = self._environ.get(name), self._records.get(name)
+        return record.before if record is not None and value == record.left else value
+
+    def _ranked(self, newest: Mapping[int, Claims] | None = None) -> list[Claims]:
+        """The claims of every owner, the winner's last."""
+        newest = newest or {}
+        claims = {**self._claims, **newest}
+        yields = self._stopped - newest.keys()
+        return [claims[o] for o in sorted(claims, key=lambda owner: owner not in yields)]
+
+    def _records_with(self, claims: Claims, payload: Payload) -> dict[str, Record]:
+        """Add what is known of the names that are new, or new again and written by others since."""
+        records = dict(self._records)
+        held = {name for theirs in self._claims.values() for name in theirs}
+        for name in claims:
+            value, record = self._environ.get(name), records.get(name)
+            if record is None or (name not in held and value != record.left):
+                own = came_by_env_from(payload.layers[name], value)
+                records[name] = Record(value, None if own else value, value)
+        return records
+
+    def _moves(self, owner: int, decision: Decision, payload: Payload) -> dict[str, Record]:
+        """Give the records of the names whose owner or value changes, as they will be."""
+        records = self._records_with(decision.claims, payload)
+        ranked = self._ranked({owner: decision.claims})
+        moves: dict[str, Record] = {}
+        for name in {**self._claims.get(owner, {}), **decision.claims, **decision.shadowed}:
+            record, text = records.get(name), _wanted(name, ranked)
+            if record is None:
+                continue  # shadowed from the start
+            if text is not None:
+                if not record.owned or text != record.left:
+                    moves[name] = replace(record, left=text, owned=True)
+            elif name in decision.shadowed:
+                moves[name] = Record.of_process(decision.shadowed[name])
+            elif record.owned:
+                moves[name] = replace(record, left=record.restore, owned=False)
+        return moves
+
+    def _beneath(
+        self, owner: int, environment: dict[str, str], decision: Decision, payload: Payload
+    ) -> dict[str, str]:
+        """Take the mounts' names out of an environment, and what stayed there of gone ones."""
+        ranked = self._ranked({owner: decision.claims})
+        ever = self._ever.get(owner, set())
+        for name, record in self._records.items():
+            gone = name not in payload.variables and (name in ever or record.owned)
+            left = environment.get(name) == record.left
+            if gone and left and _wanted(name, ranked) is None:
+                _put(environment, name, record.restore)
+        ours = decision.claims.keys() | decision.shadowed.keys()
+        return {name: text for name, text in environment.items() if name not in ours}
+
+    def _move(self, moves: Mapping[str, Record]) -> None:
+        """Write variables, and last, in one go, those that move the C array."""
+        self._records.update(moves)
+        resizing: list[tuple[str, str | None]] = []
+        for name, record in moves.items():
+            if record.left is None or name not in self._environ:
+                resizing.append((name, record.left))
+            elif self._environ[name] != record.left:
+                self._environ[name] = record.left
+        for name, value in resizing:
+            _put(self._environ, name, value)
+
+
+def _wanted(name: str, ranked: Sequence[Claims]) -> str | None:
+    texts = (claims.get(name) for claims in reversed(ranked))
+    return next((text for text in texts if text is not None), None)
+
+
+def _put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:
+    if value is None:
+        mapping.pop(name, None)
+    else:
+        mapping[name] = value
+
+
+MIRROR = Mirror()

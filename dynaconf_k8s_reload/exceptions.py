@@ -1,0 +1,40 @@
+"""The errors of this package. None of them ever shows a value: a value may be a secret."""
+
+from __future__ import annotations
+
+import traceback
+
+__all__ = ["ConfigError", "K8sReloadError", "MountError", "ReloadRejected"]
+
+
+class K8sReloadError(Exception):
+    """The root of every error that this package raises."""
+
+
+class ConfigError(K8sReloadError):
+    """An option, a mount or the list of loaders is wrong; the message says what to write."""
+
+
+class MountError(K8sReloadError):
+    """A mount could not be read; the message names the mount, the key and the remedy."""
+
+
+class ReloadRejected(K8sReloadError):
+    """An update was refused as a whole, and the last good generation keeps serving.
+
+    Raise it yourself in an ``on_validate`` check to have your own words shown: of any other
+    exception only the type and the place are, because its message may hold a value.
+    """
+
+
+class RedactedCause(K8sReloadError):
+    """Stands for an exception whose message may hold a value: its type and place, nothing else."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> RedactedCause:
+        """Describe `error` by its type and by the line that raised it."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = (
+            f" at {frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+        )
+        return cls(f"{type(error).__name__}{place}")

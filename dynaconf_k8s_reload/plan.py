@@ -1,0 +1,179 @@
+"""What publishing a payload does to the environment, as values: nothing here writes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from .options import Options
+from .payload import Payload, Variable
+from .reserved import is_reserved
+
+__all__ = ["Claims", "Decision", "Environment", "Plan", "decide"]
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+MAX_BYTES = 128 * 1024  # MAX_ARG_STRLEN of Linux, execve(2): one longer string fails every exec
+
+Claims = Mapping[str, str | None]
+
+
+class Environment(Mapping[str, str]):
+    """The process environment as one generation sees it: its own values first, then the process's.
+
+    Attributes:
+        provided: values of the names that this generation mirrors.
+        released: values of the names that it gives back or unsets (``None``), until `settle`.
+    """
+
+    def __init__(
+        self,
+        process: Mapping[str, str],
+        provided: Mapping[str, str] | None = None,
+        released: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.process = process
+        self.provided = provided or {}
+        self.released = released or {}
+
+    def __getitem__(self, name: str) -> str:
+        if name in self.provided:
+            return self.provided[name]
+        if name in self.released:
+            value = self.released[name]
+            if value is None:
+                raise KeyError(name)
+            return value
+        return self.process[name]
+
+    def __iter__(self) -> Iterator[str]:
+        names = dict.fromkeys([*self.process, *self.provided, *self.released])
+        return (name for name in names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"Environment({len(self.provided)} mirrored names)"
+
+    def as_dict(self) -> dict[str, str]:
+        """Copy it; unlike ``dict(os.environ)``, safe while another thread removes variables."""
+        return {name: text for name in self if (text := self.get(name)) is not None}
+
+    def settle(self) -> None:
+        """The mirror has been applied: names that went are the process's own again."""
+        self.released = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What publishing a payload does to the environment; made without touching it.
+
+    Attributes:
+        environment: the environment as it will be.
+        beneath: the variables that are loaded before the mounts: none of the mounts' names.
+        decision: what becomes of each of the mounts' names.
+        differing: mirrored names that the process had with another value than the mount's first.
+    """
+
+    environment: Environment
+    beneath: Mapping[str, str]
+    decision: Decision
+    differing: tuple[str, ...]
+
+    @property
+    def shadowed(self) -> Mapping[str, str]:
+        """Name to the process's value, for names where ``k8s_env_wins`` says it wins."""
+        return self.decision.shadowed
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Name to the reason why it is not mirrored."""
+        return self.decision.skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of each name of a payload: one is claimed, shadowed or reserved.
+
+    Attributes:
+        claims: name to text, ``None`` for a name that becomes a setting but is not mirrored.
+        shadowed: name to the process's value, which wins.
+        skipped: name to the reason why it is not mirrored.
+    """
+
+    claims: Claims
+    shadowed: Mapping[str, str]
+    skipped: Mapping[str, str]
+
+
+def decide(
+    payload: Payload, options: Options, prefix: object, process: Callable[[str], str | None]
+) -> Decision:
+    """Decide what becomes of each name.
+
+    Args:
+        payload: what the mounts provide.
+        options: the application's.
+        prefix: its ``envvar_prefix``.
+        process: gives a variable as the process has it without our own writes.
+    """
+    prefixes = ["DYNACONF_"]
+    if isinstance(prefix, str):
+        prefixes.extend(f"{each}_" for each in prefix.upper().split(","))
+    claims: dict[str, str | None] = {}
+    shadowed: dict[str, str] = {}
+    skipped: dict[str, str] = {}
+    for name, provided in payload.layers.items():
+        if any(is_reserved(name.removeprefix(each)) for each in ("", *prefixes)):
+            skipped[name] = "reserved for dynaconf, so it is no setting either"
+            continue
+        own = process(name) if _matches(name, options.k8s_env_wins) else None
+        if own is not None:
+            shadowed[name] = own
+            skipped[name] = "shadowed by k8s_env_wins"
+            continue
+        claims[name], reason = _mirrored(provided, options)
+        if reason:
+            skipped[name] = reason
+    return Decision(claims, shadowed, skipped)
+
+
+def _mirrored(provided: Sequence[Variable], options: Options) -> tuple[str | None, str]:
+    """Give the text of the last mount that is mirrored, and why what stands above it is not.
+
+    The setting is the last mount's; but ``envFrom`` has what the mirrored ones say, whatever a
+    secret mount provides by the same name.
+    """
+    why_not = ""
+    for variable in reversed(provided):
+        if options.mirrors(variable.mount):
+            reason = _why_not(variable, options)
+            if not reason:
+                return str(variable.content), why_not
+            why_not = why_not or reason
+    return None, why_not
+
+
+def _why_not(variable: Variable, options: Options) -> str:
+    """Say why a variable is not mirrored; nothing where it may be."""
+    name, content = variable.name, variable.content
+    if _matches(name, options.k8s_protected):
+        return "protected"
+    if not IDENTIFIER.fullmatch(name):
+        return "not a C identifier"
+    if isinstance(content, bytes):
+        return "not UTF-8 text"
+    if "\0" in content:
+        return "contains NUL"
+    try:
+        size = len(name) + 1 + len(os.fsencode(content))
+    except UnicodeEncodeError:
+        return "not text in the locale of the process"
+    return "128 KiB or more with its name" if size >= MAX_BYTES else ""
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,0 +1,36 @@
+"""Names that a mount must not provide, because they would reconfigure dynaconf or this package.
+
+A ConfigMap must not make dynaconf include a file, run Python or watch another directory.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+from dynaconf.utils import RENAMED_VARS
+
+from .options import Options
+
+__all__ = ["is_reserved"]
+
+RESERVED = frozenset(
+    {
+        *RENAMED_VARS,  # older names of dynaconf's own options, SETTINGS_MODULE among them
+        "DYNACONF_INCLUDE",  # files to include
+        "YAML",  # a file that Settings.load_extra_yaml loads
+        "DEFAULT_SETTINGS_PATHS",  # files to load where none is configured
+        "LOAD_DOTENV",
+        "DYNABOXIFY",
+        "FILTER_STRATEGY",
+        "_REGISTERED_HOOKS",  # dynaconf.hooking
+        *(field.name.upper() for field in fields(Options)),
+    }
+)
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether a variable or setting of this name is kept from the mounts."""
+    upper = name.upper()
+    top = re.split(r"\.|\[|(?<=[^_])__", upper, maxsplit=1)[0]
+    return any(part in RESERVED or part.endswith("_FOR_DYNACONF") for part in (upper, top))

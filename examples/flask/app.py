@@ -1,0 +1,36 @@
+"""A Flask application whose settings and environment variables follow a mounted ConfigMap."""
+
+from __future__ import annotations
+
+import os
+
+from dynaconf import Dynaconf
+from flask import Flask, Response, abort, request
+
+settings = Dynaconf(
+    envvar_prefix="MYAPP",
+    loaders=["dynaconf_k8s_reload.loader"],
+    k8s_mounts=[os.environ.get("CONFIG_DIR", "/config")],
+)
+settings.get("KEY1")  # dynaconf is lazy: the first read loads the mount and starts the watch
+
+app = Flask(__name__)
+
+
+@app.get("/getEnvValue")
+def get_env_value() -> Response:
+    """Answer an environment variable. For a demonstration only: variables hold secrets."""
+    return plain(os.environ.get(request.args["var"]))
+
+
+@app.get("/settings/<key>")
+def get_setting(key: str) -> Response:
+    """Answer a setting; a dotted key reaches into a nested one."""
+    return plain(settings.get(key))
+
+
+def plain(value: object) -> Response:
+    """Answer *value* as text, or 404 where there is none."""
+    if value is None:
+        abort(404)
+    return Response(str(value), mimetype="text/plain")

@@ -1,0 +1,61 @@
+"""Fixtures for every test: mounts, settings on them, and nothing left behind."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynaconf_k8s_reload import environ, reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually, make_settings, open_descriptors, what_is_open
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Fail a test that leaves a thread, a descriptor or a changed environment behind."""
+    threads = set(threading.enumerate())
+    environment = _environment()
+    descriptors = open_descriptors()
+    yield
+    for each in list(reloader._ALL):
+        each.stop(restore=True)
+        each._notifier.close()
+    environ.MIRROR.__init__()  # type: ignore[misc] # reason: what is known of names is forgotten
+    gc.collect()
+    eventually(lambda: set(threading.enumerate()) <= threads)
+    eventually(
+        lambda: gc.collect() >= 0 and open_descriptors() <= descriptors,
+        else_show=lambda: f"{descriptors} were open before, now {what_is_open()}",
+    )
+    assert _environment() == environment
+
+
+def _environment() -> dict[str, str]:
+    own = "PYTEST_CURRENT_TEST"  # pytest's, which changes with each phase of a test
+    return {name: value for name, value in os.environ.items() if name != own}
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> AtomicWriter:
+    """A mount that the kubelet writes."""
+    return AtomicWriter(tmp_path / "config")
+
+
+@pytest.fixture
+def settings(volume: AtomicWriter) -> Any:
+    """Settings on `volume` that reload only when told to: no watch."""
+    return make_settings(volume.directory, k8s_watch=False)
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The package's log, from DEBUG on."""
+    caplog.set_level(logging.DEBUG, logger="dynaconf_k8s_reload")
+    return caplog

@@ -1,0 +1,119 @@
+"""What a process that starts now would see: settings and environment, for comparing.
+
+Run as a program it imports once and then forks a fresh process for each question, which is far
+quicker than to start Python each time and just as fresh: nothing has been loaded before the fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from dynaconf import Validator
+
+from support import make_settings
+
+Answer = dict[str, Any]
+
+
+def canonical(value: Any) -> Any:
+    """Write a value so that JSON tells apart what a reader would."""
+    if isinstance(value, dict):
+        return ["dict", sorted([str(key), canonical(value[key])] for key in list(value))]
+    if isinstance(value, (list, tuple)):
+        return ["list", [canonical(item) for item in value]]
+    if type(value).__module__ == "dynaconf.utils.parse_conf":  # a token that found nothing to do
+        return [type(value).__name__, canonical(getattr(value, "value", None))]
+    return [type(value).__name__, str(value)]
+
+
+def see(settings: Any, names: list[str]) -> Answer:
+    """Say what settings and environment are now, or that the settings cannot be read."""
+    try:
+        return _see(settings, names)
+    except Exception as error:  # such as a template that names a variable which is not set
+        return {"error": type(error).__name__}
+
+
+def _see(settings: Any, names: list[str]) -> Answer:
+    return {
+        "settings": {key: canonical(value) for key, value in settings.as_dict().items()},
+        "environ": {name: os.environ[name] for name in names if name in os.environ},
+    }
+
+
+def load(options: dict[str, Any]) -> Any:
+    """Make settings by options that JSON can carry; ``refuse`` names a value of A to refuse."""
+    options = dict(options)
+    mounts, refused = options.pop("mounts"), options.pop("refuse")
+    settings = make_settings(
+        *mounts, **options, k8s_watch=False, validators=[Validator("A", ne=refused)]
+    )
+    bool(settings)  # a lazy object loads when it is first asked anything
+    return settings
+
+
+def answer(question: dict[str, Any]) -> Answer:
+    """Be a process that starts with this environment, these options and these mounts."""
+    os.environ.update(question["environ"])
+    warnings.simplefilter("ignore")
+    try:
+        return see(load(question["options"]), question["names"])
+    except Exception as error:
+        return {"error": type(error).__name__}
+
+
+class FreshProcesses:
+    """Asks fresh processes."""
+
+    def __init__(self) -> None:
+        self._zygote = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PATH": os.defpath, **_python_path()},
+        )
+
+    def ask(self, environ: dict[str, str], options: dict[str, Any], names: list[str]) -> Answer:
+        """Start one with this environment and say what it sees."""
+        assert self._zygote.stdin
+        assert self._zygote.stdout
+        question = {"environ": environ, "options": options, "names": names}
+        print(json.dumps(question), file=self._zygote.stdin, flush=True)
+        answered: Answer = json.loads(self._zygote.stdout.readline())
+        return answered
+
+    def close(self) -> None:
+        """End the program."""
+        self._zygote.communicate(timeout=10)
+
+
+def _python_path() -> dict[str, str]:
+    return {
+        name: os.environ[name]
+        for name in ("PYTHONPATH", "COVERAGE_PROCESS_START")
+        if name in os.environ
+    }
+
+
+def _serve() -> None:
+    import dynaconf_k8s_reload.loader  # noqa: F401 -- because each fork shall find it imported
+
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
+            sys.stdout.flush()
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    _serve()

@@ -1,0 +1,51 @@
+"""What many tests need: waiting for a condition, settings on a mount, what a process has open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dynaconf import Dynaconf
+
+LOADERS = ["dynaconf_k8s_reload.loader"]
+
+
+def eventually(
+    condition: Callable[[], object],
+    seconds: float = 10.0,
+    else_show: Callable[[], object] = lambda: "",
+) -> None:
+    """Wait until `condition` holds; fail after the deadline, and show what there is instead."""
+    deadline = time.monotonic() + seconds
+    tick = threading.Event()
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s; {else_show()}")
+        tick.wait(0.002)
+
+
+def make_settings(*mounts: Any, **options: Any) -> Any:
+    """Make lazy settings on mounts, with the prefix MYAPP; nothing is loaded yet."""
+    options.setdefault("envvar_prefix", "MYAPP")
+    options.setdefault("loaders", LOADERS)
+    paths = [str(mount) if isinstance(mount, Path) else mount for mount in mounts]
+    return Dynaconf(k8s_mounts=paths, **options)
+
+
+def open_descriptors() -> int:
+    """Count this process's descriptors."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def what_is_open() -> list[str]:
+    """List this process's descriptors, each with what it is open on."""
+    opened = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the one of this listing itself
+            opened.append(f"{number}: {os.readlink(f'/proc/self/fd/{number}')}")
+    return opened

@@ -1,0 +1,193 @@
+"""The mirror on an environment of its own: what is planned is what is then done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from dynaconf_k8s_reload import Mount
+from dynaconf_k8s_reload.environ import Mirror
+from dynaconf_k8s_reload.mounts import Snapshot
+from dynaconf_k8s_reload.options import Options
+from dynaconf_k8s_reload.payload import Payload
+from dynaconf_k8s_reload.tokens import Token
+
+OWNER, OTHER = 1, 2
+
+
+def payload(text: Mapping[str, str], path: str = "/config") -> Payload:
+    files = {name: value.encode() for name, value in text.items()}
+    return Payload([Snapshot(Mount(path), Token(), present=True, files=files)])
+
+
+def publish(
+    mirror: Mirror, owner: int, text: Mapping[str, str], options: Options | None = None
+) -> list[str]:
+    held = payload(text, f"/config{owner}")
+    plan = mirror.plan(owner, held, options or Options(), "MYAPP")
+    return mirror.apply(owner, plan, held)
+
+
+NAMES = ["A", "B", "C"]
+TEXTS = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["1", "2", "3"]))
+
+
+@given(TEXTS, st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from([(), ("A",), ("*",)]))
+def test_a_plan_says_what_will_be(
+    boot: dict[str, str], updates: list[dict[str, str]], wins: tuple[str, ...]
+) -> None:
+    """Planning changes nothing, and the environment is afterwards what the plan said."""
+    process = dict(boot)
+    mirror, options = Mirror(process), Options(k8s_env_wins=wins)
+    for update in updates:
+        before, held = dict(process), payload(update)
+        plan = mirror.plan(OWNER, held, options)
+        assert process == before
+        planned = plan.environment.as_dict()
+        mirror.apply(OWNER, plan, held)
+        assert process == planned
+        assert not update.keys() & plan.beneath.keys()
+        assert plan.beneath == {n: t for n, t in process.items() if n not in update}
+
+
+class Processes(RuleBasedStateMachine):
+    """Two reloaders that load, stop, restore and are collected, against a model of one name.
+
+    Without writes of the application the variable is the text of the last loaded live claim, else
+    of the last loaded stopped one, else what was there before.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.process = {"OTHER": "untouched", "A": "before"}
+        self.mirror = Mirror(self.process)
+        self.claims: dict[int, str | None] = {}
+        self.live: set[int] = set()
+
+    @rule(owner=st.sampled_from([OWNER, OTHER]), text=st.sampled_from([None, "1", "2"]))
+    def load(self, owner: int, text: str | None) -> None:
+        publish(self.mirror, owner, {} if text is None else {"A": text})
+        self.claims[owner] = text
+        self.live.add(owner)
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data(), restore=st.booleans())
+    def stop(self, data: st.DataObject, restore: bool) -> None:
+        owner = data.draw(st.sampled_from(sorted(self.live)))
+        self.mirror.stop(owner, restore=restore)
+        self.live.discard(owner)
+        if restore:
+            del self.claims[owner]
+
+    @invariant()
+    def the_last_live_claim_is_there(self) -> None:
+        ranked = sorted(self.claims, key=lambda owner: owner in self.live)
+        texts = [text for owner in ranked if (text := self.claims[owner]) is not None]
+        assert self.process["A"] == (texts[-1] if texts else "before")
+        assert self.process["OTHER"] == "untouched"
+
+
+test_ownership = Processes.TestCase
+test_ownership.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+
+
+def test_what_is_given_back_to_a_removed_variable() -> None:
+    """A value that returns is planned for also where the application has removed the variable."""
+    process = {"MYAPP_A": "before"}
+    mirror = Mirror(process)
+    publish(mirror, OWNER, {"MYAPP_A": "1"})
+    del process["MYAPP_A"]
+    plan = mirror.plan(OWNER, payload({}), Options(), "MYAPP")
+    assert plan.beneath == {"MYAPP_A": "before"}
+    mirror.apply(OWNER, plan, payload({}))
+    assert process == {"MYAPP_A": "before"}
+
+
+def test_what_others_wrote_is_told() -> None:
+    """Applying names the variables that somebody else has written or removed since."""
+    process: dict[str, str] = {}
+    mirror = Mirror(process)
+    assert publish(mirror, OWNER, {"A": "1", "B": "1"}) == []
+    process["A"] = "the application's"
+    del process["B"]
+    assert publish(mirror, OWNER, {"A": "1", "B": "1"}) == ["A", "B"]
+    assert publish(mirror, OWNER, {"A": "2", "B": "1"}) == ["B"]
+    assert process == {"A": "2"}
+
+
+def test_contested_names() -> None:
+    """A name is contested while two live owners want different texts from different sources."""
+    mirror = Mirror({})
+    publish(mirror, OWNER, {"A": "1", "B": "1", "PATH": "1"})
+    publish(mirror, OTHER, {"A": "2", "B": "1", "C": "1", "PATH": "2"})
+    assert mirror.contested(OWNER) == {"A": "/config2/A"}
+    assert mirror.contested(OTHER) == {"A": "/config1/A"}
+    assert mirror.contested(3) == {}
+    mirror.stop(OWNER)
+    assert mirror.contested(OTHER) == {}
+
+
+def test_stopping_what_never_loaded() -> None:
+    """To stop an owner that has no claims changes nothing."""
+    process = {"A": "1"}
+    Mirror(process).stop(OWNER, restore=True)
+    assert process == {"A": "1"}
+
+
+def test_a_name_that_another_secret_mount_provides_too() -> None:
+    """A value that only another's unmirrored mount names is the process's own, and stays."""
+    process = {"MYAPP_A": "1"}
+    mirror = Mirror(process)
+    publish(mirror, OTHER, {"MYAPP_A": "1"}, Options(k8s_mirror=False))
+    plan = mirror.plan(OWNER, payload({}), Options(), "MYAPP")
+    assert plan.beneath == {"MYAPP_A": "1"}
+
+
+def test_a_lock_held_at_a_fork() -> None:
+    """A child of a fork gets a lock that no thread of its parent's holds."""
+    mirror = Mirror({})
+    locked, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with mirror._lock:
+            locked.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert locked.wait(10)
+    old = mirror._lock
+    mirror.renew_lock()
+    publish(mirror, OWNER, {"A": "1"})
+    assert mirror._lock is not old
+    done.set()
+    thread.join()
+
+
+def test_the_process_s_environment() -> None:
+    """By default the environment is the process's, down to what C code and children see."""
+    program = (
+        "import subprocess\n"
+        "from dynaconf_k8s_reload.environ import MIRROR\n"
+        "from test_environ import publish\n"
+        "publish(MIRROR, 1, {'OF_THE_MIRROR': 'x'})\n"
+        "print(subprocess.check_output(['sh', '-c', 'echo $OF_THE_MIRROR']).decode(), end='')\n"
+        "publish(MIRROR, 1, {})\n"
+        "print(subprocess.check_output(['sh', '-c', 'echo ${OF_THE_MIRROR-gone}']).decode())\n"
+    )
+    path = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == ["x", "gone"]

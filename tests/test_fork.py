@@ -1,0 +1,354 @@
+"""Forks: the child has a watch and locks of its own, and its parent never notices."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pytest
+
+from dynaconf_k8s_reload import forking, get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+from dynaconf_k8s_reload.watcher import WATCHER
+from support import eventually, make_settings
+
+# Python 3.12 and newer warn of any fork in a process with threads, which is what this is about.
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+
+class Child:
+    """A forked process that runs a function, and says how it went."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 1
+            try:
+                function()
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+
+    def join(self, seconds: float = 20.0) -> None:
+        """Wait for its end; fail if it failed or hangs."""
+        ended: list[int] = []
+
+        def has_ended() -> bool:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                ended.append(os.waitstatus_to_exitcode(status))
+            return bool(ended)
+
+        try:
+            eventually(has_ended, seconds)
+        except AssertionError:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise
+        assert ended == [0]
+
+
+def watched(volume: AtomicWriter, **options: Any) -> Any:
+    """Settings whose watch has settled on events, and that no resync saves."""
+    volume.write({"KEY": "zero"})
+    settings = make_settings(volume.directory, k8s_resync=3600, **options)
+    assert settings.KEY == "zero"
+    eventually(lambda: get_reloader(settings).status().watching == "events")
+    return settings
+
+
+def follows(settings: Any, volume: AtomicWriter, text: str) -> None:
+    """A swap arrives in settings and environment."""
+    volume.write({"KEY": text})
+    arrives(settings, text)
+
+
+def arrives(settings: Any, text: str, seconds: float = 10.0) -> None:
+    eventually(lambda: text == settings.KEY == os.environ["KEY"], seconds)
+
+
+def test_child_and_parent_both_follow(volume: AtomicWriter) -> None:
+    """A child watches by events within a second; the parent's watch lives through its end."""
+    settings = watched(volume)
+
+    def child() -> None:
+        eventually(lambda: get_reloader(settings).status().watching == "events", seconds=1)
+        follows(settings, volume, "child")
+        get_reloader(settings).stop()
+        assert get_reloader(settings).status().watching == "off"
+
+    Child(child).join()
+    arrives(settings, "child")
+    follows(settings, volume, "parent")
+    assert get_reloader(settings).status().watching == "events"
+
+
+def test_a_child_that_returns_to_the_interpreter_ends_at_once(volume: AtomicWriter) -> None:
+    """A child's own exit handlers leave the parent's observer alone and take no time."""
+    settings = watched(volume)
+
+    def child() -> None:
+        started = time.monotonic()
+        WATCHER.close()
+        assert time.monotonic() - started < 0.5
+
+    Child(child).join()
+    follows(settings, volume, "parent")
+
+
+def test_a_childs_child_follows_too(volume: AtomicWriter) -> None:
+    """A fork within a fork has a watch of its own."""
+    settings = watched(volume)
+
+    def child() -> None:
+        Child(lambda: follows(settings, volume, "grandchild")).join()
+        arrives(settings, "grandchild")
+
+    Child(child).join()
+    arrives(settings, "grandchild")
+
+
+def test_a_fork_from_another_thread(volume: AtomicWriter) -> None:
+    """Whichever thread forks, the child follows."""
+    settings = watched(volume)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            Child(lambda: follows(settings, volume, "child")).join()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert not failures
+    arrives(settings, "child")
+
+
+def _report(connection: Connection, settings: Any) -> None:
+    arrives(settings, "two")
+    connection.send((settings.KEY, get_reloader(settings).status().watching))
+    connection.close()
+
+
+def test_multiprocessings_fork(volume: AtomicWriter) -> None:
+    """A process of multiprocessing's fork method follows."""
+    settings = watched(volume)
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(sender, settings))
+    process.start()
+    sender.close()
+    volume.write({"KEY": "two"})
+    assert receiver.recv() == ("two", "events")
+    process.join()
+    process.close()
+    receiver.close()
+    arrives(settings, "two")
+
+
+def test_a_swap_just_before_the_fork_reaches_the_child(volume: AtomicWriter) -> None:
+    """What the parent has not read yet is read by the child without another event."""
+    settings = watched(volume)
+    for number in range(10):
+        text = f"number {number}"
+        volume.write({"KEY": text})
+        Child(lambda text=text: arrives(settings, text, seconds=5)).join()  # type: ignore[misc] # reason: mypy knows no lambda with a default
+    arrives(settings, "number 9")
+
+
+def test_a_fork_in_the_middle_of_a_reload(volume: AtomicWriter) -> None:
+    """A fork while a check hangs is late by a second at most; both sides go on, unlocked."""
+    settings = watched(volume)
+    reloader = get_reloader(settings)
+    inside, leave = threading.Event(), threading.Event()
+
+    @reloader.on_validate
+    def hang(candidate: Any, changes: Any) -> None:
+        inside.set()
+        leave.wait(30)
+
+    volume.write({"KEY": "one"})
+    assert inside.wait(10)
+    assert settings.KEY == "zero"
+
+    def child() -> None:
+        reloader.unsubscribe(hang)
+        arrives(settings, "one")
+        follows(settings, volume, "two")
+        assert reloader.reload().outcome == "unchanged"
+        assert reloader.snapshot().KEY == "two"
+        assert reloader.status().watching == "events"
+
+    started = time.monotonic()
+    forked = Child(child)
+    assert forking.WAIT_SECONDS / 2 < time.monotonic() - started < forking.WAIT_SECONDS + 1
+    forked.join()
+    assert settings.KEY == "zero"
+    leave.set()
+    arrives(settings, "two")
+    follows(settings, volume, "three")
+
+
+def test_a_short_reload_is_awaited(volume: AtomicWriter) -> None:
+    """A fork waits for the end of a reload, so that the child has all of it or nothing."""
+    settings = watched(volume)
+    reloader = get_reloader(settings)
+    inside = threading.Event()
+
+    @reloader.on_validate
+    def linger(candidate: Any, changes: Any) -> None:
+        inside.set()
+        threading.Event().wait(0.2)
+
+    volume.write({"KEY": "one"})
+    assert inside.wait(10)
+
+    def child() -> None:
+        assert settings.KEY == os.environ["KEY"] == "one"
+
+    Child(child).join()
+
+
+def test_a_fork_within_a_reload(volume: AtomicWriter) -> None:
+    """A check that forks, in the watching thread or in reload(), hangs neither side."""
+    settings = watched(volume)
+    reloader = get_reloader(settings)
+    failures: list[str] = []
+    here = os.getpid()
+
+    @reloader.on_validate
+    def fork(candidate: Any, changes: Any) -> None:
+        if os.getpid() != here:  # a child reloads too, and must not fork without end
+            return
+        try:
+            Child(lambda: None).join()
+        except AssertionError as error:
+            failures.append(str(error))
+
+    follows(settings, volume, "one")
+    volume.write({"KEY": "two"})
+    reloader.reload()
+    arrives(settings, "two")
+    assert not failures
+
+
+def test_forks_from_several_threads_at_once(volume: AtomicWriter) -> None:
+    """Threads that fork at the same time wait for each other no longer than for a reload."""
+    settings = watched(volume)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(5):
+                Child(lambda: None).join()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    follows(settings, volume, "one")
+    assert not forking._held.__dict__
+
+
+def test_the_childs_subscribers_are_called_in_the_child(volume: AtomicWriter) -> None:
+    """A subscriber of before the fork hears of the child's changes in the child."""
+    settings = watched(volume)
+    heard: list[str] = []
+
+    @get_reloader(settings).on_change("KEY")
+    def hear(changes: Any) -> None:
+        heard.append(changes["KEY"].new)
+
+    def child() -> None:
+        follows(settings, volume, "one")
+        eventually(lambda: heard == ["one"])
+
+    Child(child).join()
+    eventually(lambda: heard == ["one"])
+
+
+def test_a_child_of_a_process_that_does_not_watch(volume: AtomicWriter) -> None:
+    """Where nothing is watched, a fork starts nothing."""
+    volume.write({"KEY": "zero"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    assert settings.KEY == "zero"
+
+    def child() -> None:
+        assert threading.active_count() == 1
+        reloader = get_reloader(settings)
+        assert reloader.status().watching == "off"
+        reloader.start()
+        follows(settings, volume, "one")
+
+    Child(child).join()
+    assert settings.KEY == "zero"
+
+
+@pytest.mark.heavy
+def test_two_hundred_forks_during_continuous_swapping(volume: AtomicWriter) -> None:
+    """Every child reaches what is newest then, none hangs, and the parent misses nothing."""
+    settings = watched(volume)
+    newest = 0
+    done = threading.Event()
+    gaps = threading.Event()
+
+    def swap() -> None:
+        nonlocal newest
+        while not done.is_set():
+            volume.write({"KEY": f"number {newest + 1}"})
+            newest += 1
+            gaps.wait(0.01)
+
+    writer = threading.Thread(target=swap)
+    writer.start()
+    slowest = 0.0
+    try:
+        for _ in range(200):
+            reached, end = newest, time.monotonic()
+
+            def child(reached: int = reached) -> None:
+                eventually(lambda: _number(settings) > reached, seconds=10)
+
+            Child(child).join()
+            slowest = max(slowest, time.monotonic() - end)
+            # the parent lags behind the writer by a moment, never by one child's life
+            eventually(lambda reached=reached: _number(settings) > reached)  # type: ignore[misc] # reason: as above
+    finally:
+        done.set()
+        writer.join()
+    last = f"number {newest}"
+    arrives(settings, last)
+    Child(lambda: arrives(settings, last)).join()
+    print(f"200 forks, {newest} swaps, slowest child {slowest:.3f} s")
+
+
+def _number(settings: Any) -> int:
+    with contextlib.suppress(ValueError):
+        return int(str(settings.KEY).removeprefix("number "))
+    return -1
+
+
+def test_the_warning_of_newer_pythons_is_the_only_one(volume: AtomicWriter) -> None:
+    """A fork beside the watch warns of nothing but the threads themselves, if at all."""
+    watched(volume)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Child(lambda: None).join()
+    assert all("use of fork" in str(warning.message) for warning in caught)

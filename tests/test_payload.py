@@ -1,0 +1,88 @@
+"""What all mounts say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from dynaconf_k8s_reload import Mount
+from dynaconf_k8s_reload.mounts import Snapshot
+from dynaconf_k8s_reload.payload import Payload, came_by_env_from
+from dynaconf_k8s_reload.tokens import Token
+
+A, B = Mount("/a"), Mount("/b", prefix="P_")
+
+
+def snapshot(mount: Mount, files: Mapping[str, bytes], **settings_files: bytes) -> Snapshot:
+    return Snapshot(mount, Token(), present=True, files=files, settings_files=settings_files)
+
+
+def test_names_and_contents() -> None:
+    """A name is prefix and key, with `__` for each slash; content is text, or bytes."""
+    payload = Payload([snapshot(B, {"sub/deep/X": b"caf\xc3\xa9\n", "RAW": b"\xff"})])
+    variables = payload.variables
+    assert variables.keys() == {"P_sub__deep__X", "P_RAW"}
+    assert variables["P_sub__deep__X"].content == "caf\u00e9\n"
+    assert variables["P_RAW"].content == b"\xff"
+    assert variables["P_sub__deep__X"].source == "/b/sub/deep/X"
+
+
+def test_the_last_mount_wins() -> None:
+    """Where several mounts provide a name the last one's counts, and all are known."""
+    payload = Payload([snapshot(A, {"P_X": b"a", "Y": b"a"}), snapshot(B, {"X": b"b"})])
+    assert payload.variables["P_X"].content == "b"
+    assert [variable.content for variable in payload.layers["P_X"]] == ["a", "b"]
+    assert [variable.name for variable in payload.of_mount(A)] == ["Y"]
+    assert [variable.name for variable in payload.of_mount(B)] == ["P_X"]
+
+
+def test_nothing_shows_a_value() -> None:
+    """The representations show names and sources only."""
+    payload = Payload([snapshot(A, {"X": b"a secret"})])
+    assert repr(payload) == f"Payload(1 variables, revision {payload.digest[:16]})"
+    assert repr(payload.variables["X"]) == "Variable('X' of /a/X)"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [snapshot(A, {"X": b"2"})],
+        [snapshot(A, {"Y": b"1"})],
+        [snapshot(A, {"X": b"1", "Y": b""})],
+        [snapshot(A, {}, X=b"1")],
+        [snapshot(B, {"X": b"1"})],
+        [snapshot(A, {"X": b"1"}), snapshot(B, {})],
+        [],
+    ],
+)
+def test_a_digest_is_of_all_content(other: list[Snapshot]) -> None:
+    """Different content, names, mounts or kinds of file have different digests; equal ones one."""
+    one, same = ([snapshot(A, {"X": b"1"})] for _ in range(2))
+    assert Payload(one).digest == Payload(same).digest
+    assert Payload(one).digest != Payload(other).digest
+
+
+@pytest.mark.parametrize(
+    ("mounts", "value", "expected"),
+    [
+        ([(None, b"1")], "1", True),
+        ([(None, b"1")], "2", False),
+        ([(None, b"1")], None, False),
+        ([(True, b"1")], "2", True),
+        ([(False, b"1")], "1", False),
+        ([(None, b"1"), (None, b"2")], "1", True),
+        ([(True, b"1"), (False, b"2")], "3", True),
+    ],
+)
+def test_came_by_env_from(
+    mounts: list[tuple[bool | None, bytes]], value: str | None, expected: bool
+) -> None:
+    """A value came by `envFrom` if a mount says so, or says nothing and has that very value."""
+    payload = Payload(
+        [
+            snapshot(Mount(f"/{number}", env_from=env_from), {"X": content})
+            for number, (env_from, content) in enumerate(mounts)
+        ]
+    )
+    assert came_by_env_from(payload.layers["X"], value) is expected

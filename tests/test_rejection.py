@@ -1,0 +1,357 @@
+"""An update that is refused changes nothing, anywhere, and says why without saying a value."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynaconf import ValidationError, Validator
+
+from dynaconf_k8s_reload import ConfigError, MountError, ReloadRejected, get_reloader
+from dynaconf_k8s_reload.exceptions import RedactedCause
+from dynaconf_k8s_reload.payload import Payload
+from dynaconf_k8s_reload.rejection import changed_names, explain
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually, make_settings
+
+SECRET = "hunter2-swordfish"
+GOOD = {"MYAPP_A": "1", "DB__x": "1", "PASSWORD": "good"}
+BAD = {"MYAPP_A": "9", "NEW": SECRET, "PASSWORD": SECRET}
+
+
+def raises(error: BaseException) -> Any:
+    def function(*_: Any) -> Any:
+        raise error
+
+    return function
+
+
+def above_five(value: Any) -> bool:
+    return bool(value.A > 5)
+
+
+POINTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a file that does not parse": (
+        {},
+        {"app.toml": f'X = "{SECRET}'},
+        "rejected: ",
+    ),
+    "a python file that raises": (
+        {},
+        {"app.py": f"raise ValueError({SECRET!r})"},
+        "rejected: ",
+    ),
+    "an oversize file": ({}, {"NEW": SECRET * 100_000}, "NEW is larger than 1 MiB"),
+    "an operation": (
+        {"validators": [Validator("A", lte=5, description=SECRET)]},
+        {},
+        "a validator refuses A (lte)",
+    ),
+    "equality": (
+        {"validators": [Validator("PASSWORD", ne=SECRET)]},
+        {},
+        "a validator refuses PASSWORD (ne)",
+    ),
+    "a validator's condition": (
+        {"validators": [Validator("PASSWORD", condition=lambda value: value != SECRET)]},
+        {},
+        "a validator refuses PASSWORD (<lambda>)",
+    ),
+    "a condition that raises": (
+        {"validators": [Validator("PASSWORD", condition=lambda v: v == "good" or v.nothing)]},
+        {},
+        "AttributeError",
+    ),
+    "when": (
+        {"validators": [Validator("DB.x", must_exist=True, when=Validator("A", gt=5))]},
+        {},
+        "a validator refuses DB.x (required)",
+    ),
+    "and": (
+        {"validators": [Validator("A", lte=5) & Validator("PASSWORD", len_max=9)]},
+        {},
+        "a validator refuses A (lte), PASSWORD (len_max)",
+    ),
+    "or": (
+        {"validators": [Validator("A", lte=5) | Validator("PASSWORD", len_max=9)]},
+        {},
+        "a validator refuses A (lte), PASSWORD (len_max)",
+    ),
+    "a cast": (
+        {"validators": [Validator("PASSWORD", cast=lambda v: int(v) if v == SECRET else v)]},
+        {},
+        "ValueError",
+    ),
+    "a type": (
+        {"validators": [Validator("A", is_type_of=int)]},
+        {"MYAPP_A": f"'{SECRET}'"},
+        "a validator refuses A (is_type_of)",
+    ),
+    "an @int that is none": (
+        {"validators": [Validator("A", lte=5)]},
+        {"MYAPP_A": f"@int {SECRET}"},
+        "rejected: ",
+    ),
+    "a lazy cast that fails when read": (
+        {"validators": [Validator("A", lte=5)]},
+        {"MYAPP_A": "@int @format {this.PASSWORD}"},
+        "rejected: ",
+    ),
+    "a hook": (
+        {"post_hooks": [lambda s: raises(ValueError(SECRET))() if s.A > 5 else {}]},
+        {},
+        "ValueError",
+    ),
+}
+FILES = {"app.toml": 'X = "good"\n', "app.py": 'Y = "good"\n'}
+
+
+def everything(settings: Any) -> Any:
+    return settings.as_dict(), dict(os.environ), get_reloader(settings).status().generation
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_refused_update_changes_nothing_and_shows_no_value(
+    volume: AtomicWriter,
+    logged: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    point: str,
+) -> None:
+    """Settings, environment, generation and subscribers are untouched; keys and mount are named."""
+    options, change, message = POINTS[point]
+    volume.write({**GOOD, **FILES})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        settings_files=[str(volume.directory / name) for name in FILES],
+        **options,
+    )
+    reloader = get_reloader(settings)
+    told: list[Any] = []
+    errors: list[ReloadRejected] = []
+    reloader.on_change()(told.append)
+    reloader.on_error(errors.append)
+    before = everything(settings)
+    snapshot = reloader.snapshot()
+
+    volume.write({**FILES, **BAD, **change})
+    for attempt in range(3):  # the watch's way and an explicit one: one log line, one report
+        reloader.changed() if attempt % 2 else reloader.reload()
+    result = reloader.reload()
+
+    assert result.outcome == "rejected"
+    assert everything(settings) == before
+    assert result.generation == 1
+    assert not result.changes
+    assert reloader.snapshot() is snapshot
+    eventually(lambda: errors)
+    assert len(errors) == 1
+    assert not told
+    lines = [r for r in logged.records if r.levelno >= logging.ERROR]
+    assert len(lines) == 1
+    assert message in str(result.error)
+    assert str(volume.directory) in str(result.error)
+    assert isinstance(errors[0].__cause__, RedactedCause)
+    if "1 MiB" not in message:
+        assert "changed keys: " in str(result.error)
+        assert "PASSWORD" in str(result.error)
+    status = reloader.status()
+    assert status.rejected == 1
+    assert status.last_error == str(result.error)
+    assert status.healthy
+    trace = "".join(traceback.format_exception(errors[0]))
+    said = [*(r.getMessage() for r in logged.records), *(str(r.exc_text) for r in logged.records)]
+    said += [repr(result), str(errors[0]), repr(errors[0]), trace, json.dumps(status.as_dict())]
+    said += [repr(status), repr(reloader), repr(errors[0].__cause__), *capsys.readouterr()]
+    said.append(repr(errors[0].__context__))
+    assert not [text for text in said if SECRET in text or "'good'" in text]
+
+    volume.write({**GOOD, **FILES, "MYAPP_A": "2", "NEXT": "1"})
+    assert reloader.reload().outcome == "applied"
+    assert (settings.A, settings.NEXT, os.environ["MYAPP_A"]) == (2, 1, "2")
+    assert reloader.status().last_error is None
+    eventually(lambda: told)
+    assert sorted(told[0]) == ["A", "NEXT"]
+
+
+def test_an_unreadable_file_refuses_the_update(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """A file without permission keeps the last generation, and is tried again by the watch."""
+    from dynaconf_k8s_reload import mounts
+
+    volume.write(GOOD)
+    reloader = get_reloader(settings)
+    before = everything(settings)
+    volume.write(BAD)
+
+    def deny(*_: Any) -> bytes:
+        raise PermissionError(13, SECRET)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mounts, "_read_file", deny)
+        result = reloader.reload()
+        assert result.outcome == "rejected"
+        assert "cannot be read (EACCES)" in str(result.error)
+        assert SECRET not in "".join(traceback.format_exception(result.error))
+        assert everything(settings) == before
+        assert "cannot be read" in str(reloader.status().mounts[0].problem)
+    reloader.changed()
+    assert settings.A == 9
+    assert reloader.status().mounts[0].problem is None
+
+
+def test_a_check_of_the_application_refuses_with_its_own_words(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """``ReloadRejected`` shows its words; any other exception only its type and place."""
+    volume.write(GOOD)
+    reloader = get_reloader(settings)
+    before = everything(settings)
+    seen: list[Any] = []
+
+    @reloader.on_validate
+    def check(candidate: Any, changes: Any) -> None:
+        seen.append((candidate.A, settings.A, sorted(changes), os.environ["MYAPP_A"]))
+        if len(seen) == 1:
+            raise ReloadRejected("DB.POOL exceeds DB.MAX")
+        raise KeyError(SECRET)
+
+    volume.write(BAD)
+    first, second = reloader.reload(), reloader.reload()
+    assert seen[0] == (9, 1, ["A", "DB.x", "NEW", "PASSWORD"], "1")
+    assert "rejected: DB.POOL exceeds DB.MAX; changed keys:" in str(first.error)
+    assert "rejected: KeyError at " in str(second.error)
+    assert SECRET not in "".join(traceback.format_exception(second.error))
+    assert everything(settings) == before
+    reloader.unsubscribe(check)
+    assert reloader.reload().outcome == "applied"
+
+
+@pytest.mark.parametrize("options", [{"validate_only": ["A"]}, {"validate_exclude": ["PASS"]}])
+def test_validate_only_and_exclude_count_as_at_start(
+    volume: AtomicWriter, options: dict[str, Any]
+) -> None:
+    """What the construction did not validate is not validated later either."""
+    volume.write(GOOD)
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        validators=[Validator("PASSWORD", ne=SECRET), Validator("A", lte=10)],
+        **options,
+    )
+    reloader = get_reloader(settings)
+    volume.write(BAD)
+    assert reloader.reload().outcome == "applied"
+    volume.write({**BAD, "MYAPP_A": "11"})
+    assert reloader.reload().outcome == "rejected"
+    assert settings.A == 9
+
+
+def test_defaults_and_casts_of_validators_apply_as_at_start(volume: AtomicWriter) -> None:
+    """A key that goes falls back to its validator's default, and one that comes is cast."""
+    volume.write({"A": "1"})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        validators=[
+            Validator("A", default=7, cast=str),
+            Validator("B", default=lambda settings, validator: f"<{settings.A}>"),
+        ],
+    )
+    assert (settings.A, settings.B) == ("1", "<1>")
+    volume.write({})
+    get_reloader(settings).reload()
+    assert (settings.A, settings.B) == ("7", "<7>")
+
+
+def test_refused_content_is_tried_again_only_when_asked(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """The watch leaves refused content alone until it changes; ``reload()`` always tries."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+    tries: list[int] = []
+
+    @reloader.on_validate
+    def check(candidate: Any, _: Any) -> None:
+        tries.append(candidate.A)
+        raise ReloadRejected("no")
+
+    volume.write({"A": "2"})
+    for _ in range(3):
+        reloader.changed()
+    assert tries == [2]
+    reloader.reload()
+    assert tries == [2, 2]
+    volume.write({"A": "3"})
+    reloader.changed()
+    assert tries == [2, 2, 3]
+    assert reloader.status().rejected == 2
+    volume.write({"A": "1"})
+    assert reloader.reload().outcome == "unchanged"
+    assert reloader.status().last_error is None
+
+
+def test_the_watch_refuses_what_would_end_its_thread(volume: AtomicWriter, tmp_path: Path) -> None:
+    """``sys.exit()`` in a settings file refuses the update; only a call passes it on."""
+    file = volume.directory / "app.py"
+    volume.write({"app.py": "X = 1\n"})
+    settings = make_settings(volume.directory, settings_files=[str(file)], k8s_resync=0.05)
+    reloader = get_reloader(settings)
+    volume.write({"app.py": "import sys\nsys.exit(3)\n"})
+    eventually(lambda: reloader.status().rejected == 1)
+    assert "SystemExit" in str(reloader.status().last_error)
+    assert settings.X == 1
+    with pytest.raises(SystemExit):
+        reloader.reload()
+    assert (settings.X, reloader.status().generation) == (1, 1)
+    volume.write({"app.py": "X = 2\n"})
+    eventually(lambda: settings.X == 2)
+    assert reloader.status().watching != "off"
+    sys.modules.pop("app", None)
+
+
+def test_a_template_that_fails_is_no_failure_of_the_update(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """A lazy value that nobody validates is evaluated by who reads it, as at a start."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+    volume.write({"A": "2", "L": "@format {this.NOT_THERE}"})
+    assert reloader.reload().outcome == "applied"
+    assert settings.A == 2
+    with pytest.raises(Exception, match="NOT_THERE"):
+        settings.get("L")
+
+
+def test_a_reason_names_ten_keys_at_most() -> None:
+    """A long list of changed keys is cut."""
+    error = explain(MountError("gone"), ["/a", "/b"], [f"K{n:02}" for n in range(12)])
+    assert "update of /a, /b rejected: gone; changed keys: K00, " in str(error)
+    assert "K09, …;" in str(error)
+    assert "K10" not in str(error)
+    assert "changed keys" not in str(explain(ConfigError("gone"), ["/a"], []))
+
+
+def test_a_validation_error_without_details_is_told_by_its_place() -> None:
+    """Where dynaconf names no validator, type and place are all that is said."""
+    assert "rejected: ValidationError; " in str(explain(ValidationError(SECRET), ["/a"], []))
+
+
+def test_changed_names_are_variables_and_settings_files(volume: AtomicWriter) -> None:
+    """What was added, changed and removed is named, in variables and in settings files."""
+    from dynaconf_k8s_reload import Mount
+    from dynaconf_k8s_reload.mounts import read
+
+    mount = Mount(str(volume.directory))
+    volume.write({"A": "1", "B": "1", "app.toml": "X = 1", "same.toml": ""})
+    old = Payload([read(mount)])
+    volume.write({"B": "2", "C": "1", "app.toml": "X = 2", "same.toml": ""})
+    assert changed_names(old, Payload([read(mount)])) == ["A", "B", "app.toml", "C"]

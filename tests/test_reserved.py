@@ -1,0 +1,49 @@
+"""Names that a mount must not provide."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dynaconf_k8s_reload.options import Options
+from dynaconf_k8s_reload.reserved import is_reserved
+
+RESERVED = [
+    "DYNACONF_INCLUDE",
+    "SETTINGS_MODULE",
+    "ROOT_PATH_FOR_DYNACONF",
+    "ANYTHING_AT_ALL_FOR_DYNACONF",
+    "_registered_hooks",
+    "YAML",
+    "LOAD_DOTENV",
+    *(field.name for field in fields(Options)),
+]
+
+
+@pytest.mark.parametrize("name", RESERVED)
+@pytest.mark.parametrize("nested", ["", "__0", "__X__Y", ".x", "[0]"])
+def test_reserved(name: str, nested: str) -> None:
+    """What would reconfigure dynaconf or this package is reserved, and any part of it."""
+    assert is_reserved(name + nested)
+    assert is_reserved(name.lower() + nested)
+
+
+@given(st.from_regex(r"\A[A-Z][A-Z0-9_]{0,12}\Z"))
+@example("K8S_NAMESPACE")
+@example("INCLUDE")
+@example("DB__YAML")
+@example("YAML_FILE")
+@example("FOR_DYNACONF_NOT")
+def test_not_reserved(name: str) -> None:
+    """An application's own names are its own."""
+    assert not is_reserved(f"OWN_{name}")
+    assert is_reserved(f"{name}_FOR_DYNACONF")
+
+
+@pytest.mark.parametrize("name", ["K8S_NAMESPACE", "INCLUDE", "DB__YAML", "YAML_FILE", "__YAML"])
+def test_names_that_only_look_alike(name: str) -> None:
+    """A name that shares a part with a reserved one is not reserved."""
+    assert not is_reserved(name)

@@ -1,0 +1,493 @@
+"""The watching thread and the comparison, with scripted events and owners."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dynaconf_k8s_reload import tokens, watcher
+from dynaconf_k8s_reload.events import Events
+from dynaconf_k8s_reload.testing import AtomicWriter
+from dynaconf_k8s_reload.watch import Watch
+from dynaconf_k8s_reload.watcher import Watcher
+from support import eventually
+
+
+class Scripted(Events):
+    """Events that come only when a test gives a hint."""
+
+    def __init__(self, hint: Callable[[], object]) -> None:
+        self.hint = hint
+        self.covering = True
+        self.looks = 0
+        self.drops = 0
+        self.closed = threading.Event()
+        self.kept: set[str] = set()
+
+    def covers(self, path: str) -> bool:
+        return self.covering
+
+    def keep(self, paths: Iterable[str]) -> float:
+        self.looks += 1
+        self.kept = set(paths)
+        return float("inf")
+
+    def drop(self) -> None:
+        self.drops += 1
+
+    def close(self) -> None:
+        self.closed.set()
+
+    def abandon(self) -> None:
+        self.closed.set()
+
+
+class Owner:
+    """Reads tokens when told that they changed, and counts."""
+
+    def __init__(self, *paths: Path) -> None:
+        self.paths = [str(path) for path in paths]
+        self.seen = self._tokens()
+        self.reloads = 0
+        self.on_change: Callable[[], object] = lambda: None
+
+    def _tokens(self) -> tuple[tokens.Token, ...]:
+        return tuple(tokens.token(path) for path in self.paths)
+
+    def changed(self) -> None:
+        self.seen = self._tokens()
+        self.reloads += 1
+        self.on_change()
+
+    def watch(self, resync: float = 60.0, debounce: float = 0.2) -> Watch:
+        return Watch(self.paths, weakref.ref(self), resync, debounce)
+
+
+class Stage:
+    """A watcher, and the events that it made."""
+
+    def __init__(self) -> None:
+        self.made: list[Scripted] = []
+        self.watcher = Watcher(events=self._make)
+
+    def _make(self, hint: Callable[[], object]) -> Events:
+        self.made.append(Scripted(hint))
+        return self.made[-1]
+
+    @property
+    def events(self) -> Scripted:
+        return self.made[-1]
+
+    def settle(self) -> None:
+        """Wait until the looks that follow a hint are over."""
+        looks = -1
+
+        def still() -> bool:
+            nonlocal looks
+            before, looks = looks, self.events.looks
+            return before == looks
+
+        tick = threading.Event()
+        tick.wait(watcher.LOOK_AGAIN_FOR)
+        while not still():
+            tick.wait(4 * watcher.LOOK_AGAIN_EVERY)
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A watcher of its own with scripted events and little patience, ended afterwards."""
+    monkeypatch.setattr(watcher, "LOOK_AGAIN_FOR", 0.3)
+    made = Stage()
+    yield made
+    made.watcher.close()
+
+
+def plain(tmp_path: Path) -> Path:
+    directory = tmp_path / "plain"
+    directory.mkdir()
+    (directory / "KEY").write_text("one")
+    return directory
+
+
+# the comparison, at times that the test names
+
+
+def test_a_swap_is_applied_by_the_comparison_that_finds_it(volume: AtomicWriter) -> None:
+    """An atomic swap needs no quiet: the first comparison reloads."""
+    volume.write({"KEY": "one"})
+    owner = Owner(volume.directory)
+    watch = owner.watch()
+    assert watch.compare(0.0) == float("inf")
+    assert (owner.reloads, watch.moved) == (0, False)
+    volume.write({"KEY": "two"})
+    watch.compare(1.0)
+    assert (owner.reloads, watch.moved) == (1, True)
+    watch.compare(2.0)
+    assert (owner.reloads, watch.moved) == (1, False)
+    assert watch.checked_at is not None
+
+
+def test_a_plain_directory_is_reloaded_once_it_has_been_quiet(tmp_path: Path) -> None:
+    """Each edit of a plain directory begins the wait anew, and an edit taken back ends it."""
+    directory = plain(tmp_path)
+    owner = Owner(directory)
+    watch = owner.watch(debounce=0.2)
+    (directory / "KEY").write_text("two!")
+    assert watch.compare(10.0) == pytest.approx(10.2)
+    assert watch.compare(10.1) == pytest.approx(10.2)
+    (directory / "OTHER").write_text("two")
+    assert watch.compare(10.15) == pytest.approx(10.35)
+    assert owner.reloads == 0
+    assert watch.compare(10.4) == float("inf")
+    assert owner.reloads == 1
+
+    (directory / "THIRD").write_text("three")
+    assert watch.compare(20.0) == pytest.approx(20.2)
+    (directory / "THIRD").unlink()
+    assert watch.compare(20.1) == float("inf")
+    (directory / "THIRD").write_text("three")
+    assert watch.compare(30.0) == pytest.approx(30.2)
+    assert owner.reloads == 1
+
+
+def test_a_plain_directory_that_is_never_quiet_is_reloaded_all_the_same(tmp_path: Path) -> None:
+    """The wait for quiet ends after ten times the debounce, whatever is still being written."""
+    directory = plain(tmp_path)
+    owner = Owner(directory)
+    watch = owner.watch(debounce=0.2)
+    now = 100.0
+    while not owner.reloads and now < 200.0:
+        (directory / "KEY").write_text(f"{now:30}")
+        os.utime(directory / "KEY", ns=(0, int(now * 1e9)))
+        watch.compare(now)
+        now += 0.1
+    assert now == pytest.approx(102.1, abs=0.11)
+
+
+def test_one_reload_is_made_for_all_mounts(volume: AtomicWriter, tmp_path: Path) -> None:
+    """A swap beside an edit that is not quiet yet waits for it, so that both come at once."""
+    volume.write({"KEY": "one"})
+    directory = plain(tmp_path)
+    owner = Owner(volume.directory, directory)
+    watch = owner.watch()
+    volume.write({"KEY": "two"})
+    (directory / "KEY").write_text("changed")
+    assert watch.compare(5.0) == pytest.approx(5.2)
+    watch.compare(5.2)
+    assert owner.reloads == 1
+
+
+def test_while_an_owner_is_configured_it_is_left_alone(volume: AtomicWriter) -> None:
+    """What was read of other mounts than the watch's is compared with nothing."""
+    owner = Owner(volume.directory)
+    watch = owner.watch()
+    owner.seen = ()
+    assert watch.compare(1.0) == 2.0
+    assert owner.reloads == 0
+
+
+# the thread
+
+
+def test_a_hint_leads_to_a_comparison_at_once(stage: Stage, volume: AtomicWriter) -> None:
+    """With an hour to the next resync, a hint alone brings the change."""
+    volume.write({"KEY": "one"})
+    owner = Owner(volume.directory)
+    stage.watcher.add(owner.watch(resync=3600))
+    stage.settle()
+    volume.write({"KEY": "two"})
+    started = time.monotonic()
+    stage.events.hint()
+    eventually(lambda: owner.reloads == 1)
+    assert time.monotonic() - started < 0.5
+
+
+def test_after_a_hint_it_looks_again_for_a_while(stage: Stage, volume: AtomicWriter) -> None:
+    """A change within the next half second needs no hint of its own, and then there is rest."""
+    volume.write({"KEY": "one"})
+    owner = Owner(volume.directory)
+    stage.watcher.add(owner.watch(resync=3600))
+    stage.settle()
+    stage.events.hint()
+    looks = stage.events.looks
+    eventually(lambda: stage.events.looks > looks + 10)
+    volume.write({"KEY": "two"})
+    eventually(lambda: owner.reloads == 1, seconds=0.5)
+    stage.settle()
+    looks = stage.events.looks
+    threading.Event().wait(0.3)
+    assert stage.events.looks == looks
+    assert stage.events.drops == 0
+
+
+def test_the_resync_finds_what_no_event_told(
+    stage: Stage, volume: AtomicWriter, logged: pytest.LogCaptureFixture
+) -> None:
+    """A change without an event is applied at the resync, and the events are made anew."""
+    volume.write({"KEY": "one"})
+    owner = Owner(volume.directory)
+    stage.watcher.add(owner.watch(resync=0.3))
+    threading.Event().wait(watcher.LOOK_AGAIN_FOR)
+    volume.write({"KEY": "two"})
+    eventually(lambda: owner.reloads == 1)
+    eventually(lambda: stage.events.drops == 1)
+    assert "came without an event" in logged.text
+
+
+def test_without_events_it_compares_every_second(stage: Stage, volume: AtomicWriter) -> None:
+    """A mount for which no event comes is compared each second, whatever the resync."""
+    volume.write({"KEY": "one"})
+    owner = Owner(volume.directory)
+    watch = owner.watch(resync=3600)
+    stage.watcher.add(watch)
+    stage.events.covering = False
+    stage.settle()
+    assert stage.watcher.mode(watch) == "polling"
+    assert stage.watcher.mode(watch, str(volume.directory)) == "polling"
+    volume.write({"KEY": "two"})
+    started = time.monotonic()
+    eventually(lambda: owner.reloads == 1)
+    assert time.monotonic() - started < 1.5
+    assert stage.events.drops == 0
+
+
+def test_two_owners_share_one_source_and_one_thread(stage: Stage, volume: AtomicWriter) -> None:
+    """Two watches have one source of events; it ends with the last of them."""
+    volume.write({"KEY": "one"})
+    owners = [Owner(volume.directory), Owner(volume.directory)]
+    watches = [owner.watch() for owner in owners]
+    for watch in watches:
+        stage.watcher.add(watch)
+    assert _threads() == 1
+    assert [stage.watcher.mode(watch) for watch in watches] == ["events", "events"]
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    eventually(lambda: [owner.reloads for owner in owners] == [1, 1])
+    assert stage.events.kept == {str(volume.directory)}
+    stage.watcher.remove(watches[0], wait=2)
+    stage.watcher.remove(watches[0], wait=2)
+    assert [stage.watcher.mode(watch) for watch in watches] == ["off", "events"]
+    assert not stage.events.closed.is_set()
+    stage.watcher.remove(watches[1], wait=2)
+    assert stage.watcher.mode(watches[1]) == "off"
+    assert stage.events.closed.is_set()
+    assert (_threads(), len(stage.made)) == (0, 1)
+
+
+def test_a_removed_watch_is_compared_no_more(volume: AtomicWriter) -> None:
+    """A look that had begun when the watch was removed does not reload."""
+    owner = Owner(volume.directory)
+    watch = owner.watch()
+    Watcher(events=Scripted).remove(watch)
+    volume.write({"KEY": "two"})
+    watch.compare(0.0)
+    assert owner.reloads == 0
+
+
+def test_a_collected_owner_is_pruned_at_once_and_nothing_else(
+    stage: Stage, volume: AtomicWriter
+) -> None:
+    """When an owner is collected the other's watch goes on; with the last the thread ends."""
+    owner, other = Owner(volume.directory), Owner(volume.directory)
+    told = threading.Event()
+    other.on_change = told.set
+    watch = other.watch(resync=3600)
+    stage.watcher.add(owner.watch(resync=3600))
+    stage.watcher.add(watch)
+    stage.settle()
+    del owner
+    gc.collect()
+    session = stage.watcher._session
+    assert session is not None
+    eventually(lambda: session.watches == [watch], seconds=1)
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    assert told.wait(10)
+    stage.settle()
+    del other
+    gc.collect()
+    eventually(lambda: _threads() == 0, seconds=1)
+    assert stage.events.closed.is_set()
+    assert stage.watcher.mode(watch) == "off"
+    assert watch.compare(0.0) == float("inf")
+
+
+def test_an_owner_may_be_gone_before_it_is_watched(stage: Stage, volume: AtomicWriter) -> None:
+    """A watch whose owner is gone ends the thread that was started for it."""
+    watch = Owner(volume.directory).watch()
+    gc.collect()
+    stage.watcher.add(watch)
+    eventually(lambda: _threads() == 0)
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_nothing_that_is_raised_ends_the_watch(
+    stage: Stage,
+    volume: AtomicWriter,
+    logged: pytest.LogCaptureFixture,
+    error: type[BaseException],
+) -> None:
+    """Whatever a reload raises is logged without its message, and the next change arrives."""
+    owner = Owner(volume.directory)
+
+    def fail() -> None:
+        raise error("s3cret")
+
+    owner.on_change = fail
+    stage.watcher.add(owner.watch(resync=3600))
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    eventually(lambda: "failed and is made again" in logged.text)
+    assert error.__name__ in logged.text
+    assert "s3cret" not in logged.text
+    owner.on_change = lambda: None
+    volume.write({"KEY": "three"})
+    stage.events.hint()
+    eventually(lambda: owner.seen[0] == tokens.token(str(volume.directory)))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_is_told_and_replaced(
+    stage: Stage, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead thread shows as "off"; the next watch starts another one for all."""
+    owner, other = Owner(volume.directory), Owner(volume.directory)
+    watch = owner.watch(resync=3600)
+    stage.watcher.add(watch)
+    stage.settle()
+    with monkeypatch.context() as patched:
+        patched.setattr(Watcher, "_goes_on", None)  # calling it raises
+        stage.events.hint()
+        eventually(lambda: stage.watcher.mode(watch) == "off")
+    stage.watcher.add(other.watch(resync=3600))
+    assert stage.watcher.mode(watch) == "events"
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    eventually(lambda: (owner.reloads, other.reloads) == (1, 1))
+
+
+def test_an_owner_may_stop_itself_while_it_reloads(stage: Stage, volume: AtomicWriter) -> None:
+    """Removing a watch from within its own reload neither waits nor hangs."""
+    owner = Owner(volume.directory)
+    watch = owner.watch()
+    took: list[float] = []
+
+    def stop() -> None:
+        started = time.monotonic()
+        stage.watcher.remove(watch, wait=30)
+        took.append(time.monotonic() - started)
+
+    owner.on_change = stop
+    stage.watcher.add(watch)
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    eventually(lambda: _threads() == 0)
+    assert took[0] < 1
+
+
+def test_removing_waits_for_a_reload_but_not_for_ever(stage: Stage, volume: AtomicWriter) -> None:
+    """While a reload hangs, removing its watch waits as long as it was told to, and no longer."""
+    owner, other = Owner(volume.directory), Owner(volume.directory)
+    watch = owner.watch()
+    inside, leave = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        inside.set()
+        leave.wait(30)
+
+    owner.on_change = hang
+    stage.watcher.add(watch)
+    stage.watcher.add(other.watch())
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    assert inside.wait(10)
+    started = time.monotonic()
+    stage.watcher.remove(watch, wait=0.2)
+    assert 0.15 < time.monotonic() - started < 2
+    stage.watcher.close()
+    leave.set()
+    eventually(lambda: _threads() == 0)
+
+
+def test_a_thread_that_ends_is_no_obstacle_to_the_next(stage: Stage, volume: AtomicWriter) -> None:
+    """While the last watch's thread still ends, another watch already has its own."""
+    owner = Owner(volume.directory)
+    inside, leave = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        inside.set()
+        leave.wait(30)
+
+    owner.on_change = hang
+    first = owner.watch()
+    stage.watcher.add(first)
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    assert inside.wait(10)
+    stage.watcher.remove(first)
+    other = Owner(volume.directory)
+    stage.watcher.add(other.watch())
+    volume.write({"KEY": "three"})
+    stage.events.hint()
+    eventually(lambda: other.reloads == 1)
+    leave.set()
+    eventually(lambda: _threads() == 1)
+    assert [made.closed.is_set() for made in stage.made] == [True, False]
+
+
+def test_starting_and_stopping_from_many_threads(stage: Stage, volume: AtomicWriter) -> None:
+    """After any interleaving of starts and stops one thread watches what was added last."""
+    owners = [Owner(volume.directory) for _ in range(4)]
+
+    def work(owner: Owner) -> None:
+        for _ in range(50):
+            watch = owner.watch()
+            stage.watcher.add(watch)
+            stage.watcher.remove(watch, wait=2)
+
+    threads = [threading.Thread(target=work, args=(owner,)) for owner in owners]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    last = owners[0].watch()
+    stage.watcher.add(last)
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    eventually(lambda: owners[0].reloads == 1)
+    eventually(lambda: _threads() == 1)
+    assert stage.watcher.mode(last) == "events"
+
+
+def test_a_resync_of_any_length_can_be_slept(stage: Stage, volume: AtomicWriter) -> None:
+    """More seconds than a lock can wait are slept in pieces."""
+    owner = Owner(volume.directory)
+    watch = owner.watch(resync=1e300)
+    stage.watcher.add(watch)
+    stage.settle()
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    eventually(lambda: owner.reloads == 1)
+
+
+def test_closing_twice_and_without_a_watch(caplog: pytest.LogCaptureFixture) -> None:
+    """Closing what watches nothing does nothing, and says nothing."""
+    caplog.set_level(logging.DEBUG)
+    idle = Watcher(events=Scripted)
+    idle.close()
+    idle.close()
+    idle.after_fork()
+    assert idle.mode(None) == "off"
+    assert not caplog.records
+
+
+def _threads() -> int:
+    return sum(thread.name == "k8s-reload-watch" for thread in threading.enumerate())
