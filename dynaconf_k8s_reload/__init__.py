@@ -1,10 +1,16 @@
 """dynaconf settings and ``os.environ`` that follow a mounted ConfigMap without a restart."""
 
-from .changes import Change, Changes
-from .exceptions import ConfigError, K8sReloadError, MountError, ReloadRejected
-from .mounts import Mount
-from .reloader import Reloader, get_reloader
-from .status import MountStatus, ReloadResult, Status
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .changes import Change, Changes
+    from .exceptions import ConfigError, K8sReloadError, MountError, ReloadRejected
+    from .mounts import Mount
+    from .reloader import Reloader, get_reloader
+    from .status import MountStatus, ReloadResult, Status
 
 __all__ = [
     "Change",
@@ -20,3 +26,25 @@ __all__ = [
     "Status",
     "get_reloader",
 ]
+
+_MODULES = {
+    "changes": ("Change", "Changes"),
+    "exceptions": ("ConfigError", "K8sReloadError", "MountError", "ReloadRejected"),
+    "mounts": ("Mount",),
+    "reloader": ("Reloader", "get_reloader"),
+    "status": ("MountStatus", "ReloadResult", "Status"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use, so that pytest's plugin loads nothing but pytest."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -400,11 +400,12 @@ def test_under_gevent_it_polls(volume: AtomicWriter) -> None:
 # the end of a process
 
 EXIT = """
-import sys, threading, time
+import signal, sys, threading, time
 from dynaconf import Dynaconf
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's is ignored
 writer = AtomicWriter(sys.argv[1])
 writer.write({"KEY": "one"})
 settings = Dynaconf(loaders=["dynaconf_k8s_reload.loader"], k8s_mounts=[sys.argv[1]])
