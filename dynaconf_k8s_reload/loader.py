@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import string
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from dynaconf.base import Settings
@@ -29,6 +31,9 @@ from .reserved import is_reserved
 __all__ = ["load"]
 
 ENV_LOADER = "dynaconf.loaders.env_loader"
+
+# No value of TOML begins with one of these, nor does a token of dynaconf: such text is itself.
+PLAIN_LETTERS = frozenset(string.ascii_letters) - frozenset("tfinTF")
 
 
 class Entry(NamedTuple):
@@ -59,7 +64,12 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
     """
     settings = ground.unwrap(obj)
     attachment = ground.attachment_of(settings) or _first_load(settings)
-    wanted = _path(settings, key)[0] if key else None
+    indexing = nullcontext() if attachment.published else ground.indexed(settings)
+    with indexing:
+        _load(settings, attachment, Paths(settings).top(key) if key else None)
+
+
+def _load(settings: Settings, attachment: Attachment, wanted: str | None) -> None:
     plan = attachment.plan
     environment_last = _has_env_loader(settings)
     if not environment_last:
@@ -92,13 +102,23 @@ def _has_env_loader(settings: Settings) -> bool:
     return ENV_LOADER in (settings.get("LOADERS_FOR_DYNACONF") or [])
 
 
-def _path(settings: Settings, key: str) -> tuple[str, ...]:
-    """Take a setting's name apart as ``Settings.set`` does, in one case for comparing."""
-    separator = settings.get("NESTED_SEPARATOR_FOR_DYNACONF")
-    dotted = key.replace(separator, ".") if separator else key
-    if settings.get("DOTTED_LOOKUP_FOR_DYNACONF") is not True:
-        return (dotted.upper(),)
-    return tuple(re.split(r"[.\[]", dotted.upper()))
+class Paths:
+    """Takes the names of settings apart as ``Settings.set`` does, in one case for comparing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._separator = settings.get("NESTED_SEPARATOR_FOR_DYNACONF")
+        self._nested = settings.get("DOTTED_LOOKUP_FOR_DYNACONF") is True
+
+    def of(self, key: str) -> tuple[str, ...]:
+        """Give the parts of a name."""
+        dotted = key.replace(self._separator, ".") if self._separator else key
+        if not self._nested or ("." not in dotted and "[" not in dotted):
+            return (dotted.upper(),)
+        return tuple(re.split(r"[.\[]", dotted.upper()))
+
+    def top(self, key: str) -> str:
+        """Give the name of the top-level setting that a name belongs to."""
+        return self.of(key)[0]
 
 
 def _load_environment(
@@ -133,9 +153,10 @@ def _load_mount(settings: Any, mount: Mount, attachment: Any, wanted: str | None
     ]
     if attachment.options.prefixed_only(mount):
         plain = []
-    paths = {_path(settings, entry.key): entry.name for group in carrying for entry in group}
+    paths = Paths(settings)
+    winners = {paths.of(entry.key): entry.name for group in carrying for entry in group}
     for entry in plain:
-        winner = paths.get(_path(settings, entry.key))
+        winner = winners.get(paths.of(entry.key)) if winners else None
         if winner is not None:
             attachment.reloader.warn_once(
                 f"mount {mount.path}: {winner} and {entry.name} both name the setting "
@@ -179,24 +200,37 @@ def _set_all(settings: Any, entries: Iterable[Entry], wanted: str | None) -> Non
     See ``dynaconf.loaders.env_loader.load_from_env``.
     """
     known_only = settings.get("IGNORE_UNKNOWN_ENVVARS_FOR_DYNACONF")
+    paths = Paths(settings)
     parsed = [
         (entry, _parse(settings, entry))
         for entry in entries
-        if not (entry.metadata.loader == "k8s_mount" and is_reserved(entry.key))
-        and wanted in (None, _path(settings, entry.key)[0])
+        if (wanted is None or wanted == paths.top(entry.key))
+        and not (entry.metadata.loader == "k8s_mount" and is_reserved(entry.key))
         and not (known_only and settings.get(entry.key, default=missing) is missing)
     ]
     keep = settings.filter_strategy
-    for entry, value in parsed:
-        data = keep({entry.key: value}) if keep else {entry.key: value}
-        for key, kept in data.items():
-            settings.set(key, kept, loader_identifier=entry.metadata, validate=False)
+    ground.put_all(
+        settings,
+        (
+            (key, kept, entry.metadata)
+            for entry, value in parsed
+            for key, kept in (keep({entry.key: value}) if keep else {entry.key: value}).items()
+        ),
+    )
 
 
 def _parse(settings: Any, entry: Entry) -> Any:
-    if isinstance(entry.content, bytes):
-        return entry.content
+    content = entry.content
+    if isinstance(content, bytes):
+        return content
     if entry.literal:
-        return ground.Literal(entry.content) if entry.content.startswith("@") else entry.content
-    text = boolean_fix(entry.content)
-    return ground.pinned(parse_conf_data(text, tomlfy=True, box_settings=settings), settings)
+        return ground.Literal(content) if content.startswith("@") else content
+    if content[:1] in PLAIN_LETTERS:
+        return content
+    parsed = ground.attached(settings).parsed
+    if content in parsed:
+        return parsed[content]
+    value = parse_conf_data(boolean_fix(content), tomlfy=True, box_settings=settings)
+    if ground.is_scalar(value) and not content.startswith("@"):
+        parsed[content] = value
+    return ground.pinned(value, settings)

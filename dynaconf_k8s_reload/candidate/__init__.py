@@ -12,9 +12,11 @@ from .building import adopt, build, seal
 from .children import all_current as is_current
 from .children import hand_over as publish
 from .children import replay_all as replay
+from .indexing import indexed
 from .island import island
 from .lazy import changes_between, pinned, values
 from .literal import Literal
+from .putting import is_scalar, put_all
 from .state import (
     Attachment,
     attached,
@@ -38,11 +40,14 @@ __all__ = [
     "changes_between",
     "constructing_wrapper",
     "is_current",
+    "indexed",
+    "is_scalar",
     "island",
     "keywords",
     "pinned",
     "prefix",
     "publish",
+    "put_all",
     "reads_mounts",
     "reloader_of",
     "remember",

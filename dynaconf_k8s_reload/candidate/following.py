@@ -15,7 +15,9 @@ from dynaconf.utils.functional import empty
 from . import state
 from .carrying import take_over
 from .children import child_of
+from .indexing import indexed
 from .lazy import pin
+from .putting import put_defaults
 from .state import ATTACHMENT, attached, attachment_of
 
 # Stands before a settings class among the bases, see `following`; to type checkers it is one.
@@ -46,10 +48,14 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         if attachment is None:
             super().execute_loaders(*args, **kwargs)
             return
-        carried, attachment.carried = attachment.carried, None
-        if carried is not None:
-            take_over(self, carried)
-        with _not_fresh(self, key=kwargs.get("key")):
+        key = kwargs.get("key")
+        indexing = nullcontext() if attachment.published else indexed(self)
+        with _not_fresh(self, key=key), indexing:
+            if key is None:
+                put_defaults(self)
+            carried, attachment.carried = attachment.carried, None
+            if carried is not None:
+                take_over(self, carried)
             super().execute_loaders(*args, **kwargs)
         pin(self, attachment.anchor, attachment.plan.environment)
 

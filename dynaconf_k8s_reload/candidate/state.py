@@ -65,6 +65,7 @@ class Attachment:
         completes_at_includes: construction ends without validators, so at the last loader.
         anchor: the object within which the lazy values of this generation resolve.
         wrapper: the lazy wrapper that constructed the object, if one did.
+        parsed: text to the scalar that dynaconf makes of it, never a token's.
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
     """
 
@@ -85,6 +86,7 @@ class Attachment:
     completes_at_includes: bool = False
     anchor: Any = None
     wrapper: Any = None
+    parsed: dict[str, Any] = field(default_factory=dict)
     children: dict[str, tuple[str, bool, dict[str, Any]]] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:
@@ -165,6 +167,20 @@ def put(settings: object, name: str, value: Any) -> None:
         vars(settings)["validators" if name == "validators" else f"_{name}"] = value
     else:
         setattr(core if name in ("store", "validators") else core.config, name, value)
+
+
+def empty_like(store: Any) -> Any:
+    """Make an empty store that evaluates and converts as this one does."""
+    if hasattr(store, "__meta__"):
+        return type(store)(core=store.__meta__.core)
+    return type(store)(box_settings=store._box_config["box_settings"])
+
+
+def clear_cache(settings: object) -> None:
+    """Forget what readers were given, where dynaconf remembers it: since 3.3."""
+    core = vars(settings).get("__core__")
+    if core is not None:
+        core.clear_cache()
 
 
 def keywords(settings: Settings) -> dict[Any, Any]:
