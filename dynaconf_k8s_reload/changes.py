@@ -68,6 +68,8 @@ class Changes(Mapping[str, Change]):
         ``"DB"`` covers ``DB.HOST`` as well: it is a part of what ``settings.DB`` gives.
         """
         names = [_name(pattern) for pattern in patterns]
+        if not names:
+            return Changes()
         return Changes(
             change
             for name, change in self._by_name.items()
@@ -105,7 +107,8 @@ def flatten(data: Mapping[Any, Any], above: str = "") -> dict[str, Any]:
 
 def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
     """Compare two flat mappings of dotted keys."""
-    keys = [*old, *(key for key in new if key not in old)]
+    differing = [key for key, value in old.items() if new.get(key, _ABSENT) is not value]
+    keys = [*differing, *(key for key in new if key not in old)]
     compared = (_compare(key, old.get(key, _ABSENT), new.get(key, _ABSENT)) for key in keys)
     return Changes(change for change in compared if change is not None)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 from .options import Options
-from .payload import Payload, came_by_env_from
+from .payload import Payload, Variable, came_by_env_from
 from .plan import Claims, Decision, Environment, Plan, decide
 
 __all__ = ["MIRROR", "Mirror"]
@@ -56,7 +56,7 @@ class Mirror:
         self._lock = threading.RLock()
         self._records: dict[str, Record] = {}
         self._claims: dict[int, Claims] = {}  # by owner, in the order of their first loads
-        self._sources: dict[int, Mapping[str, str]] = {}
+        self._sources: dict[int, Mapping[str, Variable]] = {}
         self._stopped: set[int] = set()
         self._forgotten: deque[int] = deque()
         self._ever: dict[int, set[str]] = {}  # what each owner's mounts provide or provided
@@ -67,15 +67,17 @@ class Mirror:
             self._drop_forgotten()
             decision = decide(payload, options, prefix, self._process_value)
             claims = decision.claims
-            moves = self._moves(owner, decision, payload)
+            records = self._records_with(claims, payload)
+            moves = self._moves(owner, decision, records)
             released = {name: record.left for name, record in moves.items()}
             provided: dict[str, str] = {}
-            for name in (name for name, text in claims.items() if text is not None):
-                value = released.pop(name) if name in moves else self._environ.get(name)
-                if value is not None:  # unless the application has removed it
-                    provided[name] = value
+            for name, text in claims.items():
+                if text is not None:
+                    value = released.pop(name) if name in moves else self._environ.get(name)
+                    if value is not None:  # unless the application has removed it
+                        provided[name] = value
             environment = Environment(self._environ, provided, released)
-            beneath = self._beneath(owner, environment.as_dict(), decision, payload)
+            beneath = self._beneath(owner, environment, decision, payload)
             differing = tuple(
                 name
                 for name, text in claims.items()
@@ -86,24 +88,24 @@ class Mirror:
             )
             return Plan(environment, beneath, decision, differing)
 
-    def apply(self, owner: int, plan: Plan, payload: Payload) -> list[str]:
-        """Write what changed, in one go; names that the owner no longer provides are released.
-
-        Returns:
-            The variables whose value somebody else has written and that are left so.
-        """
+    def apply(self, owner: int, plan: Plan, payload: Payload) -> None:
+        """Write what changed, in one go; names that the owner no longer provides are released."""
         with self._lock:
             claims = plan.decision.claims
-            moves = self._moves(owner, plan.decision, payload)
             self._records = self._records_with(claims, payload)
+            moves = self._moves(owner, plan.decision, self._records)
             self._claims[owner] = claims
-            self._sources[owner] = {name: payload.variables[name].source for name in claims}
+            self._sources[owner] = payload.variables
             self._ever.setdefault(owner, set()).update(claims)
             self._stopped.discard(owner)
             self._move(moves)
+
+    def rewritten(self, owner: int) -> list[str]:
+        """The variables of an owner that somebody else has written since, and that are left so."""
+        with self._lock:
             return [
                 name
-                for name, text in claims.items()
+                for name, text in self._claims.get(owner, {}).items()
                 if text is not None and self._environ.get(name) != self._records[name].left
             ]
 
@@ -149,12 +151,12 @@ class Mirror:
         with self._lock:
             mine = self._claims.get(owner, {})
             return {
-                name: self._sources[other][name]
+                name: self._sources[other][name].source
                 for other in self._claims.keys() - self._stopped - {owner}
                 for name, text in self._claims[other].items()
                 if None not in (text, mine.get(name))
                 and text != mine[name]
-                and self._sources[other][name] != self._sources[owner][name]
+                and self._sources[other][name].source != self._sources[owner][name].source
             }
 
     def renew_lock(self) -> None:
@@ -183,17 +185,21 @@ class Mirror:
     def _records_with(self, claims: Claims, payload: Payload) -> dict[str, Record]:
         """Add what is known of the names that are new, or new again and written by others since."""
         records = dict(self._records)
-        held = {name for theirs in self._claims.values() for name in theirs}
+        held = set().union(*self._claims.values())
         for name in claims:
-            value, record = self._environ.get(name), records.get(name)
-            if record is None or (name not in held and value != record.left):
+            record = records.get(name)
+            if record is not None and name in held:
+                continue
+            value = self._environ.get(name)
+            if record is None or value != record.left:
                 own = came_by_env_from(payload.layers[name], value)
                 records[name] = Record(value, None if own else value, value)
         return records
 
-    def _moves(self, owner: int, decision: Decision, payload: Payload) -> dict[str, Record]:
+    def _moves(
+        self, owner: int, decision: Decision, records: Mapping[str, Record]
+    ) -> dict[str, Record]:
         """Give the records of the names whose owner or value changes, as they will be."""
-        records = self._records_with(decision.claims, payload)
         ranked = self._ranked({owner: decision.claims})
         moves: dict[str, Record] = {}
         for name in {**self._claims.get(owner, {}), **decision.claims, **decision.shadowed}:
@@ -202,7 +208,7 @@ class Mirror:
                 continue  # shadowed from the start
             if text is not None:
                 if not record.owned or text != record.left:
-                    moves[name] = replace(record, left=text, owned=True)
+                    moves[name] = Record(record.before, record.restore, text, owned=True)
             elif name in decision.shadowed:
                 moves[name] = Record.of_process(decision.shadowed[name])
             elif record.owned:
@@ -210,18 +216,18 @@ class Mirror:
         return moves
 
     def _beneath(
-        self, owner: int, environment: dict[str, str], decision: Decision, payload: Payload
+        self, owner: int, environment: Environment, decision: Decision, payload: Payload
     ) -> dict[str, str]:
         """Take the mounts' names out of an environment, and what stayed there of gone ones."""
         ranked = self._ranked({owner: decision.claims})
         ever = self._ever.get(owner, set())
+        beneath = environment.as_dict(without=decision.claims.keys() | decision.shadowed.keys())
         for name, record in self._records.items():
-            gone = name not in payload.variables and (name in ever or record.owned)
-            left = environment.get(name) == record.left
-            if gone and left and _wanted(name, ranked) is None:
-                _put(environment, name, record.restore)
-        ours = decision.claims.keys() | decision.shadowed.keys()
-        return {name: text for name, text in environment.items() if name not in ours}
+            if name in payload.variables or not (name in ever or record.owned):
+                continue
+            if beneath.get(name) == record.left and _wanted(name, ranked) is None:
+                _put(beneath, name, record.restore)
+        return beneath
 
     def _move(self, moves: Mapping[str, Record]) -> None:
         """Write variables, and last, in one go, those that move the C array."""
@@ -237,8 +243,11 @@ class Mirror:
 
 
 def _wanted(name: str, ranked: Sequence[Claims]) -> str | None:
-    texts = (claims.get(name) for claims in reversed(ranked))
-    return next((text for text in texts if text is not None), None)
+    for claims in reversed(ranked):
+        text = claims.get(name)
+        if text is not None:
+            return text
+    return None
 
 
 def _put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:

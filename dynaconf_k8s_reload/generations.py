@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 from dynaconf.base import Settings
@@ -16,7 +16,6 @@ from .candidate import Attachment
 from .changes import Changes
 from .environ import MIRROR
 from .exceptions import ConfigError, MountError
-from .mounts import Snapshot
 from .notifier import Notifier, reference_to
 from .options import Options
 from .payload import Payload
@@ -43,7 +42,12 @@ class Generations:
             holds it calls no application's code and waits for no other lock.
         options: those of the settings that are being served.
         reader: reads the mounts.
+        inert: set on the class by a tool that only looks: nothing is mirrored or watched.
+        restart_keys: patterns of keys that need a restart, beside those of the options; for what
+            a framework reads once.
     """
+
+    inert = False
 
     def __init__(self, options: Options) -> None:
         self.key = next(_keys)
@@ -51,6 +55,7 @@ class Generations:
         self.publishing = threading.RLock()
         self.options = options
         self.reader = Reader()
+        self.restart_keys: tuple[str, ...] = ()
         self._record = Record()
         self._live: Settings | None = None
         self._checks: list[Callable[[], Callable[..., Any] | None]] = []
@@ -75,7 +80,7 @@ class Generations:
         ground.seal(settings)
         attachment = ground.attached(settings)
         if ground.reads_mounts(settings, [m.path for m in attachment.options.k8s_mounts]):
-            built = self._build(settings, attachment.options, attachment.payload.snapshots)
+            built = self._build(settings, attachment.options, attachment.payload)
             ground.publish(settings, built)
         else:
             validate()
@@ -117,7 +122,7 @@ class Generations:
         payload: Payload | None = None
         try:
             snapshots = self.reader.read(self.options, current.payload.snapshots)
-            payload = Payload(snapshots)
+            payload = Payload(snapshots, current.payload)
             if payload.digest == current.payload.digest:
                 current.payload = payload  # the same content, perhaps in another directory
                 self._record.unchanged()
@@ -125,17 +130,17 @@ class Generations:
             refused = self._record.refusal_of(payload.digest)
             if refused is not None and not explicit:
                 return self._result("rejected", started, error=refused)
-            return self._result("applied", started, self._advance(snapshots, started))
+            return self._result("applied", started, self._advance(payload, started))
         except BaseException as error:
             if explicit and not isinstance(error, Exception):
                 raise  # such as Ctrl-C; the watch, which must not stop, refuses the content
             return self._reject(error, payload, current, started)
 
-    def _advance(self, snapshots: Sequence[Snapshot], started: float) -> Changes:
+    def _advance(self, payload: Payload, started: float) -> Changes:
         live = self._settings
         give_up = time.monotonic() + CONFIRM_SECONDS
         while True:
-            built = self._build(live, self.options, snapshots)
+            built = self._build(live, self.options, payload)
             changes = self._check(live, built)
             if self._publish(live, built, changes, started):
                 return changes
@@ -146,11 +151,10 @@ class Generations:
                     "next comparison"
                 )
 
-    def _build(self, live: Settings, options: Options, snapshots: Sequence[Snapshot]) -> Settings:
+    def _build(self, live: Settings, options: Options, payload: Payload) -> Settings:
         """Build a candidate of one generation of the mounts, its settings files included."""
         give_up = time.monotonic() + CONFIRM_SECONDS
         while True:
-            payload = Payload(snapshots)
             plan = MIRROR.plan(self.key, payload, options, ground.prefix(live))
             attachment = Attachment(self, options, payload, plan)
             failure: BaseException | None = None
@@ -158,10 +162,10 @@ class Generations:
                 built = ground.build(live, attachment)
             except BaseException as error:  # noqa: BLE001 -- because it is raised below, unless the mounts moved meanwhile
                 failure = error
-            moved = any(token(s.mount.path) != s.token for s in snapshots)
+            moved = any(token(s.mount.path) != s.token for s in payload.snapshots)
             if failure is not None and not (moved and isinstance(failure, Exception)):
                 raise failure
-            paths = [snapshot.mount.path for snapshot in snapshots]
+            paths = [snapshot.mount.path for snapshot in payload.snapshots]
             if failure is None and not (moved and ground.reads_mounts(built, paths)):
                 return built
             if time.monotonic() > give_up:
@@ -169,7 +173,7 @@ class Generations:
                     f"{self.label} kept changing while settings files in it were loaded; "
                     "they are loaded again at the next comparison"
                 )
-            snapshots = self.reader.read(options, snapshots)
+            payload = Payload(self.reader.read(options, payload.snapshots), payload)
 
     def _check(self, live: Settings, built: Settings) -> Changes:
         ground.attached(built).values = ground.values(built)
@@ -192,14 +196,17 @@ class Generations:
             attachment.plan.environment.settle()
             self._snapshot = None
             self._record.applied(
-                changes.matching(self.options.k8s_restart_keys),
+                changes.matching((*self.options.k8s_restart_keys, *self.restart_keys)),
                 report.lag(before, attachment.payload),
             )
         self._tell(attachment, changes, started)
         return True
 
     def _mirror(self, attachment: Attachment) -> None:
-        report.rewritten(MIRROR.apply(self.key, attachment.plan, attachment.payload))
+        if self.inert:
+            return
+        MIRROR.apply(self.key, attachment.plan, attachment.payload)
+        report.rewritten(lambda: MIRROR.rewritten(self.key))
 
     def _tell(self, attachment: Attachment, changes: Changes, started: float) -> None:
         self._warn.of_skipped(attachment)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -126,9 +126,13 @@ class Mount:
 
     def takes(self, key: str, *, whole: bool = False) -> bool:
         """Tell whether `exclude` and, unless the mount is taken whole, `include` let a key in."""
-        return (whole or any(fnmatchcase(key, pattern) for pattern in self.include)) and not any(
-            fnmatchcase(key, pattern) for pattern in self.exclude
-        )
+        if not whole and self.include != ("*",) and not _matches(key, self.include):
+            return False
+        return not (self.exclude and _matches(key, self.exclude))
+
+
+def _matches(key: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)

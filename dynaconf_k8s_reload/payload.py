@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from types import MappingProxyType
+from typing import NamedTuple
 
 from .mounts import Mount, Snapshot
+from .tokens import Token
 
 __all__ = ["Payload", "Variable", "came_by_env_from"]
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """One key of one mount, as ``envFrom`` would name it.
 
     Attributes:
@@ -42,18 +43,24 @@ class Payload:
 
     Attributes:
         snapshots: one for each mount.
+        by_snapshot: for each of these, key to variable.
         layers: name to the variables that provide it, lowest precedence first.
         variables: name to variable; where several mounts provide a name, the last one's.
         digest: a hash of the content, the same in every process that reads the same content.
+
+    Args:
+        snapshots: one for each mount.
+        before: an earlier payload; what is the same in both is taken from it.
     """
 
-    __slots__ = ("digest", "layers", "snapshots", "variables")
+    __slots__ = ("by_snapshot", "digest", "layers", "snapshots", "variables")
 
-    def __init__(self, snapshots: Sequence[Snapshot] = ()) -> None:
+    def __init__(self, snapshots: Sequence[Snapshot] = (), before: Payload | None = None) -> None:
         self.snapshots = tuple(snapshots)
+        self.by_snapshot = _all_variables(self.snapshots, before)
         layers: dict[str, list[Variable]] = {}
-        for snapshot in self.snapshots:
-            for variable in _variables(snapshot):
+        for variables in self.by_snapshot:
+            for variable in variables.values():
                 layers.setdefault(variable.name, []).append(variable)
         self.layers: Mapping[str, Sequence[Variable]] = MappingProxyType(layers)
         self.variables: Mapping[str, Variable] = MappingProxyType(
@@ -72,8 +79,8 @@ class Payload:
     def of_mount(self, mount: Mount) -> list[Variable]:
         """The variables that come from `mount`, sorted by name."""
         return sorted(
-            (variable for variable in self.variables.values() if variable.mount is mount),
-            key=lambda variable: variable.name,
+            [variable for variable in self.variables.values() if variable.mount is mount],
+            key=itemgetter(0),
         )
 
 
@@ -88,11 +95,29 @@ def came_by_env_from(provided: Iterable[Variable], value: str | None) -> bool:
     )
 
 
-def _variables(snapshot: Snapshot) -> Iterator[Variable]:
-    mount = snapshot.mount
+def _all_variables(
+    snapshots: Sequence[Snapshot], before: Payload | None
+) -> tuple[Mapping[str, Variable], ...]:
+    """The variables of each snapshot, by key."""
+    if before is None or len(before.snapshots) != len(snapshots):
+        return tuple(
+            _variables(snapshot, Snapshot(snapshot.mount, Token()), {}) for snapshot in snapshots
+        )
+    return tuple(map(_variables, snapshots, before.snapshots, before.by_snapshot))
+
+
+def _variables(
+    snapshot: Snapshot, before: Snapshot, known: Mapping[str, Variable]
+) -> dict[str, Variable]:
+    mount, earlier = snapshot.mount, before.files if before.mount is snapshot.mount else {}
+    variables: dict[str, Variable] = {}
     for key, content in snapshot.files.items():
-        name = mount.prefix + key.replace("/", "__")
-        yield Variable(name, _decode(content), key, mount)
+        if earlier.get(key) == content:
+            variables[key] = known[key]
+        else:
+            name = mount.prefix + key.replace("/", "__")
+            variables[key] = Variable(name, _decode(content), key, mount)
+    return variables
 
 
 def _decode(content: bytes) -> str | bytes:
@@ -103,12 +128,11 @@ def _decode(content: bytes) -> str | bytes:
 
 
 def _digest(snapshots: Sequence[Snapshot]) -> str:
-    digest = hashlib.sha256()
+    parts: list[bytes] = []
     for snapshot in snapshots:
-        digest.update(f"{snapshot.mount.path}\0".encode())
+        parts.append(f"{snapshot.mount.path}\0".encode())
         for files in (snapshot.files, snapshot.settings_files):
-            digest.update(f"{len(files)}\0".encode())
+            parts.append(f"{len(files)}\0".encode())
             for key, content in files.items():
-                digest.update(f"{key}\0{len(content)}\0".encode())
-                digest.update(content)
-    return digest.hexdigest()
+                parts += (f"{key}\0{len(content)}\0".encode(), content)
+    return hashlib.sha256(b"".join(parts)).hexdigest()

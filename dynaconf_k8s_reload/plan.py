@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 
 from .options import Options
 from .payload import Payload, Variable
@@ -15,6 +16,7 @@ from .reserved import is_reserved
 __all__ = ["Claims", "Decision", "Environment", "Plan", "decide"]
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+RESERVED = "reserved for dynaconf, so it is no setting either"
 MAX_BYTES = 128 * 1024  # MAX_ARG_STRLEN of Linux, execve(2): one longer string fails every exec
 
 Claims = Mapping[str, str | None]
@@ -58,9 +60,15 @@ class Environment(Mapping[str, str]):
     def __repr__(self) -> str:
         return f"Environment({len(self.provided)} mirrored names)"
 
-    def as_dict(self) -> dict[str, str]:
-        """Copy it; unlike ``dict(os.environ)``, safe while another thread removes variables."""
-        return {name: text for name in self if (text := self.get(name)) is not None}
+    def as_dict(self, without: Container[str] = ()) -> dict[str, str]:
+        """Copy it; unlike ``dict(os.environ)``, safe while another thread removes variables.
+
+        Args:
+            without: the names to leave out.
+        """
+        names = dict.fromkeys([*self.process, *self.provided, *self.released])
+        wanted = (name for name in names if name not in without)
+        return {name: text for name in wanted if (text := self.get(name)) is not None}
 
     def settle(self) -> None:
         """The mirror has been applied: names that went are the process's own again."""
@@ -123,57 +131,73 @@ def decide(
     prefixes = ["DYNACONF_"]
     if isinstance(prefix, str):
         prefixes.extend(f"{each}_" for each in prefix.upper().split(","))
+    starts = ("", *prefixes)
+    protected, env_wins = _any_of(options.k8s_protected), _any_of(options.k8s_env_wins)
     claims: dict[str, str | None] = {}
     shadowed: dict[str, str] = {}
     skipped: dict[str, str] = {}
     for name, provided in payload.layers.items():
-        if any(is_reserved(name.removeprefix(each)) for each in ("", *prefixes)):
-            skipped[name] = "reserved for dynaconf, so it is no setting either"
+        fault = _fault_of_name(name, starts, protected)
+        if fault == RESERVED:
+            skipped[name] = fault
             continue
-        own = process(name) if _matches(name, options.k8s_env_wins) else None
+        own = process(name) if env_wins.fullmatch(name) else None
         if own is not None:
             shadowed[name] = own
             skipped[name] = "shadowed by k8s_env_wins"
             continue
-        claims[name], reason = _mirrored(provided, options)
+        claims[name], reason = _mirrored(provided, options, fault)
         if reason:
             skipped[name] = reason
     return Decision(claims, shadowed, skipped)
 
 
-def _mirrored(provided: Sequence[Variable], options: Options) -> tuple[str | None, str]:
+def _mirrored(provided: Sequence[Variable], options: Options, fault: str) -> tuple[str | None, str]:
     """Give the text of the last mount that is mirrored, and why what stands above it is not.
 
     The setting is the last mount's; but ``envFrom`` has what the mirrored ones say, whatever a
     secret mount provides by the same name.
+
+    Args:
+        provided: the variables of one name.
+        options: the application's.
+        fault: why none of this name is mirrored, if so.
     """
     why_not = ""
     for variable in reversed(provided):
         if options.mirrors(variable.mount):
-            reason = _why_not(variable, options)
+            reason = fault or _fault_of_content(variable)
             if not reason:
                 return str(variable.content), why_not
             why_not = why_not or reason
     return None, why_not
 
 
-def _why_not(variable: Variable, options: Options) -> str:
+@lru_cache(maxsize=16 * 1024)  # names only, and no ConfigMap has more of them
+def _fault_of_name(name: str, starts: Sequence[str], protected: re.Pattern[str]) -> str:
+    """Say why no variable of this name is mirrored; nothing where it may be."""
+    if any(is_reserved(name.removeprefix(start)) for start in starts):
+        return RESERVED
+    if protected.fullmatch(name):
+        return "protected"
+    return "" if IDENTIFIER.fullmatch(name) else "not a C identifier"
+
+
+def _fault_of_content(variable: Variable) -> str:
     """Say why a variable is not mirrored; nothing where it may be."""
     name, content = variable.name, variable.content
-    if _matches(name, options.k8s_protected):
-        return "protected"
-    if not IDENTIFIER.fullmatch(name):
-        return "not a C identifier"
     if isinstance(content, bytes):
         return "not UTF-8 text"
     if "\0" in content:
         return "contains NUL"
     try:
-        size = len(name) + 1 + len(os.fsencode(content))
+        size = len(name) + 1 + len(content if content.isascii() else os.fsencode(content))
     except UnicodeEncodeError:
         return "not text in the locale of the process"
     return "128 KiB or more with its name" if size >= MAX_BYTES else ""
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+@lru_cache
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Make one expression of shell-style patterns, as `fnmatchcase` would read each."""
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")

@@ -138,7 +138,7 @@ class Reloader(Generations):
     def start(self) -> None:
         """Watch the mounts and mirror them; does nothing where it already does."""
         with self.lock:
-            if self._watch is None and self.options.k8s_mounts:
+            if self._watch is None and self.options.k8s_mounts and not self.inert:
                 with self.publishing:
                     self._mirror(ground.attached(self._settings))
                 paths = [mount.path for mount in self.options.k8s_mounts]
@@ -237,7 +237,10 @@ def get_reloader(settings: Any) -> Reloader:
     Raises:
         ConfigError: it is no settings object, or the loader is not in use.
     """
-    attachment = ground.attachment_of(ground.unwrap(settings))
+    inner = ground.unwrap(settings)
+    while inner is not settings:  # Django's override_settings wraps a wrapper
+        settings, inner = inner, ground.unwrap(inner)
+    attachment = ground.attachment_of(inner)
     if attachment is None:
         raise ConfigError(
             "these settings are not loaded by dynaconf-k8s-reload; write "

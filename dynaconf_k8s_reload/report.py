@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 
 from .candidate import Attachment
 from .changes import Changes
@@ -16,6 +17,7 @@ __all__ = ["Warnings", "applied", "lag", "rejected", "rewritten"]
 log = logging.getLogger("dynaconf_k8s_reload")
 
 REMEMBERED = 1000
+LISTED = 100  # keys in one line of the log
 
 
 class Warnings:
@@ -58,11 +60,14 @@ class Warnings:
 
 def applied(generation: int, changes: Changes, payload: Payload, started: float) -> None:
     """Say that a generation has been published."""
+    listed = [f"{change.key} {change.kind}" for change in islice(changes.values(), LISTED)]
+    if len(changes) > LISTED:
+        listed.append(f"and {len(changes) - LISTED} more")
     log.info(
         "generation %d applied: %d settings changed (%s), %d variables in %d mounts, %.3f s",
         generation,
         len(changes),
-        ", ".join(f"{change.key} {change.kind}" for change in changes.values()) or "none",
+        ", ".join(listed) or "none",
         len(payload.variables),
         len(payload.snapshots),
         time.monotonic() - started,
@@ -74,9 +79,9 @@ def rejected(error: ReloadRejected) -> None:
     log.error("%s", error)
 
 
-def rewritten(names: Iterable[str]) -> None:
-    """Say which variables the application has written itself."""
-    listed = ", ".join(names)
+def rewritten(names: Callable[[], Iterable[str]]) -> None:
+    """Say which variables the application has written itself, to whoever wants details."""
+    listed = ", ".join(names()) if log.isEnabledFor(logging.DEBUG) else ""
     if listed:
         log.debug(
             "written by the application and left so until the mount's value changes: %s", listed

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from functools import lru_cache
 
 from dynaconf.utils import RENAMED_VARS
 
@@ -28,9 +29,14 @@ RESERVED = frozenset(
     }
 )
 
+_NESTING = re.compile(r"\.|\[|(?<=[^_])__")
 
+
+@lru_cache(maxsize=16 * 1024)  # names only, and hardly a ConfigMap has more of them
 def is_reserved(name: str) -> bool:
     """Tell whether a variable or setting of this name is kept from the mounts."""
     upper = name.upper()
-    top = re.split(r"\.|\[|(?<=[^_])__", upper, maxsplit=1)[0]
-    return any(part in RESERVED or part.endswith("_FOR_DYNACONF") for part in (upper, top))
+    if upper in RESERVED or upper.endswith("_FOR_DYNACONF"):
+        return True
+    top = _NESTING.split(upper, maxsplit=1)[0]
+    return top is not upper and (top in RESERVED or top.endswith("_FOR_DYNACONF"))

@@ -32,7 +32,8 @@ def publish(
 ) -> list[str]:
     held = payload(text, f"/config{owner}")
     plan = mirror.plan(owner, held, options or Options(), "MYAPP")
-    return mirror.apply(owner, plan, held)
+    mirror.apply(owner, plan, held)
+    return mirror.rewritten(owner)
 
 
 NAMES = ["A", "B", "C"]
@@ -111,7 +112,7 @@ def test_what_is_given_back_to_a_removed_variable() -> None:
 
 
 def test_what_others_wrote_is_told() -> None:
-    """Applying names the variables that somebody else has written or removed since."""
+    """After applying, the variables are known that somebody else has written or removed since."""
     process: dict[str, str] = {}
     mirror = Mirror(process)
     assert publish(mirror, OWNER, {"A": "1", "B": "1"}) == []

@@ -22,48 +22,52 @@ READING = ("get", "__getitem__", "__contains__", "_safe_get")
 MUTATING = ("__delitem__", "update", "setdefault", "pop", "popitem", "clear", "__ior__")
 
 
+class Spelling:
+    """How the keys of a store are spelled; made at the first question, then kept up to date."""
+
+    def __init__(self, store: dict[Any, Any]) -> None:
+        self._store = store
+        self._known: dict[str, str] | None = None
+
+    def of(self, item: str) -> str | None:
+        """Find the key that is meant, as dynaconf would: the first one that differs in case only.
+
+        A space in a key also answers to an underscore.
+        """
+        if self._known is None:
+            self._known = {}
+            for key in dict.keys(self._store):
+                self.add(key)
+        return self._known.get(item.lower())
+
+    def add(self, key: object) -> None:
+        """Note a key that has been put last into the store."""
+        if self._known is not None and isinstance(key, str):
+            self._known.setdefault(key.lower(), key)
+            if " " in key:
+                self._known.setdefault(key.replace(" ", "_").lower(), key)
+
+    def forget(self) -> None:
+        """Ask the store again: keys have gone, or come in another way."""
+        self._known = None
+
+
 class Indexed(Base):  # type: ignore[misc] # reason: as said above
     """Stands before the class of a store; `_indexed` joins the two."""
 
-    _spelling: dict[str, str] | None = None
-    _nothing: Any = None
+    spelling: Spelling
+    nothing: Any
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
-        if self._spelling is not None:
-            _note(self._spelling, key)
+        self.spelling.add(key)
 
     def _locate(self, item: Any) -> tuple[Any, Any]:
         """Give the mapping to ask and the key as it is spelled there: an empty one if nowhere."""
         if not isinstance(item, str) or dict.__contains__(self, item):
             return self, item
-        spelling = self._spelling
-        if spelling is None:
-            spelling = {}
-            for key in dict.keys(self):
-                _note(spelling, key)
-            object.__setattr__(self, "_spelling", spelling)
-        key = spelling.get(item.lower())
-        return (self._nothing, item) if key is None else (self, key)
-
-    def _forget(self) -> None:
-        object.__setattr__(self, "_spelling", None)
-
-
-def place(store: Any, key: str, value: Any) -> None:
-    """Put a value into a store, indexed or not, as it is."""
-    spelling = store._spelling if isinstance(store, Indexed) else None
-    dict.__setitem__(store, key, value)
-    if spelling is not None:
-        _note(spelling, key)
-
-
-def _note(spelling: dict[str, str], key: Any) -> None:
-    """Note how a key is spelled; where several differ in case only, the first one counts."""
-    if isinstance(key, str):
-        spelling.setdefault(key.lower(), key)
-        if " " in key:
-            spelling.setdefault(key.replace(" ", "_").lower(), key)
+        key = self.spelling.of(item)
+        return (self.nothing, item) if key is None else (self, key)
 
 
 @cache
@@ -78,23 +82,20 @@ def _indexed(base: type[Any]) -> type[Any]:
 
     def mutating(method: Callable[..., Any]) -> Callable[..., Any]:
         def mutate(self: Indexed, *args: Any, **kwargs: Any) -> Any:
-            self._forget()
+            self.spelling.forget()
             try:
                 return method(self, *args, **kwargs)
             finally:
-                self._forget()
+                self.spelling.forget()
 
         return mutate
 
-    methods = {name: reading(getattr(base, name)) for name in READING if hasattr(base, name)}
+    # What the class does not define itself looks at no other key.
+    methods = {name: reading(vars(base)[name]) for name in READING if name in vars(base)}
     methods |= {name: mutating(getattr(base, name)) for name in MUTATING}
     # dynaconf makes what is nested, and copies, of `__class__`: those need no index.
     shown = {"__module__": base.__module__, "__class__": property(lambda _: base)}
     return type(base.__name__, (Indexed, base), {**shown, **methods})
-
-
-def _become(store: object, kind: type[Any]) -> None:
-    vars(object)["__class__"].__set__(store, kind)
 
 
 @contextmanager
@@ -105,11 +106,16 @@ def indexed(settings: Settings) -> Iterator[None]:
     if issubclass(base, Indexed) or base is dict:
         yield
         return
-    object.__setattr__(store, "_nothing", state.empty_like(store))
+    object.__setattr__(store, "spelling", Spelling(store))
+    object.__setattr__(store, "nothing", state.empty_like(store))
     _become(store, _indexed(base))
     try:
         yield
     finally:
         _become(store, base)
-        for name in ("_nothing", "_spelling"):
-            vars(store).pop(name, None)
+        for name in ("spelling", "nothing"):
+            del vars(store)[name]
+
+
+def _become(store: object, kind: type[Any]) -> None:
+    vars(object)["__class__"].__set__(store, kind)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import date, datetime, time
 from typing import Any
 
 from dynaconf.base import UPPER_DEFAULT_SETTINGS, Settings
@@ -11,6 +12,9 @@ from dynaconf.utils.parse_conf import Lazy
 from ..changes import Change, Changes, diff, flatten, same
 from . import state
 from .literal import Literal
+
+SCALARS = frozenset({str, bytes, int, float, bool, type(None), datetime, date, time})
+OPTIONS = frozenset(UPPER_DEFAULT_SETTINGS)
 
 
 class PinnedLazy(Lazy):  # type: ignore[misc] # reason: dynaconf is untyped
@@ -61,6 +65,8 @@ def pin(settings: Settings, anchor: Settings, environment: Mapping[str, str]) ->
 
 def _pin(container: Any, anchor: Settings, environment: Mapping[str, str]) -> None:
     for key, value in _raw_items(container):
+        if type(value) in SCALARS:
+            continue
         if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
             put_raw(container, key, PinnedLazy.of(value, anchor, environment))
         elif type(value) is Literal:
@@ -110,10 +116,15 @@ def values(settings: Settings) -> dict[str, Any]:
 
     A lazy value that cannot be evaluated is given as it is.
     """
-    stored = raw(settings)
-    names: Iterable[Any] = stored.keys() - set(UPPER_DEFAULT_SETTINGS)
-    ordered = [name for name in stored if name in names]
-    return flatten({name: _evaluated(stored[name], settings) for name in ordered})
+    flat: dict[str, Any] = {}
+    for name, value in raw(settings).items():
+        if name in OPTIONS:
+            continue
+        if type(value) in SCALARS:
+            flat[str(name)] = value
+        else:
+            flat.update(flatten({name: _evaluated(value, settings)}))
+    return flat
 
 
 def changes_between(old: Settings, new: Settings) -> Changes:
@@ -124,7 +135,8 @@ def changes_between(old: Settings, new: Settings) -> Changes:
     """
     published = state.attached(old).values
     changes = diff(values(old), state.attached(new).values or values(new))
-    return Changes(change for change in changes.values() if not _in_place(change, published))
+    real = [change for change in changes.values() if not _in_place(change, published)]
+    return changes if len(real) == len(changes) else Changes(real)
 
 
 def _in_place(change: Change, published: Mapping[str, Any]) -> bool:

@@ -8,17 +8,17 @@ Everything else is left to `set`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from dynaconf import default_settings
-from dynaconf.base import RESERVED_ATTRS, UPPER_DEFAULT_SETTINGS, Settings
+from dynaconf.base import RESERVED_ATTRS, UPPER_DEFAULT_SETTINGS
 from dynaconf.loaders.base import SourceMetadata
 
 from . import state
-from .indexing import place
+from .indexing import Indexed
+from .lazy import SCALARS
 
-SCALARS = frozenset({str, bytes, int, float, bool, type(None), datetime, date, time})
 INTERNAL = frozenset({*RESERVED_ATTRS, *UPPER_DEFAULT_SETTINGS})
 DEFAULTS = SourceMetadata("set_method", "default_settings")
 
@@ -40,24 +40,31 @@ def put_all(settings: Any, entries: Iterable[tuple[str, Any, SourceMetadata]]) -
         for option in ("NESTED_SEPARATOR_FOR_DYNACONF", "INDEX_SEPARATOR_FOR_DYNACONF")
         if (separator := settings.get(option))
     )
-    kind = type(settings)
+    kind: Any = type(settings)
     put = _putting(settings, as_attributes="__core__" not in vars(settings))
     state.clear_cache(settings)
     for key, value, source in entries:
-        upper = key.upper()
-        if (
-            is_scalar(value)
-            and key.isidentifier()
-            and key.isascii()
-            and "__" not in key
-            and upper not in INTERNAL
-            and not hasattr(kind, upper)
-            and not any(separator in key for separator in separators)
-        ):
-            put(upper, value, source)
+        name = _plain_name(key, kind, separators) if is_scalar(value) else ""
+        if name:
+            put(name, value, source)
         else:
             settings.set(key, value, loader_identifier=source, validate=False)
     state.clear_cache(settings)
+
+
+@lru_cache(maxsize=16 * 1024)  # names only, and hardly a ConfigMap has more of them
+def _plain_name(key: str, kind: Any, separators: tuple[str, ...]) -> str:
+    """Give the name under which ``Settings.set`` stores a key; nothing if that is not plain."""
+    upper = key.upper()
+    is_plain = (
+        key.isidentifier()
+        and key.isascii()
+        and "__" not in key
+        and upper not in INTERNAL
+        and not hasattr(kind, upper)
+        and not any(separator in key for separator in separators)
+    )
+    return upper if is_plain else ""
 
 
 def put_defaults(settings: Any) -> None:
@@ -69,9 +76,20 @@ def put_defaults(settings: Any) -> None:
             continue
         if is_scalar(value):
             put(key, value, DEFAULTS)
+        elif (contained := state.contained(settings, value)) is not None and _is_plain(value):
+            put(key, contained, DEFAULTS)
         else:
             settings.set(key, value, loader_identifier="default_settings", validate=False)
     state.clear_cache(settings)
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether there is nothing to parse in a value, however deep."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    return is_scalar(value)
 
 
 def _putting(settings: Any, *, as_attributes: bool) -> Callable[[str, Any, SourceMetadata], None]:
@@ -84,11 +102,19 @@ def _putting(settings: Any, *, as_attributes: bool) -> Callable[[str, Any, Sourc
     """
     store, deleted = state.get(settings, "store"), state.get(settings, "deleted")
     history, attributes = state.get(settings, "loaded_by_loaders"), vars(settings)
+    spelling = store.spelling if issubclass(type(store), Indexed) else None
 
     def put(key: str, value: Any, source: SourceMetadata) -> None:
-        place(store, key, value)
-        deleted.discard(key)
-        history.setdefault(source, {})[key] = value
+        dict.__setitem__(store, key, value)
+        if spelling is not None:
+            spelling.add(key)
+        if deleted:
+            deleted.discard(key)
+        known = history.get(source)
+        if known is None:
+            history[source] = {key: value}
+        else:
+            known[key] = value
         if as_attributes:
             attributes[key] = value
 

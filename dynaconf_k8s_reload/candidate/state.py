@@ -12,6 +12,11 @@ from typing import Any
 from dynaconf.base import LazySettings, Settings
 from dynaconf.utils.functional import empty
 
+try:
+    from dynaconf.nodes import DataDict, DataList
+except ImportError:  # up to 3.2
+    DataDict = DataList = None
+
 from ..exceptions import ConfigError
 from ..options import Options
 from ..payload import Payload
@@ -65,7 +70,8 @@ class Attachment:
         completes_at_includes: construction ends without validators, so at the last loader.
         anchor: the object within which the lazy values of this generation resolve.
         wrapper: the lazy wrapper that constructed the object, if one did.
-        parsed: text to the scalar that dynaconf makes of it, never a token's.
+        entries: what each variable of the mounts was loaded as.
+        known: these of the generation before, as long as this one is loaded.
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
     """
 
@@ -86,7 +92,8 @@ class Attachment:
     completes_at_includes: bool = False
     anchor: Any = None
     wrapper: Any = None
-    parsed: dict[str, Any] = field(default_factory=dict)
+    entries: dict[Any, Any] = field(default_factory=dict)
+    known: Mapping[Any, Any] = field(default_factory=dict)
     children: dict[str, tuple[str, bool, dict[str, Any]]] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:
@@ -174,6 +181,15 @@ def empty_like(store: Any) -> Any:
     if hasattr(store, "__meta__"):
         return type(store)(core=store.__meta__.core)
     return type(store)(box_settings=store._box_config["box_settings"])
+
+
+def contained(settings: Settings, value: Any) -> Any:
+    """Make the container that dynaconf since 3.3 stores for a list or a dictionary."""
+    kinds: dict[Any, Any] = {list: DataList, dict: DataDict}
+    kind = kinds.get(type(value))
+    if kind is None or not isinstance(get(settings, "store"), DataDict):
+        return None
+    return kind(value, box_settings=settings)
 
 
 def clear_cache(settings: object) -> None:

@@ -1,0 +1,235 @@
+"""The short way of loading gives what dynaconf's own long way gives, key by key."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import pytest
+from dynaconf import Dynaconf
+from dynaconf.utils import find_the_correct_casing
+from dynaconf.utils.parse_conf import parse_conf_data
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+
+from dynaconf_k8s_reload import applying, candidate, get_reloader
+from dynaconf_k8s_reload.candidate import following, indexing, putting, state
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import make_settings
+
+thorough = profile(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+ADDRESS = r"at 0x[0-9a-f]+|on \d+"  # of a merge that dynaconf has left unapplied
+KEYS = st.sampled_from(
+    [
+        *("A", "B", "MYAPP_A", "MYAPP_B", "MYAPP_a", "MYAPP_DB__HOST", "MYAPP_DB__PORT"),
+        *("MYAPP_A.b", "MYAPP_B___1", "DYNACONF_A", "MYAPP_LIST", "MYAPP_SETTINGS_MODULE"),
+        *("MYAPP_DB", "ENVIRON"),
+    ]
+)
+TEXTS = st.sampled_from(
+    [
+        *("1", "1.5", "true", "True", "text", "true text", "", "\n", "a\n", "[1, {a=2}]", "{a=1}"),
+        *("@int 3", "@merge 4", "@merge {b=2}", "@del", "@format {this.B}", "@insert 0 1"),
+        *("'@int 3'", "1979-05-27", "08", "inf", "nan", "-", "\u00e9", "0x1f", "dynaconf_merge"),
+        "@none",
+    ]
+)
+CONTENTS = st.dictionaries(KEYS, TEXTS, max_size=8)
+
+
+@contextmanager
+def the_long_way() -> Iterator[None]:
+    """Leave every key to dynaconf, for a moment."""
+
+    def put_all(settings: Any, entries: Any) -> None:
+        for key, value, source in entries:
+            settings.set(key, value, loader_identifier=source, validate=False)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidate, "put_all", put_all)
+        patch.setattr(candidate, "indexed", lambda _: nullcontext())
+        patch.setattr(following, "indexed", lambda _: nullcontext())
+        patch.setattr(following, "put_defaults", lambda _: None)
+        patch.setattr(applying, "PLAIN_LETTERS", frozenset())
+        patch.setattr(applying, "_entry", applying._new_entry)
+        yield
+
+
+def laid_out(settings: Any) -> dict[str, str]:
+    """Everything dynaconf keeps of the loaded values, its options and its history included."""
+    held = state.unwrap(settings)
+    history = {
+        (str(source), key): re.sub(ADDRESS, "", repr(value))
+        for source, values in state.get(held, "loaded_by_loaders").items()
+        for key, value in values.items()
+    }
+    shown: dict[str, str] = {}
+    for key in dict.keys(state.get(held, "store")):
+        try:
+            shown[key] = re.sub(ADDRESS, "", repr(settings[key]))
+        except Exception as error:
+            shown[key] = type(error).__name__  # a template that leads nowhere
+    order = {"order": str(list(shown))}
+    deleted = {"deleted": str(sorted(map(str, state.get(held, "deleted"))))}
+    return {**shown, **{str(name): text for name, text in history.items()}, **deleted, **order}
+
+
+@given(st.lists(CONTENTS, min_size=1, max_size=3), st.sampled_from(["MYAPP", False, "MYAPP,B"]))
+@thorough
+def test_short_and_long_way_agree(
+    volume: AtomicWriter, contents: list[dict[str, str]], prefix: Any
+) -> None:
+    """After any reloads, values, types, history and order are those that dynaconf alone makes."""
+    options = {"k8s_watch": False, "k8s_mirror": False, "envvar_prefix": prefix, "B": [1, 2]}
+
+    def load() -> list[Any]:
+        volume.write({})
+        settings = make_settings(volume.directory, **options)
+        results: list[Any] = [("first", laid_out(settings))]
+        for content in contents:
+            volume.write(content)
+            outcome = get_reloader(settings).reload().outcome
+            results.append((outcome, laid_out(settings)))
+        get_reloader(settings).stop(restore=True)
+        return results
+
+    with the_long_way():
+        long = load()
+    for (_, expected), (_, actual) in zip(long, load(), strict=True):
+        keys = expected.keys() | actual.keys()
+        assert {k: actual.get(k) for k in keys if actual.get(k) != expected.get(k)} == {}
+        assert actual == expected
+
+
+WORDS = st.sampled_from(["A", "a", "A b", "a_b", "A_B", "B", "b", "C", "c", "MISSING", 7])
+STEPS = st.tuples(
+    st.sampled_from(["set", "del", "get", "in", "[]", "setdefault", "pop", "update", "clear"]),
+    WORDS,
+)
+
+
+@given(st.lists(STEPS, max_size=20))
+@profile(deadline=None)
+def test_an_indexed_store_answers_like_dynaconfs_own(steps: list[tuple[str, Any]]) -> None:
+    """Whatever is put in, taken out and asked for, in whatever case, the answers are the same."""
+    stores = [Dynaconf(loaders=[]), Dynaconf(loaders=[])]
+    for each in stores:
+        state.unwrap(each)
+        for key in [*dict.keys(each.store)]:
+            dict.__delitem__(each.store, key)
+    plain, quick = (each.store for each in stores)
+    kind = type(quick)
+    with indexing.indexed(state.unwrap(stores[1])), indexing.indexed(state.unwrap(stores[1])):
+        assert quick.__class__ is kind
+        for number, step in enumerate(steps):
+            answers = [_do(store, *step, number) for store in (plain, quick)]
+            assert answers[0] == answers[1], step
+            assert list(dict.items(plain)) == list(dict.items(quick))
+    assert type(quick) is kind
+    assert not {"spelling", "nothing"} & set(vars(quick))
+
+
+def _do(store: Any, what: str, key: Any, number: int) -> Any:
+    actions: dict[str, Callable[[], Any]] = {
+        "set": lambda: store.__setitem__(key, number),
+        "del": lambda: store.__delitem__(key),
+        "get": lambda: store.get(key, "none"),
+        "in": lambda: key in store,
+        "[]": lambda: store[key],
+        "setdefault": lambda: store.setdefault(key, number),
+        "pop": lambda: store.pop(key, None),
+        "update": lambda: store.update({key: number}),
+        "clear": store.clear,
+    }
+    try:
+        return actions[what]()
+    except KeyError:
+        return KeyError
+
+
+def test_the_index_is_what_makes_the_difference(volume: AtomicWriter) -> None:
+    """Loading a thousand keys, tables and lists among them, never looks through all of them."""
+    scans = 0
+
+    def counted(key: str, data: Any) -> Any:
+        nonlocal scans
+        scans += len(data) > 100 and key not in data
+        return find_the_correct_casing(key, data)
+
+    volume.write({f"MYAPP_K{i}": "[1]" if i % 2 else "{a=1}" for i in range(1000)})
+    settings = make_settings(volume.directory, k8s_watch=False, k8s_mirror=False)
+    reloader = get_reloader(settings)
+    volume.write({f"MYAPP_K{i}": "[2]" if i % 3 else "text" for i in range(1000)})
+    with pytest.MonkeyPatch.context() as patch:
+        for module in _modules_that_scan():
+            patch.setattr(module, "find_the_correct_casing", counted)
+        assert reloader.reload().outcome == "applied"
+    assert scans == 0
+
+
+def _modules_that_scan() -> list[Any]:
+    import dynaconf.base
+    import dynaconf.utils
+
+    try:
+        import dynaconf.utils.boxing as boxes
+    except ImportError:
+        return [dynaconf.utils]
+    return [dynaconf.utils, boxes]
+
+
+def test_what_has_not_changed_is_not_parsed_again(volume: AtomicWriter) -> None:
+    """A reload parses what changed only, and no value that is the text itself."""
+    content = {f"MYAPP_K{i}": str(i) for i in range(100)} | {"MYAPP_TEXT": "just a text"}
+    volume.write(content)
+    settings = make_settings(volume.directory, k8s_watch=False, k8s_mirror=False)
+    reloader = get_reloader(settings)
+    parsed: list[str] = []
+
+    def counted(text: str, **options: Any) -> Any:
+        parsed.append(text)
+        return parse_conf_data(text, **options)
+
+    volume.write(content | {"MYAPP_K7": "7007", "MYAPP_TEXT": "another text"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(applying, "parse_conf_data", counted)
+        assert len(reloader.reload().changes) == 2
+    assert parsed == ["7007"]
+    assert (settings.K6, settings.K7, settings.TEXT) == (6, 7007, "another text")
+
+
+@pytest.mark.heavy
+def test_a_mebibyte_of_ten_thousand_keys(volume: AtomicWriter) -> None:
+    """The largest ConfigMap there can be is loaded, reloaded and mirrored."""
+    volume.write({f"MYAPP_KEY_{i}": f"{i:0>80}x" for i in range(10_000)})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    reloader = get_reloader(settings)
+    volume.write({f"MYAPP_KEY_{i}": f"{i:0>80}y" for i in range(10_000)})
+    assert len(reloader.reload().changes) == 10_000
+    expected = "9999y".zfill(81)
+    assert os.environ["MYAPP_KEY_9999"] == settings.KEY_9999 == expected
+
+
+def test_a_key_that_a_class_of_settings_has_is_left_to_dynaconf() -> None:
+    """Names of dynaconf's own, nested ones and ones with a separator in them are not plain."""
+    kind: Any = type(state.unwrap(Dynaconf(loaders=[])))
+    name = putting._plain_name
+    assert name("pool_size", kind, ("__",)) == "POOL_SIZE"
+    for key in (
+        "DB__HOST",
+        "A.b",
+        "A[0]",
+        "LOADERS_FOR_DYNACONF",
+        "SETTINGS_MODULE",
+        "A b",
+        "\u00e9",
+    ):
+        assert name(key, kind, ()) == ""
+    assert name("A_B", kind, ("_",)) == ""
+    assert name("CURRENT", type("Own", (kind,), {"CURRENT": 1}), ()) == ""
