@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 
-from dynaconf import Dynaconf
-from flask import Flask, Response, abort, request
+from dynaconf import FlaskDynaconf
+from flask import Flask, Response, abort, current_app, request
 
-settings = Dynaconf(
+from dynaconf_k8s_reload.flask import K8sReload
+
+app = Flask(__name__)
+FlaskDynaconf(
+    app,
     envvar_prefix="MYAPP",
     loaders=["dynaconf_k8s_reload.loader"],
     k8s_mounts=[os.environ.get("CONFIG_DIR", "/config")],
 )
-settings.get("KEY1")  # dynaconf is lazy: the first read loads the mount and starts the watch
-
-app = Flask(__name__)
+K8sReload(app, status_url="/-/config")
 
 
 @app.get("/getEnvValue")
@@ -25,8 +27,8 @@ def get_env_value() -> Response:
 
 @app.get("/settings/<key>")
 def get_setting(key: str) -> Response:
-    """Answer a setting; a dotted key reaches into a nested one."""
-    return plain(settings.get(key))
+    """Answer a setting; a dotted key reaches into a nested one. For a demonstration only."""
+    return plain(current_app.config.get(key))
 
 
 def plain(value: object) -> Response:

@@ -1,0 +1,37 @@
+"""What a process was started with, compared with what the mounts hold now: names and kinds only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from . import candidate as ground
+
+__all__ = ["pending"]
+
+
+def pending(settings: Any, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Compare a process's variables with those that the mounts provide.
+
+    Args:
+        settings: a settings object that follows mounts.
+        environ: the variables, without what the mirror has written.
+
+    Returns:
+        Variable name to ``"added"`` (a mount has it, the process had not), ``"modified"`` or
+        ``"environment only"``: it carries the application's prefix and no mount has it, because it
+        was deleted there or is set elsewhere. Sorted by name.
+    """
+    live = ground.unwrap(settings)
+    attachment = ground.attached(live)
+    found: dict[str, str] = {}
+    for name, text in attachment.plan.decision.claims.items():
+        if text is not None and environ.get(name) != text:
+            found[name] = "modified" if name in environ else "added"
+    given = ground.prefix(live)
+    prefixes = tuple(f"{prefix}_" for prefix in given.upper().split(",")) if given else ()
+    for name in environ:
+        if name.startswith(prefixes) and name not in attachment.payload.variables:
+            found[name] = "environment only"
+    return dict(sorted(found.items()))

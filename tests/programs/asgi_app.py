@@ -1,0 +1,68 @@
+"""A Starlette application on plain dynaconf settings, which follows changes on its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from dynaconf import Dynaconf
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from dynaconf_k8s_reload import get_reloader
+
+settings: Any = Dynaconf(loaders=["dynaconf_k8s_reload.loader"])
+reloader = get_reloader(settings)
+seen: list[str] = []
+checking = {"now": False}
+
+
+@reloader.on_validate
+def check(candidate: Any, changes: Any) -> None:
+    """Take as long as the candidate says, in the watching thread."""
+    checking["now"] = True
+    time.sleep(float(candidate.get("SLOW", 0)))
+    checking["now"] = False
+
+
+async def follow() -> None:
+    """Keep the names of what changed."""
+    async for changes in reloader.changes():
+        seen.extend(changes)
+
+
+@asynccontextmanager
+async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    """Follow changes as long as the application runs."""
+    task = asyncio.create_task(follow())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def answer(_: Request) -> JSONResponse:
+    """Answer with what one request saw, with a pause in which a swap may come."""
+    snapshot = reloader.snapshot()
+    first = snapshot.NUMBER
+    await asyncio.sleep(0.001)
+    return JSONResponse(
+        {
+            "pid": os.getpid(),
+            "one_generation": [first, snapshot.TWIN, snapshot.NUMBER],
+            "number": settings.NUMBER,
+            "extra": settings.get("EXTRA"),
+            "variable": os.environ.get("EXTRA"),
+            "seen": seen,
+            "checking": checking["now"],
+        }
+    )
+
+
+app = Starlette(routes=[Route("/", answer)], lifespan=lifespan)
