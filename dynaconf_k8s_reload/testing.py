@@ -1,4 +1,4 @@
-"""`AtomicWriter`: a ConfigMap volume for tests, written the way the kubelet writes one.
+"""For tests: `AtomicWriter` writes a volume as the kubelet does; `wait_for_generation` waits.
 
 The facts come from Kubernetes, ``pkg/volume/util/atomic_writer.go``, and from recordings of the
 file system events that it causes in the releases 1.20 and 1.32; the tests of this module replay
@@ -15,10 +15,14 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-__all__ = ["AtomicWriter"]
+if TYPE_CHECKING:
+    from .status import Status
 
+__all__ = ["AtomicWriter", "wait_for_generation"]
+
+_LOOK_EVERY = 0.005
 _SEGMENT = re.compile(r"(?!\.(\.|$))[-._a-zA-Z0-9]{1,253}")
 
 
@@ -158,6 +162,49 @@ class AtomicWriter:
         for name in sorted(names):
             with suppress(FileNotFoundError):
                 os.unlink(self._path(name))
+
+
+def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
+    """Wait until the settings are those of what their mounts hold now.
+
+    Subscribers are called afterwards, in a thread of their own.
+
+    Args:
+        settings: a ``Dynaconf``, ``LazySettings`` or ``Settings`` object.
+        timeout: seconds to wait at most.
+
+    Returns:
+        What is being served, such as its ``generation``.
+
+    Raises:
+        ReloadRejected: what the mounts hold was refused, so its generation will not come.
+        TimeoutError: it did not come in time; the message has the generation and the last error.
+        ConfigError: the settings do not use the loader.
+    """
+    __tracebackhide__ = True  # pytest shows the test's own line
+    # Not above: who only writes a volume needs no dynaconf.
+    from .exceptions import ReloadRejected  # noqa: PLC0415 -- because of the line above
+    from .reloader import get_reloader  # noqa: PLC0415 -- because of the line above
+    from .tokens import token  # noqa: PLC0415 -- because of the line above
+
+    reloader = get_reloader(settings)
+    give_up = time.monotonic() + timeout
+    while (left := give_up - time.monotonic()) > 0:
+        if reloader.lock.acquire(timeout=left):  # what has been read is then served or refused
+            try:
+                status = reloader.status()
+                if reloader.seen == tuple(token(mount.path) for mount in status.mounts):
+                    if status.last_error is None:
+                        return status
+                    raise ReloadRejected(status.last_error)
+            finally:
+                reloader.lock.release()
+            time.sleep(_LOOK_EVERY)
+    status = reloader.status()
+    raise TimeoutError(
+        f"what the mounts hold is not served after {timeout:g} s; generation {status.generation} "
+        f"is, the watch is {status.watching!r}, and the last error is: {status.last_error}"
+    )
 
 
 def _validate(keys: Collection[str]) -> None:

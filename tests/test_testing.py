@@ -1,20 +1,24 @@
-"""``AtomicWriter`` against recordings of the real one, then what the recordings do not show."""
+"""``AtomicWriter`` against recordings of the real one and beyond them, then the wait."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
+from dynaconf import Dynaconf, Validator
 
-from dynaconf_k8s_reload.testing import AtomicWriter
+from dynaconf_k8s_reload import ConfigError, ReloadRejected, get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter, wait_for_generation
 from inotify import Inotify
+from support import make_settings
 
 TRACES = Path(__file__).with_name("traces")
 ORDERS: list[Literal["current", "1.20"]] = ["current", "1.20"]
@@ -334,3 +338,95 @@ def test_key_that_is_also_a_directory(writer: AtomicWriter) -> None:
         writer.write({"sub/a/x": "1", "sub/a": "2"})
 
     assert tree(writer.directory) == {}
+
+
+def test_wait_for_what_was_written(volume: AtomicWriter) -> None:
+    """After the wait settings and environment are those of the last write, however many it was."""
+    settings = make_settings(volume.directory)
+    for number in range(20):
+        volume.write({"KEY": str(number)})
+        volume.set("OTHER", str(number))
+        status = wait_for_generation(settings)
+        assert settings.KEY == settings.OTHER == number
+        assert os.environ["KEY"] == os.environ["OTHER"] == str(number)
+    assert 20 <= status.generation <= 41
+    assert wait_for_generation(settings, timeout=0.1).generation == status.generation
+
+
+def test_wait_for_what_is_the_same(volume: AtomicWriter) -> None:
+    """Content that comes again in another directory is no new generation, and ends the wait."""
+    volume.write({"KEY": "one"})
+    settings = make_settings(volume.directory)
+    assert wait_for_generation(settings).generation == 1
+    volume.write({"KEY": "two"})
+    volume.write({"KEY": "one"})
+    assert wait_for_generation(settings).generation in (1, 3)
+    assert settings.KEY == "one"
+
+
+def test_wait_for_a_plain_directory(tmp_path: Path) -> None:
+    """A directory that is written file by file is waited for as well."""
+    (tmp_path / "KEY").write_text("one")
+    settings = make_settings(tmp_path)
+    assert settings.KEY == "one"
+    (tmp_path / "KEY").write_text("two")
+    assert wait_for_generation(settings).generation == 2
+    assert settings.KEY == "two"
+
+
+def test_wait_for_a_refused_update(volume: AtomicWriter) -> None:
+    """A refusal ends the wait with its reason and without a value, until the content is mended."""
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory, validators=[Validator("KEY", gte=1)])
+    assert settings.KEY == 1
+    volume.write({"KEY": "-4711"})
+    with pytest.raises(ReloadRejected, match="a validator refuses KEY") as refused:
+        wait_for_generation(settings)
+    assert "4711" not in str(refused.value)
+    assert settings.KEY == 1
+    volume.write({"KEY": "2"})
+    assert wait_for_generation(settings).generation == 2
+
+
+def test_wait_for_what_cannot_be_read(volume: AtomicWriter) -> None:
+    """What cannot be read may be mended yet: the wait goes on, and names the error at its end."""
+    volume.write({"KEY": "one"})
+    settings = make_settings(volume.directory)
+    assert settings.KEY == "one"
+    volume.write({"KEY": "two", "BIG": "x" * (1024 * 1024 + 1)})
+    with pytest.raises(TimeoutError, match=r"(?s)generation 1 is.*last error is: .*BIG"):
+        wait_for_generation(settings, timeout=3)
+
+
+def test_wait_without_a_watch(settings: Any, volume: AtomicWriter) -> None:
+    """Where nothing watches, the wait ends in time and says so."""
+    assert wait_for_generation(settings).generation == 1
+    volume.write({"KEY": "one"})
+    with pytest.raises(TimeoutError, match=r"after 0.2 s; generation 1 is, the watch is 'off'"):
+        wait_for_generation(settings, timeout=0.2)
+    get_reloader(settings).reload()
+    assert wait_for_generation(settings).generation == 2
+
+
+def test_wait_for_a_reload_that_hangs(volume: AtomicWriter) -> None:
+    """A check that does not return holds the wait up to its deadline only."""
+    settings = make_settings(volume.directory)
+    inside, leave = threading.Event(), threading.Event()
+
+    @get_reloader(settings).on_validate
+    def hang(candidate: Any, changes: Any) -> None:
+        inside.set()
+        leave.wait(60)
+
+    volume.write({"KEY": "one"})
+    assert inside.wait(10)
+    with pytest.raises(TimeoutError, match="generation 1 is"):
+        wait_for_generation(settings, timeout=0.2)
+    leave.set()
+    assert wait_for_generation(settings).generation == 2
+
+
+def test_wait_for_other_settings() -> None:
+    """Settings that do not use the loader are a clear error."""
+    with pytest.raises(ConfigError, match="not loaded by"):
+        wait_for_generation(Dynaconf())
