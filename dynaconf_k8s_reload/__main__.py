@@ -1,0 +1,37 @@
+"""The command ``dynaconf-k8s-reload``, also ``python -m dynaconf_k8s_reload``."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import cast
+
+__all__ = ["main"]
+
+_EXTRA = ("click", "rich", "yaml")
+
+
+def main() -> None:
+    """Run the command line; without the extra ``cli``, say what to install.
+
+    Raises:
+        SystemExit: always, with 0 for fine, 1 for findings and 2 for what cannot run.
+    """
+    try:
+        from .cli import cli  # noqa: PLC0415 -- because what it needs may not be installed
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
+        if missing not in _EXTRA:
+            raise
+        print(  # noqa: T201 -- because nothing else to print with is installed
+            f"dynaconf-k8s-reload needs {missing}; run: pip install 'dynaconf-k8s-reload[cli]'",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
+    # A file's name may be beyond the terminal's encoding.
+    cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
+    cli(prog_name="dynaconf-k8s-reload")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The command line: write a mount, look into one, watch one, and find what is wrong with one."""
+
+from __future__ import annotations
+
+import click
+
+from .apply import apply
+from .doctor import doctor
+from .show import show
+from .watch import watch
+
+__all__ = ["cli"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """See what a process sees of its mounted ConfigMaps and Secrets, and why.
+
+    Everything works without a cluster, too: `apply` writes a manifest into a
+    directory as the kubelet would.
+    """
+
+
+for command in (apply, show, watch, doctor):
+    cli.add_command(command)

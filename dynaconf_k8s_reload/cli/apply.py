@@ -1,0 +1,181 @@
+"""``apply``: write manifests into a directory as the kubelet would."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..testing import AtomicWriter
+from .ending import until_ended
+from .manifests import Manifest, ManifestError, parse
+from .screen import CannotRunError, console, counted, example, printable, say
+from .volumes import differences, project
+
+__all__ = ["apply"]
+
+LOOK_EVERY = 0.1  # seconds; a manifest that is the same at two looks has been saved
+STYLES = {"added": "green", "modified": "yellow", "removed": "red"}
+
+
+class _Item(click.ParamType):  # type: ignore[type-arg,unused-ignore] # reason: generic from click 8.4 on
+    name = "item"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        key, equals, path = str(value).partition("=")
+        if not equals or not key or not path:
+            self.fail(f"{value!r} is not KEY=PATH, such as app.toml=conf/app.toml", param, ctx)
+        return key, path
+
+
+class _Mode(click.ParamType):  # type: ignore[type-arg,unused-ignore] # reason: as above
+    name = "mode"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        try:
+            mode = int(str(value), 8)
+        except ValueError:
+            mode = -1
+        if not 0 <= mode <= 0o777:  # noqa: PLR2004 -- because permissions are best written so
+            self.fail("must be a number between 0 and 0777 (octal), both inclusive", param, ctx)
+        return mode
+
+
+@click.command(
+    epilog=example(
+        "dynaconf-k8s-reload apply --watch -f configmap.yaml ./config",
+        "kubectl get configmap app -o yaml | dynaconf-k8s-reload apply -f - ./config",
+    )
+)
+@click.option(
+    "-f",
+    "--filename",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="A manifest, YAML or JSON; - is standard input. May be given again.",
+)
+@click.option(
+    "--items",
+    multiple=True,
+    metavar="KEY=PATH",
+    type=_Item(),
+    help="Write this key, at this path, and only keys given so. May be given again.",
+)
+@click.option(
+    "--mode",
+    default="0644",
+    metavar="OCTAL",
+    type=_Mode(),
+    show_default=True,
+    help="Permissions of the files.",
+)
+@click.option("--watch", is_flag=True, help="Apply again whenever a manifest is saved.")
+@click.option(
+    "--delete", is_flag=True, help="Empty DIRECTORY, as an optional ConfigMap that was deleted."
+)
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+def apply(  # noqa: PLR0913 -- because each is an option of the command
+    files: Sequence[str],
+    items: Sequence[tuple[str, str]],
+    mode: int,
+    directory: Path,
+    *,
+    watch: bool,
+    delete: bool,
+) -> None:
+    """Write ConfigMaps and Secrets into DIRECTORY as the kubelet would.
+
+    Each update is published in one rename. Nothing is written if anything is
+    wrong with a manifest. Where several hold a key, the last one counts.
+    """
+    if delete == bool(files):
+        raise click.UsageError("Give either -f FILE or --delete.")
+    if watch and (delete or "-" in files):
+        raise click.UsageError("--watch needs files: give -f FILE, and not '-'.")
+    if os.path.isdir(directory) and not _is_ours(directory):
+        raise CannotRunError(
+            f"{printable(directory)} holds files but no ..data, so it is no volume; "
+            "give an empty directory or a new one"
+        )
+    if delete:
+        _write(directory, [], {}, mode)
+    elif watch:
+        until_ended(lambda: _follow(files, items, mode, directory))
+    else:
+        try:
+            _apply(files, items, mode, directory)
+        except ManifestError as error:
+            raise CannotRunError(str(error)) from None
+
+
+def _is_ours(directory: Path) -> bool:
+    return os.path.lexists(directory / "..data") or not os.listdir(directory)
+
+
+def _follow(
+    files: Sequence[str], items: Sequence[tuple[str, str]], mode: int, directory: Path
+) -> None:
+    applied = before = None
+    err = console(stderr=True)
+    say(err, f"Following {', '.join(map(printable, files))}; Ctrl-C ends it.")
+    while True:
+        saved = [_state(file) for file in files]
+        if saved != applied and (applied is None or saved == before) and None not in saved:
+            applied = saved
+            try:
+                _apply(files, items, mode, directory)
+            except ManifestError as error:
+                say(err, f"{error}\n{printable(directory)}: left as it is")
+        before = saved
+        time.sleep(LOOK_EVERY)
+
+
+def _state(file: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(file)
+    except FileNotFoundError:  # an editor is putting another in its place
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _apply(
+    files: Sequence[str], items: Sequence[tuple[str, str]], mode: int, directory: Path
+) -> None:
+    manifests = [manifest for file in files for manifest in _read(file)]
+    _write(directory, manifests, project(manifests, items), mode)
+
+
+def _read(file: str) -> list[Manifest]:
+    source = "standard input" if file == "-" else printable(file)
+    try:
+        with click.open_file(file, "rb") as opened:
+            return parse(opened.read().decode("utf-8-sig"), source)
+    except UnicodeDecodeError:
+        raise ManifestError(f"{source}: it is not UTF-8 text") from None
+    except OSError as error:
+        raise ManifestError(f"{source}: {error.strerror}") from None
+
+
+def _write(
+    directory: Path, manifests: Sequence[Manifest], payload: dict[str, bytes], mode: int
+) -> None:
+    out = console()
+    try:
+        writer = AtomicWriter(directory)
+        before = writer.payload
+        written = writer.write(payload, mode)
+    except OSError as error:
+        raise CannotRunError(f"{printable(directory)}: {error.strerror}") from None
+    for manifest in manifests:
+        size = sum(map(len, manifest.payload.values()))
+        keys = counted(len(manifest.payload), "key")
+        say(out, f"{manifest.label}: {keys}, {counted(size, 'byte')}")
+    for change in differences(before, payload):
+        say(out, f"  {change.kind:8}  {change.key}", STYLES[change.kind])
+    done = time.strftime("written at %H:%M:%S") if written else "unchanged"
+    say(out, f"{printable(directory)}: {done}")

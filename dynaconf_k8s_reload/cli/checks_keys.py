@@ -1,0 +1,174 @@
+"""What may be wrong with the keys of the mounts, and with the variables that they become."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+
+from ..options import Options
+from ..payload import Payload
+from ..plan import Decision, decide
+from .findings import Finding, Severity, listed
+
+__all__ = ["check_keys", "setting_of"]
+
+EXEC_AT_MOST = 6 * 1024 * 1024  # three quarters of the kernel's _STK_LIM, see execve(2)
+POINTER = 8
+
+_NOT_MIRRORED: Mapping[str, tuple[Severity, str, str]] = {
+    "reserved for dynaconf, so it is no setting either": (
+        "warning",
+        "Reserved names are not taken from a mount",
+        "Set them where the application is configured, not in a ConfigMap.",
+    ),
+    "shadowed by k8s_env_wins": (
+        "warning",
+        "The environment shadows keys",
+        "Take the names out of k8s_env_wins, or out of the container's env.",
+    ),
+    "protected": (
+        "warning",
+        "Protected names are not mirrored",
+        "Rename the keys, or give k8s_protected a list of your own.",
+    ),
+    "not a C identifier": (
+        "note",
+        "Keys that are no variables",
+        "They are settings only; for a variable, name them with letters, digits and '_'.",
+    ),
+    "not UTF-8 text": (
+        "note",
+        "Binary keys are no variables",
+        "They are settings of type bytes; leave them out with exclude if they are not meant so.",
+    ),
+    "contains NUL": (
+        "note",
+        "Binary keys are no variables",
+        "No variable can hold a NUL; leave them out with exclude if they are not meant so.",
+    ),
+    "128 KiB or more with its name": (
+        "warning",
+        "Values too large for a child process",
+        "They are settings only: no program could be started with them. Split them.",
+    ),
+}
+
+
+def check_keys(
+    payload: Payload,
+    options: Options,
+    environ: Mapping[str, str],
+    prefix: object = None,
+    settings_files: Collection[str] = (),
+) -> Iterator[Finding]:
+    """Check what the mounts hold together.
+
+    Args:
+        payload: the content.
+        options: the application's options.
+        environ: the environment of the process.
+        prefix: the application's ``envvar_prefix``.
+        settings_files: the real paths of the files that the application loads.
+    """
+    decision = decide(payload, options, prefix, environ.get)
+    yield from _not_mirrored(payload, decision)
+    yield from _colliding(payload, prefix)
+    yield from _differing(payload, decision, environ)
+    yield from _too_much(decision, environ)
+    yield from _files(payload, settings_files)
+
+
+def setting_of(name: str, prefix: object) -> str:
+    """Give the dotted setting, in upper case, that a variable of this name becomes."""
+    starts = ["DYNACONF_"]
+    if isinstance(prefix, str):
+        starts.extend(f"{each}_" for each in prefix.upper().split(","))
+    for start in starts:
+        if name.startswith(start):
+            name = name[len(start) :]
+            break
+    return name.upper().replace("__", ".")
+
+
+def _not_mirrored(payload: Payload, decision: Decision) -> Iterator[Finding]:
+    by_reason: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, reason in decision.skipped.items():
+        variable = payload.variables[name]
+        by_reason[reason, variable.mount.path].append(variable.key)
+    for (reason, path), keys in by_reason.items():
+        severity, title, remedy = _NOT_MIRRORED.get(
+            reason, ("warning", f"Not mirrored: {reason}", "Start the process in a UTF-8 locale.")
+        )
+        yield Finding(severity, title, f"{path}: {listed(keys)}.", remedy)
+
+
+def _colliding(payload: Payload, prefix: object) -> Iterator[Finding]:
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for provided in payload.layers.values():
+        for variable in provided:
+            keys[variable.mount.path, setting_of(variable.name, prefix)].append(variable.key)
+    for (path, setting), colliding in keys.items():
+        if len(colliding) > 1:
+            yield Finding(
+                "warning",
+                "Several keys name one setting",
+                f"{path}: {listed(colliding)} are all {setting}, so one of them wins.",
+                "Keep one of them, and delete the others.",
+            )
+
+
+def _differing(
+    payload: Payload, decision: Decision, environ: Mapping[str, str]
+) -> Iterator[Finding]:
+    differing = [
+        name
+        for name, text in decision.claims.items()
+        if text is not None and environ.get(name, text) != text
+    ]
+    if differing:
+        sources = {payload.variables[name].mount.path for name in differing}
+        yield Finding(
+            "warning",
+            "Variables differ from the mount",
+            f"{listed(differing)} had another value when this process started than in "
+            f"{listed(sources)}.",
+            "envFrom is read once: the mirror brings the application the mount's value, but not "
+            "to a shell such as this. Give the mount env_from=True if envFrom is the same "
+            "ConfigMap; if the environment's value is the one to keep, list it in k8s_env_wins.",
+        )
+
+
+def _too_much(decision: Decision, environ: Mapping[str, str]) -> Iterator[Finding]:
+    mirrored = {name: text for name, text in decision.claims.items() if text is not None}
+    future = {**environ, **mirrored}
+    size = sum(
+        len(os.fsencode(name)) + len(os.fsencode(text)) + 2 + POINTER
+        for name, text in future.items()
+    )
+    limit = min(os.sysconf("SC_ARG_MAX"), EXEC_AT_MOST)
+    if size >= limit:
+        yield Finding(
+            "error",
+            "The environment is too large for a child process",
+            f"With the mounts mirrored it takes {size:,} bytes of {limit:,}: no program can be "
+            "started with it.",
+            "Leave large keys out with exclude, or mirror=False for a mount.",
+        )
+
+
+def _files(payload: Payload, settings_files: Collection[str]) -> Iterator[Finding]:
+    for snapshot in payload.snapshots:
+        path = snapshot.mount.path
+        unlisted = [
+            key
+            for key in snapshot.settings_files
+            if os.path.realpath(f"{path}/{key}") not in settings_files
+        ]
+        if unlisted:
+            yield Finding(
+                "note",
+                "File-like keys are no variables",
+                f"{path}: {listed(unlisted)}.",
+                "They are files: list them in settings_files, and they reload with the mount.",
+            )

@@ -1,0 +1,106 @@
+"""What may be wrong with how an application uses its mounts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .. import candidate as ground
+from ..changes import Change, Changes
+from ..payload import Payload
+from .application import Application
+from .checks_keys import setting_of
+from .findings import Finding, listed, sentence
+
+__all__ = ["check_application", "settings_files"]
+
+LOADER = "dynaconf_k8s_reload.loader"
+ENV_LOADER = "dynaconf.loaders.env_loader"
+USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {ENV_LOADER}.'
+
+
+def check_application(
+    application: Application, payload: Payload, directories: Sequence[str]
+) -> Iterator[Finding]:
+    """Check an application.
+
+    Args:
+        application: the application.
+        payload: what the mounts hold.
+        directories: those that the person named.
+    """
+    if application.problem:
+        problem, _, remedy = application.problem.partition("; ")
+        beside = ENV_LOADER in problem
+        title = "env_loader beside the loader" if beside else "The settings cannot be loaded"
+        yield Finding("error", title, sentence(problem), sentence(remedy or "see to that first"))
+        return
+    if application.attachment is None:
+        detail = "These settings are loaded without this package: no mount changes them."
+        yield Finding("error", "The loader is missing", detail, USE_IT)
+        return
+    yield from _not_mounted(application.attachment, directories)
+    yield from _environment_last(application, payload)
+    yield from _written(application, payload)
+    yield from _restart_only(application, payload)
+
+
+def settings_files(application: Application) -> set[str]:
+    """Give the real paths of the files that an application lists as its settings files."""
+    if application.attachment is None:
+        return set()
+    files = application.settings.get("SETTINGS_FILE_FOR_DYNACONF") or []
+    return {os.path.realpath(str(file)) for file in ([files] if isinstance(files, str) else files)}
+
+
+def _not_mounted(attachment: Any, directories: Sequence[str]) -> Iterator[Finding]:
+    mounted = {os.path.realpath(mount.path) for mount in attachment.options.k8s_mounts}
+    others = [path for path in directories if os.path.realpath(path) not in mounted]
+    if others:
+        yield Finding(
+            "error",
+            "The application does not read a directory",
+            f"{listed(others)} is none of its mounts.",
+            "Add it to k8s_mounts.",
+        )
+
+
+def _environment_last(application: Application, payload: Payload) -> Iterator[Finding]:
+    if ENV_LOADER not in (application.settings.get("LOADERS_FOR_DYNACONF") or []):
+        return
+    shadowed = [name for name in payload.variables if name in os.environ]
+    which = f" Now it does so for {listed(shadowed)}." if shadowed else ""
+    yield Finding(
+        "warning",
+        "The environment shadows keys",
+        f"{ENV_LOADER} is beside the loader, so that a variable beats the mount.{which}",
+        USE_IT,
+    )
+
+
+def _written(application: Application, payload: Payload) -> Iterator[Finding]:
+    written = [name for name in payload.variables if name in application.written]
+    if written:
+        yield Finding(
+            "warning",
+            "The application writes variables of a mount",
+            f"Importing it changes {listed(written)} in os.environ, which then hides the mount's "
+            "value until that changes.",
+            "Let the application write other names, or leave these out with exclude.",
+        )
+
+
+def _restart_only(application: Application, payload: Payload) -> Iterator[Finding]:
+    attachment: Any = application.attachment
+    prefix = ground.prefix(application.settings)
+    settings = (setting_of(name, prefix) for name in payload.variables)
+    keys = Changes(Change(key, None, None, "added") for key in settings)
+    restart = keys.matching(attachment.options.k8s_restart_keys)
+    if restart:
+        yield Finding(
+            "note",
+            "Keys that take effect with a restart only",
+            f"{listed(restart)}.",
+            "After a change restart the pods, or have k8s_restart_503 do it through a probe.",
+        )

@@ -1,0 +1,150 @@
+"""``doctor``: what is wrong with mounts, or with how an application uses them, and the remedy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..events import patched_by
+from ..exceptions import ConfigError
+from ..mounts import Mount, Snapshot
+from ..options import DEFAULT_MOUNT, Options
+from ..payload import Payload
+from .application import Application, load
+from .checks_keys import check_keys
+from .checks_mounts import look
+from .checks_settings import check_application, settings_files
+from .checks_system import check_system
+from .facts import inotify, inotify_error, mount_table
+from .findings import Finding, by_severity
+from .looking import described, mounts_of
+from .screen import CannotRunError, console, counted, example, printable, put, say, steps
+
+__all__ = ["doctor"]
+
+STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+DELAY = (
+    "Between kubectl edit and the files lie the kubelet's sync period and its cache, up to a "
+    "minute or two. To have it at once, annotate the pod:"
+)
+ANNOTATE = 'kubectl annotate pod POD --overwrite synced="$(date)"'
+
+
+@click.command(
+    epilog=example(
+        "dynaconf-k8s-reload doctor /config --settings myapp.config:settings",
+        "kubectl exec POD -- dynaconf-k8s-reload doctor /config",
+    )
+)
+@click.argument("directories", nargs=-1, metavar="[DIR]...", type=click.Path())
+@click.option(
+    "--settings",
+    "name",
+    metavar="MODULE:NAME",
+    help="Settings to import and check, too; nothing is watched or changed.",
+)
+@click.pass_context
+def doctor(context: click.Context, directories: Sequence[str], name: str | None) -> None:
+    """Find what keeps updates of DIR from arriving, and tell the remedy.
+
+    Without DIR: the mounts of the settings, else those of
+    K8S_MOUNTS_FOR_DYNACONF, else /config. The exit status is 0 if all is
+    fine, 1 if something is found and 2 if it cannot run.
+    """
+    with steps() as step:
+        diagnosis = _diagnose(directories, name, step)
+    out = console()
+    for snapshot in diagnosis.snapshots:
+        say(out, printable(snapshot.mount.path), "bold")
+        for line in described(snapshot):
+            put(out, Padding(Text(line), (0, 0, 0, 2)))
+    for finding in diagnosis.findings:
+        _print(out, finding)
+    out.print()
+    out.print(
+        f"{counted(len(diagnosis.findings), 'finding')}." if diagnosis.findings else "All is fine."
+    )
+    if any(snapshot.generation_dir for snapshot in diagnosis.snapshots):
+        out.print()
+        put(out, Text(DELAY))
+        out.print(f"  {ANNOTATE}")
+    context.exit(1 if diagnosis.findings else 0)
+
+
+@dataclass(frozen=True)
+class _Diagnosis:
+    snapshots: Sequence[Snapshot]
+    findings: Sequence[Finding]
+
+
+def _diagnose(
+    directories: Sequence[str], name: str | None, step: Callable[[str], object]
+) -> _Diagnosis:
+    application = None
+    environ = dict(os.environ)
+    if name is not None:
+        step(f"Importing {name}")
+        application = load(name)
+    options = _options(application)
+    mounts = _mounts(directories, options, application)
+    step("Reading the mounts")
+    table = mount_table()
+    looked = [look(mount, table) for mount in mounts]
+    snapshots = [snapshot for snapshot, _ in looked if snapshot is not None]
+    payload = Payload(snapshots)
+    findings = [finding for _, found in looked for finding in found]
+    step("Counting inotify watches")
+    present = [snapshot.mount.path for snapshot in snapshots if snapshot.present]
+    error = inotify_error(present[0]) if present else 0
+    findings.extend(check_system(inotify(), error, patched_by()))
+    prefix: object = None
+    files: set[str] = set()
+    if application is not None:
+        findings.extend(check_application(application, payload, directories))
+        files = settings_files(application)
+        prefix = application.prefix
+    findings.extend(check_keys(payload, options, environ, prefix, files))
+    return _Diagnosis(snapshots, by_severity(findings))
+
+
+def _options(application: Application | None) -> Options:
+    if application is not None and application.attachment is not None:
+        return application.attachment.options
+    try:
+        return Options.read({}, os.environ)
+    except ConfigError as error:
+        raise CannotRunError(str(error)) from None
+
+
+def _mounts(
+    directories: Sequence[str], options: Options, application: Application | None
+) -> list[Mount]:
+    mounts = list(options.k8s_mounts)
+    if application is None and directories:  # these only, each as it is configured
+        named = {os.path.realpath(path) for path in directories}
+        mounts = [mount for mount in mounts if os.path.realpath(mount.path) in named]
+    known = {os.path.realpath(mount.path) for mount in mounts}
+    others = [path for path in directories if os.path.realpath(path) not in known]
+    if application is None and not mounts and not others:
+        others = [DEFAULT_MOUNT]
+    return [*mounts, *mounts_of(others, ())]
+
+
+def _print(out: Console, finding: Finding) -> None:
+    body = Table.grid()
+    body.add_row(Text(finding.title, style="bold"))
+    body.add_row(Text(finding.detail))
+    body.add_row(Text(finding.remedy))
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=len("WARNING"))
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(finding.severity.upper(), style=STYLES[finding.severity]), body)
+    out.print()
+    put(out, grid)

@@ -1,0 +1,177 @@
+"""What Linux says of mounts, file systems and inotify; on other systems, nothing."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..tokens import DATA_LINK
+
+__all__ = [
+    "Inotify",
+    "MountEntry",
+    "file_system",
+    "inotify",
+    "inotify_error",
+    "is_secret_volume",
+    "mount_table",
+    "sub_paths",
+]
+
+# The kubelet's places for them, and the directories of its writer.
+_OF_A_GENERATION = re.compile(r"/volume-subpaths/|/\.\.\d{4}(_\d\d){5}\.\d+(/|$)")
+
+# Of what others write there, the kernel hears nothing: the f_type of statfs(2).
+_NO_EVENTS = {
+    0x6969: "nfs",
+    0xFF534D42: "cifs",
+    0xFE534D42: "smb",
+    0x517B: "smb",
+    0x65735546: "fuse",
+    0x01021997: "9p",
+    0x00C36400: "ceph",
+    0x5346414F: "afs",
+    0x0BD00BD0: "lustre",
+    0x47504653: "gpfs",
+    0x786F4256: "vboxsf",
+    0x9FA0: "proc",
+    0x62656572: "sysfs",
+}
+
+
+class MountEntry(NamedTuple):
+    """One line of ``/proc/self/mountinfo``.
+
+    Attributes:
+        root: what of the file system is mounted.
+        point: where.
+        kind: the file system's type.
+    """
+
+    root: str
+    point: str
+    kind: str
+
+
+def mount_table(path: str = "/proc/self/mountinfo") -> list[MountEntry]:
+    """Read the mounts that this process sees; of two at one place, the later hides the other."""
+    entries = []
+    with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="surrogateescape") as f:
+        for line in f:
+            before, _, after = line.partition(" - ")
+            fields = before.split(" ")
+            entries.append(
+                MountEntry(_unescaped(fields[3]), _unescaped(fields[4]), after.split(" ")[0])
+            )
+    return entries
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+
+
+def sub_paths(directory: str, table: Sequence[MountEntry]) -> list[str]:
+    """List what is mounted by ``subPath``: files of a directory, or what is named itself.
+
+    The kubelet mounts what the path led to, a file or directory of one generation, and leaves it.
+    """
+    real = os.path.realpath(directory)
+    return sorted(
+        {
+            entry.point
+            for entry in table
+            if (os.path.isfile(entry.point) and real in (entry.point, os.path.dirname(entry.point)))
+            or (entry.point == real and _OF_A_GENERATION.search(entry.root))
+        }
+    )
+
+
+def is_secret_volume(directory: str, table: Sequence[MountEntry]) -> bool:
+    """Tell whether a directory is in all likelihood the volume of a Secret.
+
+    The kubelet keeps those in memory: a tmpfs of its own with a ``..data``. Projected volumes are
+    such as well, and may hold a token.
+    """
+    real = os.path.realpath(directory)
+    kinds = [entry.kind for entry in table if entry.point == real]
+    return kinds[-1:] == ["tmpfs"] and os.path.islink(os.path.join(directory, DATA_LINK))
+
+
+def file_system(directory: str) -> str:
+    """Give the name of a file system that has no events for what others write; else nothing."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(4096)  # far larger than any struct statfs
+    if libc.statfs(os.fsencode(directory), buffer) != 0:
+        return ""
+    return _NO_EVENTS.get(ctypes.c_uint32.from_buffer(buffer).value, "")
+
+
+@dataclass(frozen=True)
+class Inotify:
+    """What of inotify is used, as far as this process sees it, and what its user may use.
+
+    Attributes:
+        instances: instances in use.
+        max_instances: how many there may be.
+        watches: watches in use.
+        max_watches: how many there may be.
+    """
+
+    instances: int
+    max_instances: int
+    watches: int
+    max_watches: int
+
+
+def inotify(proc: str = "/proc") -> Inotify | None:
+    """Count the inotify instances and watches of this user's processes; None without inotify."""
+    limits = [_limit(proc, what) for what in ("instances", "watches")]
+    if None in limits:
+        return None
+    used = list(_used(proc))
+    return Inotify(len(used), limits[0] or 0, sum(used), limits[1] or 0)
+
+
+def _limit(proc: str, what: str) -> int | None:
+    """The lower of two limits: that of the machine for each user, and that of the namespace."""
+    found = []
+    for path in (f"fs/inotify/max_user_{what}", f"user/max_inotify_{what}"):
+        with suppress(OSError), open(f"{proc}/sys/{path}", encoding="ascii") as file:
+            found.append(int(file.read()))
+    return min(found, default=None)
+
+
+def _used(proc: str) -> Iterator[int]:
+    """Yield the watches of each instance."""
+    for process in os.listdir(proc):
+        # Processes end while we look, and others' are not ours to look into.
+        with suppress(OSError):
+            if process.isdigit() and os.stat(f"{proc}/{process}").st_uid == os.getuid():
+                yield from _used_by(f"{proc}/{process}")
+
+
+def _used_by(process: str) -> Iterator[int]:
+    for number in os.listdir(f"{process}/fd"):
+        with suppress(OSError):
+            if os.readlink(f"{process}/fd/{number}") == "anon_inode:inotify":
+                with open(f"{process}/fdinfo/{number}", encoding="ascii") as file:
+                    yield sum(line.startswith("inotify ") for line in file)
+
+
+def inotify_error(directory: str) -> int:
+    """Try to watch a directory; give the number of the error, 0 where it works."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = libc.inotify_init1(os.O_CLOEXEC)
+    if descriptor < 0:
+        return ctypes.get_errno()
+    try:
+        mask = 0x80 | 0x100  # IN_MOVED_TO | IN_CREATE
+        failed = libc.inotify_add_watch(descriptor, os.fsencode(directory), mask) < 0
+        return ctypes.get_errno() if failed else 0
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,147 @@
+"""Manifests of ConfigMaps and Secrets, read as Kubernetes reads them: a ConfigMap's keys.
+
+No message shows a value, nor the line of YAML on which something is wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .documents import SyntaxProblemError, documents
+from .limits import MAX_BYTES, wrong_key, wrong_name
+
+__all__ = ["Manifest", "ManifestError", "parse"]
+
+_TEXT = {"ConfigMap": "data", "Secret": "stringData"}
+_BASE64 = {"ConfigMap": "binaryData", "Secret": "data"}
+_COMMON = {"apiVersion", "kind", "metadata", "immutable"}
+_GO_KINDS = {bool: "bool", int: "number", float: "number", dict: "object", list: "array"}
+
+
+class ManifestError(Exception):
+    """A manifest is not what Kubernetes takes."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One ConfigMap or Secret.
+
+    Attributes:
+        kind: ``"ConfigMap"`` or ``"Secret"``.
+        name: its name.
+        payload: content by key.
+    """
+
+    kind: str
+    name: str
+    payload: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """How kubectl writes it, such as ``configmap/app``."""
+        return f"{self.kind.lower()}/{self.name}"
+
+
+def parse(text: str, source: str) -> list[Manifest]:
+    """Read the ConfigMaps and Secrets of a file; objects of other kinds are passed over.
+
+    Args:
+        text: YAML of any number of documents, or JSON; a ``List`` stands for its items.
+        source: the name of the file, for messages.
+
+    Raises:
+        ManifestError: it is no YAML, an object is invalid, or there is none.
+    """
+    try:
+        listed = documents(text)
+    except SyntaxProblemError as error:
+        raise ManifestError(f"{source}: {error}") from None
+    objects = [item for document in listed for item in _items(document, source)]
+    manifests = [_manifest(item) for item in objects if item.get("kind") in _TEXT]
+    if not manifests:
+        raise ManifestError(f"{source}: there is no ConfigMap and no Secret in it")
+    return manifests
+
+
+def _items(document: Any, source: str) -> Iterator[Mapping[str, Any]]:
+    if document is None:
+        return
+    if not isinstance(document, dict):
+        raise ManifestError(f"{source}: a document is no object; it begins with apiVersion: v1")
+    if str(document.get("kind")).endswith("List"):
+        for item in document.get("items") or ():
+            kind = document["kind"].removesuffix("List")
+            yield from _items({"kind": kind, **item} if isinstance(item, dict) else item, source)
+    elif not document.get("kind"):
+        raise ManifestError(f"{source}: Object 'Kind' is missing; write kind: ConfigMap")
+    else:
+        yield document
+
+
+def _manifest(item: Mapping[str, Any]) -> Manifest:
+    kind = item["kind"]
+    metadata = item.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    wrong = _wrong_metadata(name)
+    fields = {*_COMMON, _TEXT[kind], _BASE64[kind], *(("type",) if kind == "Secret" else ())}
+    wrong.extend(
+        f'strict decoding error: unknown field "{each}"' for each in item if each not in fields
+    )
+    texts = _section(item, _TEXT[kind], wrong)
+    encoded = _section(item, _BASE64[kind], wrong)
+    payload = {
+        **_decoded(encoded, _BASE64[kind], wrong),
+        **{key: text.encode("utf-8", "replace") for key, text in texts.items()},
+    }
+    if kind == "ConfigMap":
+        for key in texts.keys() & encoded.keys():
+            wrong.append(f'data[{key}]: Invalid value: "{key}": duplicate of key in binaryData')
+    if sum(map(len, payload.values())) > MAX_BYTES:
+        wrong.append(f"[]: Too long: must have at most {MAX_BYTES} bytes")
+    if wrong:
+        raise ManifestError(_invalid(f'The {kind} "{name or ""}" is invalid', wrong))
+    return Manifest(kind, str(name), payload)
+
+
+def _wrong_metadata(name: Any) -> list[str]:
+    if not isinstance(name, str) or not name:
+        return ["metadata.name: Required value: name or generateName is required"]
+    return [f'metadata.name: Invalid value: "{name}": {what}' for what in wrong_name(name)]
+
+
+def _section(item: Mapping[str, Any], section: str, wrong: list[str]) -> dict[str, str]:
+    values = item.get(section) or {}
+    target = f"into Go struct field {item['kind']}.{section} of type"
+    if not isinstance(values, dict):
+        kind = _GO_KINDS.get(type(values), "string")
+        wrong.append(f"{section}: json: cannot unmarshal {kind} {target} map[string]string")
+        return {}
+    texts: dict[str, str] = {}
+    for key, value in values.items():
+        wrong.extend(f'{section}[{key}]: Invalid value: "{key}": {w}' for w in wrong_key(key))
+        if value is None or isinstance(value, str):
+            texts[key] = value or ""
+        else:
+            kind = _GO_KINDS.get(type(value), "object")
+            wrong.append(
+                f"{section}[{key}]: json: cannot unmarshal {kind} {target} string; quote it"
+            )
+    return texts
+
+
+def _decoded(encoded: Mapping[str, str], section: str, wrong: list[str]) -> dict[str, bytes]:
+    decoded: dict[str, bytes] = {}
+    for key, value in encoded.items():
+        try:
+            decoded[key] = base64.b64decode("".join(value.splitlines()), validate=True)
+        except (binascii.Error, ValueError):
+            wrong.append(f"{section}[{key}]: illegal base64 data")
+    return decoded
+
+
+def _invalid(what: str, wrong: Sequence[str]) -> str:
+    return f"{what}: " + (wrong[0] if len(wrong) == 1 else "".join(f"\n* {each}" for each in wrong))

@@ -1,0 +1,26 @@
+"""What dynaconf makes of a text, told without the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynaconf.utils.parse_conf import Lazy, MetaValue, boolean_fix, parse_conf_data
+
+__all__ = ["kind_of"]
+
+
+def kind_of(text: str) -> str:
+    """Name the type that a text gets as a setting, or the token that does something later."""
+    if text.endswith("\n") and text.count("\n") == 1:
+        text = text[:-1]
+    token = text.split(maxsplit=1)[0] if text.startswith("@") else ""
+    try:
+        value: Any = parse_conf_data(boolean_fix(text), tomlfy=True, box_settings={})
+    except Exception:  # noqa: BLE001 -- because a token may raise anything at what it is given
+        return f"{token} fails"
+    if isinstance(value, (Lazy, MetaValue)):
+        return token
+    for plain in (dict, list):  # dynaconf has its own of these
+        if isinstance(value, plain):
+            return plain.__name__
+    return type(value).__name__

@@ -1,0 +1,92 @@
+"""What all screens share: 80 columns where there is no terminal, no markup, nothing unprintable."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console, RenderableType
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.segment import Segment, Segments
+
+__all__ = [
+    "CannotRunError",
+    "console",
+    "counted",
+    "example",
+    "printable",
+    "put",
+    "quoted",
+    "say",
+    "steps",
+]
+
+
+class CannotRunError(click.ClickException):
+    """The command cannot do what it was asked for."""
+
+    exit_code = 2
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Make a console that prints what it is given: a key may look like markup."""
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def say(out: Console, line: str, style: str = "") -> None:
+    """Print a line, which only the terminal itself may wrap: a path stays in one piece."""
+    out.print(line, style=style, soft_wrap=True)
+
+
+def put(out: Console, what: RenderableType) -> None:
+    """Print a table without the blanks that fill its lines, which a file has no use for."""
+    for line in out.render_lines(what, pad=False):
+        while line and not line[-1].text.strip():
+            line.pop()
+        if line:
+            last = line.pop()
+            line.append(Segment(last.text.rstrip(), last.style))
+        out.print(Segments([*line, Segment.line()]), end="")
+
+
+def example(*lines: str) -> str:
+    """Make the example at the end of a command's help, which click shall not wrap."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """Write ``1 key`` or ``2 keys``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def printable(name: str | os.PathLike[str]) -> str:
+    """Give a name as it is, or quoted where it holds what would disturb a terminal."""
+    text = os.fspath(name)
+    return text if text.isprintable() else repr(text)
+
+
+def quoted(content: bytes) -> str:
+    """Give a file's content on one line: text quoted, other bytes by their number."""
+    try:
+        return json.dumps(content.decode(), ensure_ascii=False)
+    except UnicodeDecodeError:
+        return f"({counted(len(content), 'byte')}, not UTF-8)"
+
+
+@contextmanager
+def steps() -> Iterator[Any]:
+    """Give a function that shows on a terminal what is going on, in place of what it showed last.
+
+    Without a thread, since an application that is imported meanwhile may replace threads.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    err = console(stderr=True)
+    with Progress(
+        *columns, console=err, auto_refresh=False, transient=True, disable=not err.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda text: progress.update(task, description=text, refresh=True)

@@ -1,0 +1,114 @@
+"""``show``: what is in a mount, and what becomes of each key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+import click
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..exceptions import MountError
+from ..mounts import Mount, Snapshot, read
+from ..options import Options
+from ..payload import Payload, Variable
+from ..plan import Decision, decide
+from .looking import described, mounts_of
+from .parsing import kind_of
+from .screen import CannotRunError, console, example, printable, put, quoted, say
+
+__all__ = ["secret_option", "show", "values_option"]
+
+directories_argument = click.argument(
+    "directories", nargs=-1, metavar="DIR...", type=click.Path(file_okay=False)
+)
+secret_option = click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="A directory whose values are never shown. May be given again.",
+)
+values_option = click.option(
+    "--values", is_flag=True, help="Show values, too; never those of a Secret."
+)
+
+
+@click.command(epilog=example("dynaconf-k8s-reload show --values /config --secret /secrets"))
+@directories_argument
+@secret_option
+@values_option
+def show(directories: Sequence[str], secrets: Sequence[str], *, values: bool) -> None:
+    """Show what each DIR holds: keys, sizes, types, variables.
+
+    TYPE is what dynaconf makes of the text. VARIABLE is the name that envFrom
+    and the mirror give it, or why there is none. A volume in memory, as the
+    kubelet makes them for Secrets, is taken for one.
+    """
+    mounts = mounts_of(directories, secrets)
+    if not mounts:
+        raise click.UsageError("Give at least one directory, such as /config.")
+    absent = [mount.path for mount in mounts if not _show(mount, values=values)]
+    if absent:
+        raise CannotRunError(f"absent: {', '.join(map(printable, absent))}")
+
+
+def _show(mount: Mount, *, values: bool) -> bool:
+    try:
+        snapshot = read(mount)
+    except MountError as error:
+        raise CannotRunError(str(error)) from None
+    out = console()
+    say(out, printable(mount.path), "bold")
+    for line in described(snapshot):
+        put(out, Padding(Text(line), (0, 0, 0, 2)))
+    if snapshot.files or snapshot.settings_files:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table.add_column("KEY", overflow="fold")
+        table.add_column("BYTES", justify="right", no_wrap=True)
+        table.add_column("TYPE", overflow="fold")
+        table.add_column("VARIABLE", overflow="fold")
+        with_values = values and not mount.secret
+        if with_values:
+            table.add_column("VALUE", overflow="fold")
+        for row in _rows(snapshot):
+            shown = [printable(row[0]), f"{len(row[-1]):,}", *row[1:-1]]
+            table.add_row(*(Text(cell) for cell in (*shown, quoted(row[-1]))[: 4 + with_values]))
+        out.print()
+        put(out, Padding(table, (0, 0, 0, 2)))
+        out.print()
+    return snapshot.present
+
+
+def _rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str, bytes]]:
+    payload = Payload([snapshot])
+    options = Options(k8s_mounts=(snapshot.mount,))
+    decision = decide(payload, options, None, os.environ.get)
+    by_key = {
+        variable.key: (variable, variable is provided[-1])
+        for provided in payload.layers.values()
+        for variable in provided
+    }
+    for key, content in sorted({**snapshot.files, **snapshot.settings_files}.items()):
+        if key in snapshot.settings_files:
+            yield key, "-", "no: a file for settings_files", content
+        else:
+            variable, wins = by_key[key]
+            yield key, _kind(variable), _variable(variable, decision, wins=wins), content
+
+
+def _kind(variable: Variable) -> str:
+    if isinstance(variable.content, bytes):
+        return "bytes"
+    return "str" if variable.mount.secret else kind_of(variable.content)
+
+
+def _variable(variable: Variable, decision: Decision, *, wins: bool) -> str:
+    if not wins:
+        return f"no: another key is {variable.name}, too"
+    if variable.name in decision.skipped:
+        return f"no: {decision.skipped[variable.name]}"
+    return "no: a Secret is not mirrored" if variable.mount.secret else variable.name

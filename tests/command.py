@@ -1,0 +1,155 @@
+"""Run the command line, here or in a process of its own, and compare its screens with files."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from dynaconf_k8s_reload.cli import cli
+from support import eventually
+
+PROGRAM = Path(__file__).parent / "programs" / "cli_run.py"
+SCREENS = Path(__file__).parent / "screens"
+ENVIRON = {"COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
+NOT_ALLOWED = 77
+NORMAL = [
+    (r"\.\.\d{4}(_\d\d){5}\.\d+", "..2026_01_02_03_04_05.1234567890"),
+    (r"\d{4}-\d\d-\d\dT[\d:.]+\+", "2026-01-02T03:04:05.000000+"),
+    (r"\b\d\d:\d\d:\d\d\b", "03:04:05"),
+    (r"written \d+ \w+ ago", "written 7 seconds ago"),
+    (r"\d+\.\d{3} s after", "0.007 s after"),
+    (r'"lag": [-\d.e]+', '"lag": 0.007'),
+    (r"/tmp/screens\.\w{8}", "/tmp/screens.00000000"),
+]
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(*arguments: object, given: str = "", **environ: str) -> Done:
+    """Run the command in this process, with a screen of 80 columns."""
+    runner = CliRunner(env={**ENVIRON, **environ})
+    result = runner.invoke(
+        cli, list(map(str, arguments)), input=given, prog_name="dynaconf-k8s-reload"
+    )
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
+
+
+def run_process(
+    *arguments: object,
+    first: str = "",
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Done:
+    """Run it in a process of its own; skip the test where the machine does not allow `first`."""
+    done = subprocess.run(
+        [sys.executable, PROGRAM, first, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=directory,
+        env={**os.environ, **ENVIRON, **(environ or {})},
+        check=False,
+    )
+    if done.returncode == NOT_ALLOWED:
+        pytest.skip(done.stderr)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class Running:
+    """A command that goes on until it is ended."""
+
+    def __init__(self, process: subprocess.Popen[str], out: Path, err: Path) -> None:
+        self.process = process
+        self._out = out
+        self._err = err
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text()
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text()
+
+    def shows(self, text: str) -> None:
+        """Wait until it has printed a text."""
+        self._wait(lambda: text in self.out)
+
+    def says(self, text: str) -> None:
+        """Wait until it has printed a text among the errors."""
+        self._wait(lambda: text in self.err)
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        def ended() -> bool:
+            return self.process.poll() is not None
+
+        eventually(lambda: condition() or ended(), 30, else_show=lambda: self.out + self.err)
+        assert condition(), self.out + self.err
+
+    def end(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, and give the exit status."""
+        self.process.send_signal(by)
+        return self.process.wait(30)
+
+
+@contextmanager
+def running(*arguments: object, directory: Path) -> Iterator[Running]:
+    """Run it in the background, until the end of the block at the latest."""
+    out, err = directory / "stdout", directory / "stderr"
+    with out.open("w") as stdout, err.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, PROGRAM, "", *map(str, arguments)],
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+            env={**os.environ, **ENVIRON},
+        )
+    try:
+        yield Running(process, out, err)
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+@contextmanager
+def short_directory() -> Iterator[Path]:
+    """Make a directory whose path is always of the same length, for screens that show it."""
+    made = tempfile.mkdtemp(prefix="screens.", dir="/tmp")
+    try:
+        yield Path(made)
+    finally:
+        shutil.rmtree(made)
+
+
+def approved(name: str, screen: str) -> None:
+    """Compare a screen with the approved file; with ``APPROVE=1`` in the environment, write it."""
+    for pattern, normal in NORMAL:
+        screen = re.sub(pattern, normal, screen)
+    assert max(map(len, screen.splitlines())) <= 80 or name == "watch-json"
+    file = SCREENS / f"{name}.txt"
+    if "APPROVE" in os.environ:
+        file.write_text(screen)
+    expected = file.read_text()
+    difference = difflib.unified_diff(expected.splitlines(), screen.splitlines(), lineterm="")
+    assert screen == expected, "\n".join(difference)

@@ -1,0 +1,22 @@
+"""The command line, in a process in which statements run first. Arguments: these, then its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import namespaces  # type: ignore[import-not-found]  # noqa: F401 - it lies beside this program; for the statements
+
+if __name__ == "__main__":
+    _, first, *arguments = sys.argv
+    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from inotify import Inotify  # noqa: F401 - for the statements
+
+    sys.path.pop(0)
+    exec(first)
+    from dynaconf_k8s_reload.__main__ import main
+
+    sys.argv = ["dynaconf-k8s-reload", *arguments]
+    main()

@@ -1,0 +1,105 @@
+"""The command itself: how it starts, its help, completion, and what all screens keep to."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from command import approved, run, run_process
+from dynaconf_k8s_reload.testing import AtomicWriter
+
+MODULE = [sys.executable, "-m", "dynaconf_k8s_reload"]
+
+
+@pytest.mark.parametrize("command", ["", "apply", "show", "watch", "doctor"])
+def test_help(command: str) -> None:
+    """Each command explains itself on one screen, with an example."""
+    done = run(*command.split(), "--help")
+    assert done.status == 0
+    assert not command or "Example:" in done.out
+    approved(f"help-{command or 'group'}", done.out)
+
+
+def test_it_runs_as_a_module() -> None:
+    """``python -m dynaconf_k8s_reload`` is the same command, under its own name."""
+    done = subprocess.run([*MODULE, "-h"], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("Usage: dynaconf-k8s-reload [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize("missing", ["click", "rich", "yaml"])
+def test_without_the_extra(missing: str) -> None:
+    """Where a package of the extra is missing, one line says what to install."""
+    done = run_process("show", "/config", first=f"sys.modules['{missing}'] = None")
+    assert done.status == 2
+    assert done.out == ""
+    expected = f"dynaconf-k8s-reload needs {missing}; run: pip install 'dynaconf-k8s-reload[cli]'\n"
+    assert done.err == expected
+
+
+def test_another_missing_module_is_no_missing_extra() -> None:
+    """What is missing for another reason is not hidden behind that line."""
+    done = run_process("show", "/config", first="sys.modules['dynaconf.constants'] = None")
+    assert done.status == 1
+    assert "ModuleNotFoundError" in done.err
+
+
+def test_completion() -> None:
+    """The shell's completion is click's, and knows the commands and their options."""
+    variable = "_DYNACONF_K8S_RELOAD_COMPLETE"
+    source = run(**{variable: "bash_source"})
+    assert source.status == 0
+    assert "complete -o nosort -F" in source.out
+    for words, expected in [
+        ("dynaconf-k8s-reload ap", "plain,apply\n"),
+        ("dynaconf-k8s-reload doctor --se", "plain,--settings\n"),
+        ("dynaconf-k8s-reload show /co", "dir,/co\n"),
+    ]:
+        number = str(len(words.split()) - 1)
+        done = run(**{variable: "bash_complete", "COMP_WORDS": words, "COMP_CWORD": number})
+        assert done.out == expected
+
+
+def test_a_name_that_the_terminal_cannot_show(tmp_path: Path) -> None:
+    """A file's name may be beyond the terminal's encoding, or hold control characters."""
+    (tmp_path / "é").write_text("x")
+    (tmp_path / "\x1b[31mred").write_text("x")
+    done = run_process("show", tmp_path, environ={"PYTHONIOENCODING": "ascii"})
+    assert done.status == 0
+    assert "\\xe9" in done.out
+    assert "'\\x1b[31mred'" in done.out
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize(("environ", "colour"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_and_progress_on_a_terminal_only(
+    volume: AtomicWriter, environ: dict[str, str], colour: bool
+) -> None:
+    """On a terminal the doctor shows what it is at, and colours unless told not to."""
+    volume.write({"not-a-variable": "x"})
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*MODULE, "doctor", str(volume.directory)],
+        stdout=terminal,
+        stderr=terminal,
+        env={"PATH": os.defpath, "TERM": "xterm-256color", **_python(), **environ},
+    )
+    os.close(terminal)
+    screen = b""
+    try:
+        while part := os.read(master, 4096):
+            screen += part
+    except OSError:  # Linux' way to tell that the other side is closed
+        pass
+    os.close(master)
+    assert process.wait(20) == 1
+    assert b"Counting inotify watches" in screen
+    assert (b"\x1b[1;36mNOTE" in screen) is colour
+
+
+def _python() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(("PY", "COV"))}

@@ -1,0 +1,384 @@
+"""``doctor``: each finding provoked for real, and none on a healthy mount."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from command import Done, approved, run, run_process, short_directory
+from dynaconf_k8s_reload.testing import AtomicWriter
+
+ENTER = "namespaces.enter(); "
+SETTINGS = """
+from dynaconf import Dynaconf
+settings = Dynaconf(
+    envvar_prefix="MYAPP",
+    loaders=["dynaconf_k8s_reload.loader"],
+    k8s_mounts=["{mount}"],
+)
+"""
+
+
+class Examine(Protocol):
+    """Examine settings that a module of this text makes, in this process or in its own."""
+
+    def __call__(
+        self, module: str, *arguments: object, apart: bool = False, **environ: str
+    ) -> Done: ...
+
+
+@pytest.fixture
+def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Examine]:
+    directory = tmp_path / "application"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # one second, several texts
+
+    def call(module: str, *arguments: object, apart: bool = False, **environ: str) -> Done:
+        (directory / "examined.py").write_text(module)
+        sys.modules.pop("examined", None)
+        importlib.invalidate_caches()
+        command = ("doctor", "--settings", "examined:settings", *arguments)
+        return run_process(*command, environ=environ) if apart else run(*command, **environ)
+
+    yield call
+    sys.modules.pop("examined", None)
+
+
+def finds(done: Done, title: str, *words: str) -> None:
+    """Check that there is this finding, with these words, on a screen without a traceback."""
+    assert done.status == 1, done.err
+    assert title in done.out
+    for text in words:  # wherever lines break
+        assert "".join(text.split()) in "".join(done.out.split())
+    assert "Traceback" not in done.err
+    assert "s3cret" not in done.out
+
+
+def test_a_healthy_mount() -> None:
+    """Nothing is found on a healthy mount, and the delay is explained."""
+    with short_directory() as directory:
+        AtomicWriter(directory / "config").write({"MYAPP_A": "1", "DB__HOST": "x"})
+        done = run("doctor", directory / "config")
+    assert done.status == 0
+    approved("doctor-healthy", done.out)
+
+
+def test_a_sick_mount() -> None:
+    """Findings come in order of severity, each with its remedy."""
+    with short_directory() as directory:
+        AtomicWriter(directory / "config").write(
+            {"app.toml": "", "a-b": "s3cret", "A__B": "1", "A.B": "1", "LOGO": b"\xff", "PATH": "x"}
+        )
+        done = run("doctor", directory / "config", directory / "absent")
+    assert done.status == 1
+    approved("doctor-sick", done.out)
+
+
+def test_without_arguments(tmp_path: Path) -> None:
+    """Without arguments the mounts are those of the environment, else /config."""
+    AtomicWriter(tmp_path / "config").write({"A": "1"})
+    done = run("doctor", K8S_MOUNTS_FOR_DYNACONF=f"['{tmp_path / 'config'}']")
+    assert done.status == 0
+    assert str(tmp_path / "config") in done.out
+    if not os.path.lexists("/config"):
+        finds(run("doctor"), "The directory is absent", "/config is not there.")
+
+
+def test_a_configured_mount_is_checked_as_configured(tmp_path: Path) -> None:
+    """A directory that the environment configures is looked at with its prefix; others are left."""
+    AtomicWriter(tmp_path / "config").write({"1ST": "1"})
+    mounts = f"[{{path = '{tmp_path / 'config'}', prefix = 'N'}}, '{tmp_path / 'other'}']"
+    done = run("doctor", tmp_path / "config", K8S_MOUNTS_FOR_DYNACONF=mounts)
+    assert done.status == 0
+
+
+def test_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong option, and settings that are not there, are no findings: it cannot run."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    done = run("doctor", K8S_MOUNT_FOR_DYNACONF="x")
+    assert done.status == 2
+    assert "did you mean 'k8s_mounts'?" in done.err
+    for name, message in [
+        ("json", "write package.module:settings"),
+        ("no_such.module:settings", "there is no module no_such"),
+        ("json:settings", "json has no settings"),
+    ]:
+        done = run("doctor", "--settings", name)
+        assert done.status == 2
+        assert message in done.err
+
+
+# mounts
+
+
+def test_a_sub_path_of_one_file(volume: AtomicWriter, tmp_path: Path) -> None:
+    """A file that is mounted by itself never changes; its directory is no plain one by choice."""
+    volume.write({"KEY": "x"})
+    file = tmp_path / "mount" / "KEY"
+    file.parent.mkdir()
+    file.touch()
+    first = f"{ENTER}namespaces.bind('{volume.directory}/..data/KEY', '{file}')"
+    done = run_process("doctor", file.parent, first=first)
+    finds(done, "ERROR    A subPath mount never changes", "without subPath", "1 finding.")
+    done = run_process("doctor", file, first=first)
+    finds(done, "ERROR    A subPath mount never changes", str(file), "1 finding.")
+
+
+def test_a_sub_path_of_a_directory(volume: AtomicWriter, tmp_path: Path) -> None:
+    """So is a directory of one generation, mounted by itself."""
+    volume.write({"sub/KEY": "x"})
+    (tmp_path / "mount").mkdir()
+    first = f"{ENTER}namespaces.bind('{volume.directory}/..data/sub', '{tmp_path / 'mount'}')"
+    done = run_process("doctor", tmp_path / "mount", first=first)
+    finds(done, "ERROR    A subPath mount never changes", "1 finding.")
+
+
+def test_a_whole_volume_that_is_mounted(volume: AtomicWriter, tmp_path: Path) -> None:
+    """A volume that is mounted as a whole, as in a pod, is healthy."""
+    volume.write({"KEY": "x"})
+    (tmp_path / "my mount").mkdir()
+    first = f"{ENTER}namespaces.bind('{volume.directory}', '{tmp_path / 'my mount'}')"
+    assert run_process("doctor", tmp_path / "my mount", first=first).status == 0
+
+
+def test_a_plain_directory(tmp_path: Path) -> None:
+    """A directory without ..data is no volume."""
+    finds(run("doctor", tmp_path), "WARNING  Not a Kubernetes volume", "has no ..data")
+
+
+def test_a_file(tmp_path: Path) -> None:
+    """A file is no mount."""
+    (tmp_path / "file").touch()
+    done = run("doctor", tmp_path / "file")
+    finds(done, "ERROR    The mount cannot be read", "Name the directory of the volume")
+
+
+def test_an_unreadable_directory(volume: AtomicWriter) -> None:
+    """What the process's user may not read is an error, with what to set."""
+    volume.write({"KEY": "x"})
+    os.chmod(volume.directory / "..data" / "KEY", 0)
+    done = run_process("doctor", volume.directory, first="namespaces.drop_privileges()")
+    finds(done, "ERROR    The mount cannot be read", "EACCES", "(defaultMode, fsGroup).")
+
+
+def test_a_file_system_without_events() -> None:
+    """Of some file systems the kernel does not hear what others write."""
+    done = run("doctor", "/proc/sys/fs/inotify")
+    finds(done, "WARNING  The file system gives no events", "is on proc", "k8s_resync")
+
+
+# keys
+
+
+@pytest.mark.parametrize(
+    ("payload", "title", "words"),
+    [
+        ({"a-b": "s3cret"}, "NOTE     Keys that are no variables", "config: a-b."),
+        ({"LOGO": b"\xff"}, "NOTE     Binary keys are no variables", "config: LOGO."),
+        ({"NUL": "a\0"}, "NOTE     Binary keys are no variables", "config: NUL."),
+        ({"app.toml": "a = 1"}, "NOTE     File-like keys are no variables", "config: app.toml."),
+        ({"LD_PRELOAD": "x"}, "WARNING  Protected names are not mirrored", "config: LD_PRELOAD."),
+        ({"DYNACONF_INCLUDE": "x"}, "WARNING  Reserved names are not taken", ": DYNACONF_INCLUDE."),
+        ({"BIG": "x" * 131072}, "WARNING  Values too large for a child process", "config: BIG."),
+        ({"A__B": "1", "a.b": "2"}, "WARNING  Several keys name one setting", "A__B, a.b are all"),
+        ({"s/x": "1", "s__x": "2"}, "WARNING  Several keys name one setting", "s/x, s__x are all"),
+        ({f"a-{n}": "" for n in range(12)}, "NOTE     Keys that are no variables", "and 2 more."),
+    ],
+)
+def test_keys(
+    payload: dict[str, str | bytes], title: str, words: str, volume: AtomicWriter
+) -> None:
+    """What is not mirrored, or collides, is told with its key."""
+    volume.write(payload)
+    finds(run("doctor", volume.directory), title, words)
+
+
+def test_the_environment_differs(volume: AtomicWriter) -> None:
+    """A variable of envFrom that is older than the mount is told, without either value."""
+    volume.write({"MYAPP_A": "s3cret", "MYAPP_B": "same", "MYAPP_C": "new"})
+    done = run("doctor", volume.directory, MYAPP_A="older s3cret", MYAPP_B="same")
+    finds(done, "WARNING  Variables differ from the mount", "MYAPP_A had another value", "1 find")
+
+
+def test_the_environment_wins(volume: AtomicWriter) -> None:
+    """A key that k8s_env_wins shadows is told."""
+    volume.write({"MYAPP_A": "x"})
+    wins = "['MYAPP_*']"
+    done = run("doctor", volume.directory, MYAPP_A="y", K8S_ENV_WINS_FOR_DYNACONF=wins)
+    finds(done, "WARNING  The environment shadows keys", "config: MYAPP_A.", "1 finding.")
+
+
+def test_an_environment_that_is_too_large(volume: AtomicWriter) -> None:
+    """With all mirrored no child could be started: the kernel's limit is for all of it together."""
+    volume.write(dict.fromkeys("AB", "x" * 70_000))
+    first = (
+        "import resource; _, most = resource.getrlimit(resource.RLIMIT_STACK); "
+        "resource.setrlimit(resource.RLIMIT_STACK, (512 * 1024, most))"
+    )
+    done = run_process("doctor", volume.directory, first=first)
+    finds(done, "ERROR    The environment is too large for a child process", "of 131,072")
+
+
+def test_text_beyond_the_locale(volume: AtomicWriter) -> None:
+    """Text that the process's locale cannot write is told, by the mirror's own reason."""
+    volume.write({"A": "é"})
+    environ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = run_process("doctor", volume.directory, environ=environ)
+    finds(done, "WARNING  Not mirrored: not text in the locale", "Start the process in a UTF-8")
+
+
+# the machine
+
+
+@pytest.mark.parametrize(
+    ("first", "title", "words"),
+    [
+        ("namespaces.limit(instances=0, watches=9)", "No inotify instance is left", "instances"),
+        ("namespaces.limit(instances=9, watches=0)", "No inotify watch is left", "watches on"),
+        (
+            "namespaces.limit(instances=10, watches=99); _ = [Inotify(Path()) for _ in range(9)]",
+            "inotify is nearly used up",
+            "max_user_instances on the node",
+        ),
+    ],
+)
+def test_inotify(first: str, title: str, words: str, volume: AtomicWriter) -> None:
+    """Exhausted instances or watches are told with the figures and the limit to raise."""
+    volume.write({"A": "1"})
+    done = run_process("doctor", volume.directory, first=f"{ENTER}{first}")
+    finds(done, f"WARNING  {title}", words, "This user's processes", "1 finding.")
+
+
+# the application
+
+
+def test_a_healthy_application(volume: AtomicWriter, examine: Examine) -> None:
+    """Nothing is found, and nothing is watched, mirrored or printed into the screen."""
+    volume.write({"MYAPP_A": "1"})
+    Path("look.py").write_text(
+        "import atexit, os, threading\n"
+        "def look():\n"
+        "    names = [thread.name for thread in threading.enumerate()]\n"
+        "    assert names == ['MainThread'], names\n"
+        "    print('MYAPP_A' in os.environ, flush=True)\n"
+        "atexit.register(look)\n"
+    )
+    module = (
+        f"import look\nprint('noise'){SETTINGS.format(mount=volume.directory)}"
+        "assert settings.A == 1\n"
+    )
+    done = examine(module, apart=True)
+    assert done.status == 0, done.out + done.err
+    assert "noise" not in done.out
+    assert done.err == "noise\n"
+    assert "All is fine." in done.out
+    assert done.out.endswith("False\n")
+
+
+def test_the_loader_is_missing(volume: AtomicWriter, examine: Examine) -> None:
+    """Settings that are loaded without this package do not follow a mount."""
+    volume.write({"MYAPP_A": "1"})
+    module = "from dynaconf import Dynaconf\nsettings = Dynaconf()\n"
+    done = examine(module, volume.directory)
+    finds(done, "ERROR    The loader is missing", 'loaders=["dynaconf_k8s_reload.loader"]')
+
+
+def test_env_loader_beside(volume: AtomicWriter, examine: Examine) -> None:
+    """Beside a mirroring mount env_loader is an error; beside others the environment wins."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "2"})
+    both = 'loaders=["dynaconf.loaders.env_loader", "dynaconf_k8s_reload.loader"]'
+    module = SETTINGS.format(mount=volume.directory).replace(
+        'loaders=["dynaconf_k8s_reload.loader"]', both
+    )
+    done = examine(module)
+    finds(done, "ERROR    env_loader beside the loader", "Take it out of the list")
+    module = module.replace(both, f"{both}, k8s_mirror=False")
+    done = examine(module, MYAPP_A="s3cret")
+    finds(done, "WARNING  The environment shadows keys", "for MYAPP_A.", "1 finding.")
+    done = examine(module)
+    finds(done, "WARNING  The environment shadows keys")
+    assert "Now it does so" not in done.out
+
+
+def test_the_application_writes_a_variable(volume: AtomicWriter, examine: Examine) -> None:
+    """A variable that importing the application changes is named."""
+    volume.write({"MYAPP_A": "1"})
+    module = f"import os\nos.environ['MYAPP_A'] = 's3cret'\n{SETTINGS}"
+    done = examine(module.format(mount=volume.directory), apart=True)
+    finds(done, "WARNING  The application writes variables", "changes MYAPP_A in", "1 finding.")
+
+
+def test_restart_only_keys(volume: AtomicWriter, examine: Examine) -> None:
+    """Keys of the mount that need a restart are named, by their setting."""
+    volume.write({"MYAPP_DB__HOST": "x", "MYAPP_A": "1"})
+    module = SETTINGS.format(mount=volume.directory)
+    module = module.replace("envvar_prefix", 'k8s_restart_keys=["DB", "OTHER"],\nenvvar_prefix')
+    done = examine(module)
+    finds(done, "NOTE     Keys that take effect with a restart only", "DB.HOST.", "1 finding.")
+
+
+def test_the_prefix_makes_names_collide(volume: AtomicWriter, examine: Examine) -> None:
+    """A name with the application's prefix collides with the same one without."""
+    volume.write({"MYAPP_LEVEL": "x", "LEVEL": "y"})
+    done = examine(SETTINGS.format(mount=volume.directory))
+    finds(done, "WARNING  Several keys name one setting", "LEVEL, MYAPP_LEVEL are all LEVEL,")
+
+
+@pytest.mark.parametrize("files", ['["{path}"]', '"{path}"'])
+def test_settings_files_in_the_mount(volume: AtomicWriter, examine: Examine, files: str) -> None:
+    """A file in the mount that the application lists among its settings files is as it should be;
+    and two keywords may be given where one is."""
+    volume.write({"app.toml": "A = 1"})
+    listed = files.format(path=volume.directory / "app.toml")
+    module = SETTINGS.format(mount=volume.directory)
+    module = module.replace("envvar_prefix", f"settings_files={listed},\nenvvar_prefix")
+    done = examine(module)
+    assert done.status == 0, done.out
+
+
+def test_a_directory_that_is_not_read(
+    volume: AtomicWriter, examine: Examine, tmp_path: Path
+) -> None:
+    """A directory that is none of the application's mounts is named."""
+    volume.write({"MYAPP_A": "1"})
+    AtomicWriter(tmp_path / "other").write({"MYAPP_B": "1"})
+    module = SETTINGS.format(mount=volume.directory)
+    done = examine(module, volume.directory, tmp_path / "other")
+    finds(
+        done, "ERROR    The application does not read a directory", f"{tmp_path / 'other'} is none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("raise ValueError('s3cret')\nsettings = 0", "ValueError at"),
+        ("raise SystemExit('s3cret')\nsettings = 0", "SystemExit at"),
+        ("import no_such_module", "ModuleNotFoundError at"),
+        ("settings = 's3cret'", "tr is no settings object of dynaconf. Give what Dynaconf(...)"),
+    ],
+)
+def test_settings_that_cannot_be_loaded(
+    module: str, words: str, volume: AtomicWriter, examine: Examine
+) -> None:
+    """What the application raises is told by type and place only; our own errors in full."""
+    volume.write({"A": "1"})
+    done = examine(module, volume.directory)
+    finds(done, "ERROR    The settings cannot be loaded", words)
+
+
+def test_gevent(volume: AtomicWriter, examine: Examine) -> None:
+    """An application that patches threads has no events."""
+    pytest.importorskip("gevent")
+    volume.write({"MYAPP_A": "1"})
+    patch = "from gevent import monkey; monkey.patch_all()\n"
+    done = examine(patch + SETTINGS.format(mount=volume.directory), apart=True)
+    finds(done, "WARNING  gevent has replaced threads", "compared every second", "1 finding.")
