@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import candidate as ground
+from .reserved import is_reserved
 
 __all__ = ["pending"]
 
@@ -30,8 +31,10 @@ def pending(settings: Any, environ: Mapping[str, str] = os.environ) -> dict[str,
         if text is not None and environ.get(name) != text:
             found[name] = "modified" if name in environ else "added"
     given = ground.prefix(live)
-    prefixes = tuple(f"{prefix}_" for prefix in given.upper().split(",")) if given else ()
-    for name in environ:
-        if name.startswith(prefixes) and name not in attachment.payload.variables:
-            found[name] = "environment only"
+    for prefix in given.upper().split(",") if given else ():
+        for name in environ:
+            key = name.removeprefix(f"{prefix}_")
+            is_own = key != name and not is_reserved(key)
+            if is_own and name not in attachment.payload.variables:
+                found[name] = "environment only"
     return dict(sorted(found.items()))

@@ -1,0 +1,130 @@
+"""How long a reload takes, by the number of keys; and how long a read.
+
+    python benchmarks/reloads.py -o FILE.json
+
+A program on pyperf's runner, which starts it again in processes of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyperf
+from subjects import PREFIX, content, following, mounted, plain, reload_by_hand
+
+from dynaconf_k8s_reload import Mount, get_reloader
+from dynaconf_k8s_reload.mounts import read
+
+SIZES = (10, 20, 100, 1_000, 5_000, 10_000)
+RIVALS_UP_TO = 5_000  # dynaconf alone takes more than half a minute for ten thousand
+FEW = 1_000
+
+
+def timed(loops: int, prepare: Callable[[int], object], act: Callable[[], object]) -> float:
+    """Give the seconds that an action takes, each time after its preparation."""
+    total = 0.0
+    for step in range(1, loops + 1):
+        prepare(step)
+        started = time.perf_counter()
+        act()
+        total += time.perf_counter() - started
+    return total
+
+
+def ours(loops: int, keys: int) -> float:
+    """Every value has changed: read, build, mirror, publish."""
+    with mounted(content(keys, 0)) as writer, following(writer, k8s_watch=False) as settings:
+        act = get_reloader(settings).reload
+        return timed(loops, lambda step: writer.write(content(keys, step)), act)
+
+
+def one_changed(loops: int, keys: int) -> float:
+    """One value has changed, and the kubelet has written every file anew."""
+    data, one = content(keys, 0), f"{PREFIX}_KEY_1"
+    with mounted(data) as writer, following(writer, k8s_watch=False) as settings:
+        act = get_reloader(settings).reload
+        return timed(loops, lambda step: writer.write({**data, one: f"x{step}"}), act)
+
+
+def reading_alone(loops: int, keys: int) -> float:
+    """Only read the files and compare them with what they were."""
+    data, one = content(keys, 0), f"{PREFIX}_KEY_1"
+    with mounted(data) as writer:
+        mount = Mount(str(writer.directory))
+        before = dict(read(mount).files)
+        return timed(
+            loops,
+            lambda step: writer.write({**data, one: f"x{step}"}),
+            lambda: [key for key, text in read(mount).files.items() if before.get(key) != text],
+        )
+
+
+def dynaconf_alone(loops: int, keys: int) -> float:
+    """Every variable of the environment has changed: dynaconf's own ``settings.reload()``."""
+    with mounted(content(keys, 0)):
+        settings = plain()
+        return timed(loops, lambda step: os.environ.update(content(keys, step)), settings.reload)
+
+
+def by_hand(loops: int, keys: int) -> float:
+    """Every value has changed: files into the environment, then ``settings.reload()``."""
+    with mounted(content(keys, 0)) as writer:
+        settings = plain()
+        mount = Path(writer.directory)
+        return timed(
+            loops,
+            lambda step: writer.write(content(keys, step)),
+            lambda: reload_by_hand(settings, mount),
+        )
+
+
+READS: dict[str, Callable[[Any], object]] = {
+    "settings.KEY": lambda settings: settings.KEY_0,
+    'settings["KEY"]': lambda settings: settings["KEY_0"],
+    'settings.get("KEY")': lambda settings: settings.get("KEY_0"),
+    "settings.DB.HOST": lambda settings: settings.DB.HOST,
+}
+
+
+def reads(loops: int, what: str, who: str) -> float:
+    """Read one setting over and over, at rest."""
+    act = READS[what]
+    with mounted({**content(20, 0), f"{PREFIX}_DB__HOST": "db"}) as writer:
+        watched = following(writer) if who == "ours" else contextlib.nullcontext(plain())
+        with watched as settings:
+            act(settings)
+            started = time.perf_counter()
+            for _ in range(loops):
+                act(settings)
+            return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure everything."""
+    runner = pyperf.Runner(processes=3, values=3, warmups=1)
+    args = runner.argparser.parse_args()
+    given = (args.loops, args.processes, args.values)
+    for keys in SIZES:
+        args = runner.parse_args()
+        if keys >= FEW:  # once is long enough to be measured
+            args.loops, args.processes, args.values = 1, 2, 3
+        else:
+            args.loops, args.processes, args.values = given
+        for what in (ours, one_changed, reading_alone):
+            runner.bench_time_func(f"{what.__name__} {keys}", what, keys)
+        if keys <= RIVALS_UP_TO:
+            for what in (dynaconf_alone, by_hand):
+                runner.bench_time_func(f"{what.__name__} {keys}", what, keys)
+    args.loops, args.processes, args.values = given
+    for name in READS:
+        for who in ("ours", "plain"):
+            runner.bench_time_func(f"read {name} {who}", reads, name, who)
+
+
+if __name__ == "__main__":
+    main()

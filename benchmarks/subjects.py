@@ -1,0 +1,69 @@
+"""What is measured: an application on this package, and what a user would write instead."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dynaconf import Dynaconf
+
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+
+PREFIX = "BENCH"
+
+
+def content(keys: int, step: int) -> dict[str, str]:
+    """Give so many keys, every value another one at each step: numbers, flags and texts."""
+    kinds = ("value {} of key {}", "{}{:05}", "https://host-{}.example/{}", "{}.{:03}5")
+    return {f"{PREFIX}_KEY_{n}": kinds[n % 4].format(step, n) for n in range(keys)}
+
+
+@contextlib.contextmanager
+def mounted(data: Mapping[str, str]) -> Iterator[AtomicWriter]:
+    """Have a volume that holds this, and the variables of the pod's ``envFrom``."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        writer = AtomicWriter(Path(directory) / "config")
+        writer.write(data)
+        os.environ.update(data)
+        try:
+            yield writer
+        finally:
+            for name in [name for name in os.environ if name.startswith(f"{PREFIX}_")]:
+                del os.environ[name]
+
+
+@contextlib.contextmanager
+def following(writer: AtomicWriter, **options: Any) -> Iterator[Any]:
+    """Have settings that follow a mount."""
+    settings = Dynaconf(
+        envvar_prefix=PREFIX,
+        loaders=["dynaconf_k8s_reload.loader"],
+        k8s_mounts=[str(writer.directory)],
+        **options,
+    )
+    reloader = get_reloader(settings)
+    try:
+        yield settings
+    finally:
+        reloader.stop(restore=True)
+
+
+def plain() -> Any:
+    """Make settings of dynaconf alone, from the environment."""
+    settings = Dynaconf(envvar_prefix=PREFIX)
+    settings.get("KEY_0")
+    return settings
+
+
+def reload_by_hand(settings: Any, mount: Path) -> None:
+    """Do what one writes today: copy the files into the environment, and reload the settings."""
+    files = {path.name: path.read_text() for path in mount.iterdir() if path.name[:2] != ".."}
+    for gone in [n for n in os.environ if n.startswith(f"{PREFIX}_") and n not in files]:
+        del os.environ[gone]
+    os.environ.update(files)
+    settings.reload()

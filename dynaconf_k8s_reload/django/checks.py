@@ -1,0 +1,80 @@
+"""System checks: what cannot work, and what a restart alone can change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import global_settings
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 -- because Django calls it so
+
+from ..exceptions import ConfigError
+from ..reloader import Reloader
+from .current import current_reloader, current_settings
+from .mounted import provided
+
+__all__ = ["TAG", "check_mounts"]
+
+TAG = "k8s_reload"
+ENV_LOADER = "dynaconf.loaders.env_loader"
+
+
+def check_mounts(**_: Any) -> list[CheckMessage]:
+    """Give what is wrong with the settings and their mounts; no message shows a value."""
+    try:
+        reloader = current_reloader()
+    except ConfigError:
+        return [
+            Error(
+                "The settings are not loaded by dynaconf-k8s-reload, so nothing follows.",
+                hint="End the settings module with DjangoDynaconf(__name__, "
+                'loaders=["dynaconf_k8s_reload.loader"]).',
+                id="dynaconf_k8s_reload.E001",
+            )
+        ]
+    return [*_of_mounts(reloader), *_of_loaders(), *_of_names(reloader)]
+
+
+def _of_mounts(reloader: Reloader) -> Iterator[CheckMessage]:
+    if not reloader.options.k8s_mounts:
+        yield Warning(
+            "There is no mount to follow.",
+            hint="Give k8s_mounts, or mount the ConfigMap at /config.",
+            id="dynaconf_k8s_reload.W001",
+        )
+    for mount in reloader.status().mounts:
+        if not mount.present:
+            yield Warning(
+                f"The mount {mount.path} is not there.",
+                hint="Mount the ConfigMap there as a directory; it is waited for.",
+                id="dynaconf_k8s_reload.W001",
+            )
+
+
+def _of_loaders() -> Iterator[CheckMessage]:
+    if ENV_LOADER in (current_settings().get("LOADERS_FOR_DYNACONF") or []):
+        yield Warning(
+            f"{ENV_LOADER} stands beside dynaconf_k8s_reload.loader, so that the environment of "
+            "the start wins over the mounts.",
+            hint="Take it out of the list of loaders.",
+            id="dynaconf_k8s_reload.W002",
+        )
+
+
+def _of_names(reloader: Reloader) -> Iterator[CheckMessage]:
+    for setting in sorted(provided(reloader)):
+        name, source = setting.name, setting.variable.source
+        if name in reloader.restart_keys:
+            yield Warning(
+                f"{source} sets {name}, which Django reads once: an update changes the setting, "
+                "but not what Django has made of it.",
+                hint="Restart the pods after changing it; status and probe name it until then.",
+                id="dynaconf_k8s_reload.W003",
+            )
+        if not setting.prefixed and hasattr(global_settings, name):
+            yield Warning(
+                f"{source} sets Django's {name} without the application's prefix.",
+                hint="If it is meant for another application, set k8s_prefixed_only=True; if not, "
+                "give the key the prefix.",
+                id="dynaconf_k8s_reload.W004",
+            )

@@ -1,0 +1,52 @@
+"""``manage.py k8s_reload``: what a process of this project makes of its mounts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ....exceptions import ConfigError
+from ....pending import pending
+from ....probe import probe
+from ...checks import TAG
+from ...current import current_reloader, current_settings
+
+__all__ = ["Command"]
+
+
+class Command(BaseCommand):  # type: ignore[misc] # reason: Django is untyped
+    """Shows names, kinds and counts, never a value."""
+
+    help = (
+        "Without values: the status of this fresh process as JSON (the default), the system checks "
+        "of the mounts, or how the mounts differ from the environment that it was started with."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take what to show."""
+        parser.add_argument("what", nargs="?", choices=["status", "check", "diff"])
+
+    def handle(self, *_: Any, what: str | None = None, **options: Any) -> None:
+        """Show it.
+
+        Raises:
+            CommandError: the loader is not in use, or a check fails.
+        """
+        if what == "check":
+            call_command("check", "--tag", TAG, stdout=self.stdout, no_color=options["no_color"])
+            return
+        try:
+            reloader = current_reloader()
+        except ConfigError as error:
+            raise CommandError(str(error)) from None
+        if what == "diff":
+            reloader.stop(restore=True)  # so that the variables are those of the start again
+            kinds = pending(current_settings())
+            lines = [f"{kind:16}  {name}" for name, kind in kinds.items()]
+            self.stdout.write("\n".join(lines) or "The mounts hold what the environment has.")
+        else:
+            self.stdout.write(json.dumps(probe(reloader)[1], indent=2))

@@ -1,0 +1,25 @@
+"""The view for a probe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ..probe import probe
+from .current import current_reloader
+
+__all__ = ["status"]
+
+
+@never_cache  # type: ignore[misc, untyped-decorator, unused-ignore] # reason: Django is untyped
+@require_safe  # type: ignore[misc, untyped-decorator, unused-ignore] # reason: as above
+def status(_: Any) -> JsonResponse:
+    """Answer ``Status.as_dict()``: 200 when healthy, else 503; never a value.
+
+    With ``k8s_restart_503`` it is also 503 once a restart is required.
+    """
+    code, body = probe(current_reloader())
+    return JsonResponse(body, status=code)

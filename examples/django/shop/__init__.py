@@ -1,0 +1,1 @@
+"""A small shop whose settings follow a mounted ConfigMap."""
