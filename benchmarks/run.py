@@ -24,7 +24,7 @@ import matplotlib as mpl
 import pyperf
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 -- because the backend is chosen first
+from matplotlib import pyplot as plt
 
 HERE = Path(__file__).resolve().parent
 RELOADS = {

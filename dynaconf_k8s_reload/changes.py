@@ -15,7 +15,7 @@ Kind = Literal["added", "modified", "removed"]
 _ABSENT = object()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
     """One setting that a reload changed.
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .options import Options
 from .payload import Payload, Variable, came_by_env_from
@@ -19,8 +19,7 @@ from .plan import Claims, Decision, Environment, Plan, decide
 __all__ = ["MIRROR", "Mirror"]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What is known of a name that a mount provides or provided.
 
     Attributes:
@@ -126,11 +125,11 @@ class Mirror:
             for name in self._ever.get(owner, ()):
                 record, text = self._records[name], _wanted(name, ranked)
                 if text is not None and text != record.left:
-                    moves[name] = replace(record, left=text, owned=True)
+                    moves[name] = record._replace(left=text, owned=True)
                 elif text is None and restore:
                     value = self._environ.get(name)
                     moves[name] = (
-                        replace(record, left=record.before, owned=False)
+                        record._replace(left=record.before, owned=False)
                         if value == record.left
                         else Record.of_process(value)
                     )
@@ -212,7 +211,7 @@ class Mirror:
             elif name in decision.shadowed:
                 moves[name] = Record.of_process(decision.shadowed[name])
             elif record.owned:
-                moves[name] = replace(record, left=record.restore, owned=False)
+                moves[name] = record._replace(left=record.restore, owned=False)
         return moves
 
     def _beneath(

@@ -10,9 +10,10 @@ import errno
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import NamedTuple
 
 from dynaconf.constants import ALL_EXTENSIONS
 
@@ -135,8 +136,7 @@ def _matches(key: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(key, pattern) for pattern in patterns)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """What one mount held in one generation.
 
     Attributes:
@@ -154,8 +154,8 @@ class Snapshot:
     present: bool = False
     generation_dir: str | None = None
     committed_at: float | None = None
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    settings_files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = MappingProxyType({})
+    settings_files: Mapping[str, bytes] = MappingProxyType({})
 
 
 def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import inspect
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from .changes import Changes
-from .exceptions import ConfigError, RedactedCause, ReloadRejected
+from .exceptions import RedactedCause, ReloadRejected
 
-__all__ = ["Notifier", "reference_to", "running_loop"]
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Notifier", "reference_to"]
 
 log = logging.getLogger("dynaconf_k8s_reload")
-
-LOOP_CHECK_SECONDS = 1.0
 
 Kind = Literal["change", "error"]
 Reference = Callable[[], Callable[..., Any] | None]
 
 
-@dataclass(eq=False)
 class _Subscriber:
-    kind: Kind
-    reference: Reference
-    patterns: tuple[str, ...] = ()
-    loop: asyncio.AbstractEventLoop | None = None
-    pending: Any = None
+    def __init__(
+        self,
+        kind: Kind,
+        reference: Reference,
+        patterns: tuple[str, ...],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self.kind = kind
+        self.reference = reference
+        self.patterns = patterns
+        self.loop = loop
+        self.pending: Any = None
 
     def offer(self, news: Any) -> None:
         """Keep the news for the thread, merged with what it has not been told yet."""
@@ -43,15 +48,15 @@ class _Subscriber:
             self.pending = self.pending or None
 
 
-@dataclass(eq=False)
 class _Board:
     """What the notifier and its thread share; the thread holds nothing else of the reloader."""
 
-    condition: threading.Condition = field(default_factory=threading.Condition)
-    subscribers: list[_Subscriber] = field(default_factory=list)
-    thread: threading.Thread | None = None
-    resting: bool = False  # the thread ends once everybody has been told
-    closed: bool = False  # it ends as soon as it can
+    def __init__(self, subscribers: Iterable[_Subscriber] = ()) -> None:
+        self.condition = threading.Condition()
+        self.subscribers = list(subscribers)
+        self.thread: threading.Thread | None = None
+        self.resting = False  # the thread ends once everybody has been told
+        self.closed = False  # it ends as soon as it can
 
 
 class Notifier:
@@ -75,7 +80,7 @@ class Notifier:
         """
         loop = None
         if _is_async(function):
-            loop = running_loop("register an async function in a coroutine")
+            loop = _loops().running_loop("register an async function in a coroutine")
         subscriber = _Subscriber(kind, reference_to(function), patterns, loop)
         with self._board.condition:
             self._board.subscribers.append(subscriber)
@@ -123,16 +128,8 @@ def reference_to(function: Callable[..., Any]) -> Reference:
     return lambda: function
 
 
-def running_loop(remedy: str) -> asyncio.AbstractEventLoop:
-    """Give the running event loop.
-
-    Raises:
-        ConfigError: none runs; the message says `remedy`.
-    """
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        raise ConfigError(f"no event loop is running; {remedy}") from None
+def _loops() -> Any:
+    return import_module(".loops", __package__)  # asyncio takes longer than all else together
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
@@ -186,25 +183,7 @@ def _call(board: _Board, subscriber: _Subscriber, news: Any) -> None:
         if subscriber.loop is None:
             function(news)
         else:
-            _await(function(news), subscriber.loop)
+            _loops().wait_for(function(news), subscriber.loop)
     except BaseException as error:  # noqa: BLE001 -- because one subscriber must not stop the others
         name = getattr(function, "__qualname__", type(function).__name__)
         log.error("subscriber %s failed: %s", name, RedactedCause.of(error))
-
-
-def _await(coroutine: Coroutine[Any, Any, object], loop: asyncio.AbstractEventLoop) -> None:
-    """Run a coroutine on its loop and wait for it, as long as that loop lives.
-
-    Raises:
-        RuntimeError: the loop is closed, or is before the coroutine has ended.
-        BaseException: whatever the coroutine raises.
-    """
-    try:
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-    except RuntimeError:
-        coroutine.close()
-        raise
-    while not concurrent.futures.wait([future], timeout=LOOP_CHECK_SECONDS).done:
-        if loop.is_closed():
-            raise RuntimeError("the event loop was closed")
-    future.result()

@@ -25,7 +25,7 @@ SUFFIX = "_FOR_DYNACONF"
 A_DAY = 24 * 60 * 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Options:
     """The options of one application, checked; `read` collects them."""
 

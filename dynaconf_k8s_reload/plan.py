@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
+from typing import NamedTuple
 
 from .options import Options
 from .payload import Payload, Variable
@@ -75,8 +75,7 @@ class Environment(Mapping[str, str]):
         self.released = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What publishing a payload does to the environment; made without touching it.
 
     Attributes:
@@ -102,8 +101,7 @@ class Plan:
         return self.decision.skipped
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What becomes of each name of a payload: one is claimed, shadowed or reserved.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from .exceptions import MountError
 from .mounts import Mount, Snapshot, read
@@ -79,7 +78,7 @@ class Reader:
             return snapshot
         if before.files or before.settings_files:
             self.problems[mount.path] = "the directory is gone; its last good content is kept"
-        return replace(before, token=snapshot.token, present=False)
+        return before._replace(token=snapshot.token, present=False)
 
 
 def _refuse_half(snapshot: Snapshot, before: Snapshot | None) -> None:

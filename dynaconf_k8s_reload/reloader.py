@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynaconf.base import Settings
 
@@ -18,9 +18,11 @@ from .generations import Generations
 from .mounts import Snapshot
 from .options import Options
 from .status import MountStatus, ReloadResult, Status
-from .stream import Stream
 from .tokens import Token
 from .watcher import WATCHER, Watch
+
+if TYPE_CHECKING:
+    from .stream import Stream
 
 __all__ = ["Reloader", "get_reloader"]
 
@@ -133,6 +135,8 @@ class Reloader(Generations):
 
     def changes(self, *patterns: str) -> Stream:
         """Give an asynchronous iterator of `Changes`, from now on, for the running event loop."""
+        from .stream import Stream  # noqa: PLC0415 -- because asyncio takes longer to import than all else
+
         return Stream(self._notifier, patterns)
 
     def start(self) -> None:

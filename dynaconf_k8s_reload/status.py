@@ -15,7 +15,7 @@ from .exceptions import ReloadRejected
 Watching = Literal["events", "polling", "off"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReloadResult:
     """What one reload did.
 
@@ -34,7 +34,7 @@ class ReloadResult:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MountStatus:
     """What is known of one mount.
 
@@ -55,7 +55,7 @@ class MountStatus:
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Status:
     """What a reloader is doing and has done.
 

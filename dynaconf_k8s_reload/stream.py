@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from dataclasses import dataclass, field
 
 from .changes import Changes
-from .notifier import Notifier, running_loop
+from .loops import running_loop
+from .notifier import Notifier
 
 __all__ = ["Stream"]
 
 
-@dataclass(eq=False)
 class _Mailbox:
     """Changes that have not been taken yet, merged; touched on the event loop only."""
 
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    changes: Changes = field(default_factory=Changes)
+    def __init__(self) -> None:
+        self.arrived = asyncio.Event()
+        self.changes = Changes()
 
     def put(self, changes: Changes) -> None:
         """Add changes; what cancels out is forgotten."""

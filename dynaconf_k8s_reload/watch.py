@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
@@ -29,7 +28,6 @@ class Watched(Protocol):
         """Read again: a token differs. Called in the watching thread."""
 
 
-@dataclass(eq=False)
 class Watch:
     """What one reloader wants watched.
 
@@ -44,17 +42,20 @@ class Watch:
         lock: held while it is compared and its owner reloads.
     """
 
-    paths: Sequence[str]
-    owner: weakref.ref[Watched]
-    resync: float
-    debounce: float
-    checked_at: datetime | None = None
-    removed: bool = False
-    moved: bool = False
-    lock: Any = field(default_factory=threading.RLock)
-    _last: dict[str, Token] = field(default_factory=dict)
-    _quiet: dict[str, tuple[Token, float, float]] = field(default_factory=dict)
-    _on_collection: Any = None
+    def __init__(
+        self, paths: Sequence[str], owner: weakref.ref[Watched], resync: float, debounce: float
+    ) -> None:
+        self.paths = paths
+        self.owner = owner
+        self.resync = resync
+        self.debounce = debounce
+        self.checked_at: datetime | None = None
+        self.removed = False
+        self.moved = False
+        self.lock: Any = threading.RLock()
+        self._last: dict[str, Token] = {}
+        self._quiet: dict[str, tuple[Token, float, float]] = {}
+        self._on_collection: Any = None
 
     def compare(self, now: float) -> float:
         """Compare, reload if something differs; give the time at which to look again."""

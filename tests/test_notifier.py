@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import Change, Changes, ConfigError, get_reloader, notifier
+from dynaconf_k8s_reload import Change, Changes, ConfigError, get_reloader, loops, notifier
 from dynaconf_k8s_reload.notifier import Notifier
 from dynaconf_k8s_reload.stream import Stream
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -287,7 +287,7 @@ def test_async_subscribers_run_on_their_loop(
     bell: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ``async def``, a partial of one and an object with one run where they were registered."""
-    monkeypatch.setattr(notifier, "LOOP_CHECK_SECONDS", 0.0001)
+    monkeypatch.setattr(loops, "LOOP_CHECK_SECONDS", 0.0001)
     told: list[Any] = []
 
     async def main() -> None:
@@ -329,7 +329,7 @@ def test_an_async_subscriber_of_a_closed_loop_is_reported(
     bell: Notifier, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loop that is closed, before or while the coroutine runs, is an error of that subscriber."""
-    monkeypatch.setattr(notifier, "LOOP_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(loops, "LOOP_CHECK_SECONDS", 0.01)
     told: list[Any] = []
     entered = threading.Event()
 

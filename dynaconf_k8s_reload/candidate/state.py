@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any
+from types import FrameType, MappingProxyType
+from typing import Any, NamedTuple
 
 from dynaconf.base import LazySettings, Settings
 from dynaconf.utils.functional import empty
@@ -24,11 +23,11 @@ from ..plan import Plan
 
 ATTACHMENT = "__k8s_reload__"  # dynaconf takes a name with two underscores for internal
 WRAPPER_ATTRIBUTE = "_k8s_reloader"
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _CONSTRUCTING = (LazySettings.configure.__code__, LazySettings._setup.__code__)
 
 
-@dataclass(frozen=True)
-class Carried:
+class Carried(NamedTuple):
     """What code did to the live object and a candidate takes over before it loads.
 
     Attributes:
@@ -40,15 +39,14 @@ class Carried:
         validators: the validators.
     """
 
-    code: Mapping[Any, Any] = field(default_factory=dict)
-    defaults: Mapping[Any, Any] = field(default_factory=dict)
+    code: Mapping[Any, Any] = NOTHING
+    defaults: Mapping[Any, Any] = NOTHING
     envs: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     hooks: tuple[Callable[..., Any], ...] = ()
     validators: tuple[Any, ...] = ()
 
 
-@dataclass(eq=False)
 class Attachment:
     """Ties one generation's settings object to its reloader, its payload and its environment.
 
@@ -75,26 +73,38 @@ class Attachment:
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
     """
 
-    reloader: Any
-    options: Options
-    payload: Payload
-    plan: Plan
-    published: bool = False
-    values: Mapping[str, Any] = field(default_factory=dict)
-    keywords: Mapping[str, Any] = field(default_factory=dict)
-    built: Mapping[Any, Any] = field(default_factory=dict)
-    code: Mapping[Any, Any] = field(default_factory=dict)
-    modules: frozenset[str] = frozenset()
-    unbound: tuple[Any, ...] = ()
-    carried: Carried | None = None
-    taken: Carried = field(default_factory=Carried)
-    predecessors: Mapping[str, Any] = field(default_factory=dict)
-    completes_at_includes: bool = False
-    anchor: Any = None
-    wrapper: Any = None
-    entries: dict[Any, Any] = field(default_factory=dict)
-    known: Mapping[Any, Any] = field(default_factory=dict)
-    children: dict[str, tuple[str, bool, dict[str, Any]]] = field(default_factory=dict)
+    def __init__(  # noqa: PLR0913 -- because it brings together what others make
+        self,
+        reloader: Any,
+        options: Options,
+        payload: Payload,
+        plan: Plan,
+        *,
+        published: bool = False,
+        keywords: Mapping[str, Any] = NOTHING,
+        anchor: Any = None,
+        wrapper: Any = None,
+    ) -> None:
+        self.reloader = reloader
+        self.options = options
+        self.payload = payload
+        self.plan = plan
+        self.published = published
+        self.values: Mapping[str, Any] = NOTHING
+        self.keywords = keywords
+        self.built: Mapping[Any, Any] = NOTHING
+        self.code: Mapping[Any, Any] = NOTHING
+        self.modules: frozenset[str] = frozenset()
+        self.unbound: tuple[Any, ...] = ()
+        self.carried: Carried | None = None
+        self.taken = Carried()
+        self.predecessors: Mapping[str, Any] = NOTHING
+        self.completes_at_includes = False
+        self.anchor = anchor
+        self.wrapper = wrapper
+        self.entries: dict[Any, Any] = {}
+        self.known: Mapping[Any, Any] = NOTHING
+        self.children: dict[str, tuple[str, bool, dict[str, Any]]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:
         """Dynaconf copies a settings object for each hook; the copy belongs where this does."""
