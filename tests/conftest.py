@@ -17,6 +17,20 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors, what_is_open
 
 
+AREAS = {
+    "frameworks": ("test_asgi", "test_django", "test_flask", "test_probe"),
+    "tools": ("test_cli", "test_docs", "test_example", "test_main_job", "test_pytest_plugin"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of what is built upon the core, by file, for tox.ini to choose from."""
+    for item in items:
+        for area, files in AREAS.items():
+            if item.path.name.startswith(files):
+                item.add_marker(area)
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     """Fail a test that leaves a thread, a descriptor or a changed environment behind."""
