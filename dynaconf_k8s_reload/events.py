@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,7 @@ class Events:
                 )
             observer.start()
         except Exception as error:  # noqa: BLE001 -- because without events there is still polling
+            _release(error)
             self.drop()
             return _describe(error)
         self._armed = present
@@ -210,6 +212,20 @@ def _stop(observer: BaseObserver, grace: float = 0.0) -> None:
         observer.stop()
         if observer.is_alive():
             observer.join()
+
+
+def _release(error: Exception) -> None:
+    """Close the inotify instance that watchdog up to 6 leaves open when a watch cannot be added.
+
+    That happens where a directory goes between being listed and being watched; nothing but the
+    frame in which the instance was being made knows it.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        made: Any = frame.f_locals.get("self")
+        if type(made).__name__ == "Inotify":
+            with contextlib.suppress(Exception):  # it may be closed already
+                made.close()
+            return
 
 
 def _identity(path: str) -> Identity:

@@ -472,3 +472,23 @@ def test_an_unreadable_directory_is_not_covered(events: Events, tmp_path: Path) 
     assert not events.covers(str(tmp_path))
     tmp_path.chmod(0o700)
     assert events.covers(str(tmp_path))
+
+
+def test_a_watch_that_cannot_be_added_leaves_no_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that goes while watchdog walks through its parent costs no inotify instance."""
+    inotify = pytest.importorskip("watchdog.observers.inotify_c")
+    if not hasattr(inotify, "Inotify"):
+        pytest.skip("watchdog since 7 has one instance for all watches")
+    events = Events(lambda: None)
+    descriptors = open_descriptors()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "walk", lambda path: iter([(path, [b"gone"], [])]))
+        for _ in range(3):
+            events.keep([str(tmp_path)])
+            assert not events.covers(str(tmp_path))
+    eventually(lambda: open_descriptors() <= descriptors)
+    events.keep([str(tmp_path)])
+    assert events.covers(str(tmp_path))
+    events.close()
