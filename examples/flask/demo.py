@@ -1,12 +1,14 @@
 """Edit a ConfigMap under a running Flask application and see its answers follow.
 
 What Kubernetes would do, this program does: it starts the application with the ConfigMap as
-variables (``envFrom``) and as a mounted directory, and updates that directory as the kubelet does.
-It exits with 1 if any answer is not the expected one.
+variables (``envFrom``) and as a mounted directory, which ``dynaconf-k8s-reload apply --watch``
+updates as the kubelet would whenever the manifest is saved. It exits with 1 if any answer is not
+the expected one.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import socket
 import subprocess
@@ -16,14 +18,13 @@ import time
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
+from subprocess import Popen
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from dynaconf_k8s_reload.testing import AtomicWriter
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 HERE = Path(__file__).resolve().parent
 DEADLINE = 15.0  # seconds for anything to happen
@@ -42,7 +43,7 @@ class DemoError(Exception):
 class Application:
     """The application in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, process: Popen[bytes], port: int) -> None:
         self.process = process
         self.port = port
 
@@ -83,55 +84,87 @@ class Application:
 
 
 @contextmanager
-def running(mount: Path, variables: Mapping[str, str]) -> Iterator[Application]:
-    """Run the application on a free port, and stop it at the end; show its output if it failed."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "flask", "--app", "app", "run", "--port", str(port)]
-    environment = {**os.environ, **variables, "CONFIG_DIR": str(mount)}
+def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Popen[bytes]]:
+    """Run a program, and stop it at the end; show what it said if the demonstration failed."""
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command, cwd=HERE, env=environment, stdout=output, stderr=subprocess.STDOUT
+        started = Popen(
+            [sys.executable, "-m", *command],
+            cwd=HERE,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
-            yield Application(process, port)
+            yield started
         except DemoError:
             output.seek(0)
             lines = output.read().decode(errors="replace").splitlines()
-            print("The application said, apart from its log of the requests:")
+            print(f"{command[0]} said, apart from its log of the requests:")
             print(*(line for line in lines if "HTTP/1.1" not in line), sep="\n", end="\n\n")
             raise
         finally:
-            process.terminate()
+            started.terminate()
             try:
-                process.wait(timeout=5)
+                started.wait(timeout=5)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                started.kill()
+                started.wait()
+
+
+@contextmanager
+def running(mount: Path, variables: Mapping[str, str]) -> Iterator[Application]:
+    """Run the application on a free port."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port = probe.getsockname()[1]
+    command = ["flask", "--app", "app", "run", "--port", str(port)]
+    with process(command, {**variables, "CONFIG_DIR": str(mount)}) as started:
+        yield Application(started, port)
+
+
+@contextmanager
+def applied(manifest: Path, mount: Path) -> Iterator[None]:
+    """Have the manifest written into the mount, now and whenever it is saved."""
+    command = ["dynaconf_k8s_reload", "apply", "--watch", "-f", str(manifest), str(mount)]
+    with process(command, {}) as started:
+        give_up = time.monotonic() + DEADLINE
+        while not (mount / "..data").exists():
+            if started.poll() is not None or time.monotonic() > give_up:
+                message = f"the manifest was not applied within {DEADLINE:.0f} s"
+                raise DemoError(message)
+            time.sleep(0.01)
+        yield
+
+
+def save(manifest: Path, configmap: Mapping[str, Any]) -> None:
+    """Save the manifest as an editor does, in one go."""
+    draft = manifest.with_suffix(".draft")
+    draft.write_text(yaml.safe_dump(configmap))
+    draft.replace(manifest)
 
 
 def demonstrate(directory: Path) -> None:
     """Start the application on a mount in *directory*, then change, delete and add a key."""
-    data = yaml.safe_load((HERE / "configmap.yaml").read_text())["data"]
-    mount = directory / "config"
-    volume = AtomicWriter(mount)
-    volume.write(data)
+    configmap = yaml.safe_load((HERE / "configmap.yaml").read_text())
+    variables, edited = configmap["data"], copy.deepcopy(configmap)
+    manifest, mount = directory / "configmap.yaml", directory / "config"
+    save(manifest, configmap)
 
     start = time.monotonic()
-    with running(mount, variables=data) as application:
+    with applied(manifest, mount), running(mount, variables) as application:
         pid = application.process.pid
-        print(f"The application starts with the ConfigMap {data} (process {pid}):")
-        for key, value in data.items():
+        print(f"The application starts with the ConfigMap {variables} (process {pid}):")
+        for key, value in variables.items():
             application.expect_everywhere(key, value, start)
 
         for edit, key, value in EDITS:
             print(f"\nkubectl edit configmap: {edit}")
-            start = time.monotonic()
             if value is None:
-                volume.delete(key)
+                del edited["data"][key]
             else:
-                volume.set(key, value)
+                edited["data"][key] = value
+            start = time.monotonic()
+            save(manifest, edited)
             application.expect_everywhere(key, value, start)
 
         print(f"\nAll as expected, and process {pid} was never restarted.")
