@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
+import runpy
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+import messages
+from docs_site import DOCS, PAGES, ROOT
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload.options import DEFAULT_PROTECTED, Options
-from dynaconf_k8s_reload.testing import AtomicWriter
 
-ROOT = Path(__file__).parent.parent
-OPTIONS = (ROOT / "docs" / "options.md").read_text()
+OPTIONS = (DOCS / "options.md").read_text()
 
 
 def test_each_option_is_documented() -> None:
@@ -43,23 +41,91 @@ def test_each_field_of_a_mount_is_documented() -> None:
     assert re.findall(r"\w+", " ".join(shown)) == [field.name for field in fields(Mount)]
 
 
-@pytest.mark.parametrize("document", ["README.md"])
-def test_shown_code_runs(document: str, volume: AtomicWriter) -> None:
-    """The code blocks of a document run as they stand, one after another."""
-    volume.write({"MYAPP_POOL_SIZE": "3", "LOG_LEVEL": "INFO"})
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
-    program = "\n".join(blocks).replace("/config", str(volume.directory))
-    check = 'assert settings.POOL_SIZE == 3 and os.environ["MYAPP_POOL_SIZE"] == "3"'
-    subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"{program}\n{check}"],
-        check=True,
-        timeout=60,
-        env={**os.environ, "MYAPP_POOL_SIZE": "3"},
-    )
-
-
 def test_links_within_the_documents_resolve() -> None:
-    """Each relative link leads to a file that is there."""
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+    """Each relative link leads to a file that is there, and to a heading of it."""
+    for document in [*ROOT.glob("*.md"), *PAGES]:
+        for target, _, heading in re.findall(
+            r"\]\((?!https?:)([^)#]*)(#([^)]+))?\)", document.read_text()
+        ):
+            there = document.parent / target if target else document
+            assert there.exists(), f"{document.name}: {target}"
+            if heading:
+                assert heading in _headings(there), f"{document.name}: {target}#{heading}"
+
+
+def _headings(path: Path) -> set[str]:
+    """Give the anchors that a page's headings get."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_each_page_is_in_the_contents() -> None:
+    """The first page leads to each of the others."""
+    index = (DOCS / "index.md").read_text()
+    listed = [
+        name
+        for tree in re.findall(r"```\{toctree\}\n(.*?)```", index, re.DOTALL)
+        for name in re.findall(r"^([\w-]+)$", tree, re.MULTILINE)
+    ]
+    assert sorted([*listed, "index"]) == [page.stem for page in PAGES]
+
+
+def test_each_message_can_be_found() -> None:
+    """Whoever looks for an error, a log line or a finding finds it in the troubleshooting."""
+    page = " ".join((DOCS / "troubleshooting.md").read_text().split())
+    templates = list(messages.templates())
+    assert len(templates) > 50
+    assert [each for each in templates if each.constant not in page] == []
+
+
+def test_each_reason_for_no_variable_can_be_found() -> None:
+    """So does whoever looks for why a key is no variable."""
+    pytest.importorskip("rich", reason="the command line is an extra")
+    from dynaconf_k8s_reload.cli.checks_keys import _NOT_MIRRORED
+
+    page = " ".join((DOCS / "troubleshooting.md").read_text().split())
+    for reason, (_, title, _) in _NOT_MIRRORED.items():
+        assert f"`{reason}`" in page
+        assert f"*{title}*" in page
+
+
+def test_the_diagram_is_up_to_date(tmp_path: Path) -> None:
+    """The picture is what its program draws."""
+    drawing = runpy.run_path(str(DOCS / "draw_how.py"))
+    assert drawing["draw"]() == (DOCS / "how.svg").read_text()
+
+
+def test_shown_manifests_can_be_read() -> None:
+    """What a page shows as YAML is YAML, and a manifest in it is one."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    shown = [
+        (path, block)
+        for path in PAGES
+        for block in re.findall(
+            r"^```(?:yaml|\{code-block\} yaml\n:caption: \S+\n)\n(.*?)^```",
+            path.read_text(),
+            re.MULTILINE | re.DOTALL,
+        )
+    ]
+    assert shown
+    for path, block in shown:
+        parsed = yaml.safe_load(block)
+        assert parsed, path.name
+        assert "kind" not in parsed or {"apiVersion", "metadata"} < parsed.keys(), path.name
+
+
+def test_shown_commands_exist() -> None:
+    """Each command of ours that a page shows is there, with the options that it is given."""
+    pytest.importorskip("click", reason="the command line is an extra")
+    from dynaconf_k8s_reload.cli import cli
+
+    typed = [
+        line
+        for page in PAGES
+        for line in re.findall(r"^\$ .*\bdynaconf-k8s-reload (.+)$", page.read_text(), re.MULTILINE)
+    ]
+    assert typed
+    for line in typed:
+        name, *words = line.split()
+        known = {option for each in cli.commands[name].params for option in each.opts}
+        assert {word for word in words if word.startswith("-")} <= known, line

@@ -1,0 +1,55 @@
+# noqa: INP001 -- because it is Sphinx's own file, not a package
+"""How Sphinx builds these pages: ``sphinx-build -n -W --keep-going docs docs/_build``."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as version_of
+from typing import Any
+
+project = "dynaconf-k8s-reload"
+author = "The dynaconf-k8s-reload authors"
+project_copyright = author
+release = version = version_of(project)
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "recordings"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+default_role = "py:obj"  # what stands in single backticks in a docstring is a name: linked if known
+add_module_names = False
+python_use_unqualified_type_names = True
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True}
+napoleon_use_ivar = True
+
+# Names that no page describes: the standard library's, other packages' and private ones.
+nitpick_ignore_regex = [
+    ("py:obj", ".*"),
+    ("py:class", r"(collections|contextlib|datetime|os|pathlib|types|typing)\..*"),
+    ("py:class", r"(datetime|Function|Path|PathLike|Stream|TracebackType)"),
+    ("py:class", r"(blinker|dynaconf|flask|sansio)\..*"),
+    ("py:class", r"dynaconf_k8s_reload\.(options|stream|reloader|changes)\.\w+"),
+]
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = html_show_sourcelink = html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": True}
+
+
+def setup(app: Any) -> None:
+    """Leave out the comments, in which a page has what only its test needs."""
+    app.connect("doctree-read", _without_comments)
+
+
+def _without_comments(_: Any, page: Any) -> None:
+    for node in list(page.findall()):
+        if node.tagname == "comment" or (
+            node.tagname == "raw" and node.astext().startswith("<!--")
+        ):
+            node.parent.remove(node)

@@ -1,0 +1,108 @@
+"""What the documents show as programs and sessions runs as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs_site import DOCS, PAGES, ROOT, Page, environment
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually
+
+BY_THE_PLUGIN = {"testing.md"}  # whose blocks are tests, which test_pytest_plugin.py runs
+START = (DOCS / "start.md").read_text().split("## In the cluster")[0]
+
+
+@pytest.mark.parametrize("document", ["README.md"])
+def test_shown_code_runs(document: str, volume: AtomicWriter) -> None:
+    """The code blocks of a document run as they stand, one after another."""
+    volume.write({"MYAPP_POOL_SIZE": "3", "LOG_LEVEL": "INFO"})
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+    program = "\n".join(blocks).replace("/config", str(volume.directory))
+    check = 'assert settings.POOL_SIZE == 3 and os.environ["MYAPP_POOL_SIZE"] == "3"'
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"{program}\n{check}"],
+        check=True,
+        timeout=60,
+        env={**os.environ, "MYAPP_POOL_SIZE": "3"},
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [page for page in PAGES if Page.read(page).program and page.name not in BY_THE_PLUGIN],
+    ids=lambda path: path.stem,
+)
+def test_the_program_of_a_page_runs(path: Path, tmp_path: Path) -> None:
+    """What a page shows as Python runs as it stands, without a warning, and does what it says."""
+    page = Page.read(path)
+    for module in page.needs:
+        pytest.importorskip(module, reason=f"{module} is not installed")
+    page.run(tmp_path)
+
+
+def test_no_block_of_python_is_left_out() -> None:
+    """Each block of a page is part of its program or one of its files."""
+    for path in PAGES:
+        page = Page.read(path)
+        blocks = len(
+            re.findall(r"^```(?:python|\{code-block\} python)", path.read_text(), re.MULTILINE)
+        )
+        shown = sum(1 for name in page.files if name.endswith(".py"))
+        hidden = len(re.findall(r"^<!-- after$", path.read_text(), re.MULTILINE))
+        assert shown + len(page.parts) - hidden == blocks, path.name
+
+
+def test_the_start_page_leads_to_its_result(tmp_path: Path) -> None:
+    """Typed line by line in an empty directory, the first steps print what the page shows."""
+    pytest.importorskip("click", reason="the command line is an extra")
+    Page.read(DOCS / "start.md").write(tmp_path)
+    screen = tmp_path / "screen"
+    with (
+        screen.open("w") as output,
+        subprocess.Popen(
+            ["bash"],
+            cwd=tmp_path,
+            env=environment() | {"PYTHON": sys.executable},
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as shell,
+    ):
+        assert shell.stdin
+        try:
+            shell.stdin.write('set -m\npython() { "$PYTHON" "$@"; }\n')
+            shell.stdin.write('dynaconf-k8s-reload() { python -m dynaconf_k8s_reload "$@"; }\n')
+            for number, (command, shown) in enumerate(_session(START)):
+                shell.stdin.write(f"{command}\n[[ $? == 0 ]] && echo done {number}\n")
+                shell.stdin.flush()
+                for line in (f"done {number}", *shown):
+                    _wait_for(line, screen)
+        finally:
+            shell.stdin.write("kill %1\n")
+            shell.stdin.close()
+
+
+def _wait_for(line: str, screen: Path) -> None:
+    """Wait until a line is on the screen."""
+    eventually(
+        lambda: line in screen.read_text().splitlines(), seconds=60, else_show=screen.read_text
+    )
+
+
+def _session(text: str) -> list[tuple[str, list[str]]]:
+    """Give each command that a page has somebody type, and the lines that it then shows."""
+    typed: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                typed.append((line[2:], []))
+            else:
+                typed[-1][1].append(line)
+    return [each for each in typed if "pip install" not in each[0]]
