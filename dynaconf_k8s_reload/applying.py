@@ -96,41 +96,41 @@ def load_environment(
 
 def load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str | None) -> None:
     """Set what one mount says, the names that carry a prefix of the application last."""
-    decision = attachment.plan.decision
+    claims, shadowed = attachment.plan.decision.claims, attachment.plan.shadowed
     variables = [
         variable
         for variable in attachment.payload.of_mount(mount)
-        if variable.name in decision.claims or variable.name in decision.shadowed
+        if variable.name in claims or variable.name in shadowed
     ]
     starts = tuple(map(_start, _prefixes(settings)))
-    carrying = [
-        [
-            _entry(attachment, variable, start)
-            for variable in variables
-            if variable.name.startswith(start)
-        ]
-        for start in starts
-    ]
+    carrying = [_entries(attachment, _starting(variables, start), start) for start in starts]
     plain: list[Entry] = []
     if not attachment.options.prefixed_only(mount):
-        plain = [
-            _entry(attachment, variable, "")
-            for variable in variables
-            if not variable.name.startswith(starts)
-        ]
+        others = [variable for variable in variables if not variable.name.startswith(starts)]
+        plain = _entries(attachment, others, "")
     _warn_of_doubles(settings, plain, carrying, attachment)
     for group in (plain, *carrying):
         _set_all(settings, group, wanted)
 
 
-def _entry(attachment: Attachment, variable: Variable, start: str) -> Entry:
-    """Make the entry of a variable, or take it over from the generation before."""
-    name = variable.name
-    entry: Entry | None = attachment.known.get((start, name))
-    if entry is None or entry.variable is not variable or name in attachment.plan.shadowed:
-        entry = _new_entry(attachment, variable, start)
-    attachment.entries[start, name] = entry
-    return entry
+def _starting(variables: Sequence[Variable], start: str) -> Sequence[Variable]:
+    return [variable for variable in variables if variable.name.startswith(start)]
+
+
+def _entries(attachment: Attachment, variables: Iterable[Variable], start: str) -> list[Entry]:
+    """Make the entries of variables, or take them over from the generation before."""
+    known = (attachment.known or attachment.entries).get(start, {})
+    shadowed = attachment.plan.shadowed
+    entries = {
+        variable.name: entry
+        if (entry := known.get(variable.name)) is not None
+        and entry.variable is variable
+        and variable.name not in shadowed
+        else _new_entry(attachment, variable, start)
+        for variable in variables
+    }
+    attachment.entries.setdefault(start, {}).update(entries)
+    return list(entries.values())
 
 
 def _new_entry(attachment: Attachment, variable: Variable, start: str) -> Entry:

@@ -56,6 +56,7 @@ class Mirror:
         self._records: dict[str, Record] = {}
         self._claims: dict[int, Claims] = {}  # by owner, in the order of their first loads
         self._sources: dict[int, Mapping[str, Variable]] = {}
+        self._decided: dict[int, tuple[object, Payload, Decision]] = {}
         self._stopped: set[int] = set()
         self._forgotten: deque[int] = deque()
         self._ever: dict[int, set[str]] = {}  # what each owner's mounts provide or provided
@@ -64,7 +65,9 @@ class Mirror:
         """Work out what publishing `payload` for `owner` does, without doing it."""
         with self._lock:
             self._drop_forgotten()
-            decision = decide(payload, options, prefix, self._process_value)
+            held = self._decided.get(owner)
+            before = held[1:] if held is not None and held[0] == (options, prefix) else None
+            decision = decide(payload, options, prefix, self._process_value, before)
             claims = decision.claims
             records = self._records_with(claims, payload)
             moves = self._moves(owner, decision, records)
@@ -85,7 +88,7 @@ class Mirror:
                 and not any(each.mount.env_from is True for each in payload.layers[name])
                 and self._environ.get(name, text) != text
             )
-            return Plan(environment, beneath, decision, differing)
+            return Plan(environment, beneath, decision, differing, (options, prefix))
 
     def apply(self, owner: int, plan: Plan, payload: Payload) -> None:
         """Write what changed, in one go; names that the owner no longer provides are released."""
@@ -95,6 +98,7 @@ class Mirror:
             moves = self._moves(owner, plan.decision, self._records)
             self._claims[owner] = claims
             self._sources[owner] = payload.variables
+            self._decided[owner] = (plan.terms, payload, plan.decision)
             self._ever.setdefault(owner, set()).update(claims)
             self._stopped.discard(owner)
             self._move(moves)
@@ -165,7 +169,7 @@ class Mirror:
     def _drop_forgotten(self) -> None:
         while self._forgotten:
             owner = self._forgotten.popleft()
-            for known in (self._claims, self._sources, self._ever):
+            for known in (self._claims, self._sources, self._decided, self._ever):
                 known.pop(owner, None)
             self._stopped.discard(owner)
 

@@ -83,12 +83,14 @@ class Plan(NamedTuple):
         beneath: the variables that are loaded before the mounts: none of the mounts' names.
         decision: what becomes of each of the mounts' names.
         differing: mirrored names that the process had with another value than the mount's first.
+        terms: the options and the prefix by which it was decided.
     """
 
     environment: Environment
     beneath: Mapping[str, str]
     decision: Decision
     differing: tuple[str, ...]
+    terms: object = None
 
     @property
     def shadowed(self) -> Mapping[str, str]:
@@ -116,7 +118,11 @@ class Decision(NamedTuple):
 
 
 def decide(
-    payload: Payload, options: Options, prefix: object, process: Callable[[str], str | None]
+    payload: Payload,
+    options: Options,
+    prefix: object,
+    process: Callable[[str], str | None],
+    before: tuple[Payload, Decision] | None = None,
 ) -> Decision:
     """Decide what becomes of each name.
 
@@ -125,7 +131,10 @@ def decide(
         options: the application's.
         prefix: its ``envvar_prefix``.
         process: gives a variable as the process has it without our own writes.
+        before: an earlier payload and what was decided of it, by the same options and prefix.
     """
+    earlier = before[0].layers if before is not None and not options.k8s_env_wins else {}
+    decided = before[1] if before is not None else Decision({}, {}, {})
     prefixes = ["DYNACONF_"]
     if isinstance(prefix, str):
         prefixes.extend(f"{each}_" for each in prefix.upper().split(","))
@@ -135,6 +144,12 @@ def decide(
     shadowed: dict[str, str] = {}
     skipped: dict[str, str] = {}
     for name, provided in payload.layers.items():
+        if earlier.get(name) == provided:
+            if name in decided.claims:
+                claims[name] = decided.claims[name]
+            if name in decided.skipped:
+                skipped[name] = decided.skipped[name]
+            continue
         fault = _fault_of_name(name, starts, protected)
         if fault == RESERVED:
             skipped[name] = fault

@@ -44,8 +44,7 @@ def put_all(settings: Any, entries: Iterable[tuple[str, Any, SourceMetadata]]) -
     put = _putting(settings, as_attributes="__core__" not in vars(settings))
     state.clear_cache(settings)
     for key, value, source in entries:
-        name = _plain_name(key, kind, separators) if is_scalar(value) else ""
-        if name:
+        if is_scalar(value) and (name := _plain_name(key, kind, separators)):
             put(name, value, source)
         else:
             settings.set(key, value, loader_identifier=source, validate=False)
