@@ -29,11 +29,15 @@ class Paths:
 
     def __init__(self, settings: Settings) -> None:
         self._separator = settings.get("NESTED_SEPARATOR_FOR_DYNACONF")
+        index = settings.get("INDEX_SEPARATOR_FOR_DYNACONF")
+        self._index = re.compile(rf"{index}(\d+)") if index else None
         self._nested = settings.get("DOTTED_LOOKUP_FOR_DYNACONF") is True
 
     def of(self, key: str) -> tuple[str, ...]:
         """Give the parts of a name."""
-        dotted = key.replace(self._separator, ".") if self._separator else key
+        dotted = key if self._index is None else self._index.sub(r"[\1]", key)
+        if self._separator:
+            dotted = dotted.replace(self._separator, ".")
         if not self._nested or ("." not in dotted and "[" not in dotted):
             return (dotted.upper(),)
         return tuple(re.split(r"[.\[]", dotted.upper()))
@@ -97,12 +101,14 @@ def load_environment(
 def load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str | None) -> None:
     """Set what one mount says, the names that carry a prefix of the application last."""
     claims, shadowed = attachment.plan.decision.claims, attachment.plan.shadowed
+    starts = tuple(map(_start, _prefixes(settings)))
     variables = [
         variable
         for variable in attachment.payload.of_mount(mount)
         if variable.name in claims or variable.name in shadowed
     ]
-    starts = tuple(map(_start, _prefixes(settings)))
+    if wanted is not None:
+        variables = _only(wanted, variables, starts, Paths(settings))
     carrying = [_entries(attachment, _starting(variables, start), start) for start in starts]
     plain: list[Entry] = []
     if not attachment.options.prefixed_only(mount):
@@ -111,6 +117,20 @@ def load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str 
     _warn_of_doubles(settings, plain, carrying, attachment)
     for group in (plain, *carrying):
         _set_all(settings, group, wanted)
+
+
+def _only(
+    wanted: str, variables: Iterable[Variable], starts: Iterable[str], paths: Paths
+) -> list[Variable]:
+    """Keep the variables that one top-level setting may come from."""
+    return [
+        variable
+        for variable in variables
+        if any(
+            variable.name.startswith(start) and paths.top(variable.name[len(start) :]) == wanted
+            for start in ("", *starts)
+        )
+    ]
 
 
 def _starting(variables: Sequence[Variable], start: str) -> Sequence[Variable]:
@@ -184,13 +204,13 @@ def _set_all(settings: Any, entries: Iterable[Entry], wanted: str | None) -> Non
 
     See ``dynaconf.loaders.env_loader.load_from_env``.
     """
-    known_only = settings.get("IGNORE_UNKNOWN_ENVVARS_FOR_DYNACONF")
+    known_only = wanted is None and settings.get("IGNORE_UNKNOWN_ENVVARS_FOR_DYNACONF")
     paths = Paths(settings)
     parsed = [
         (entry.key, _parse(settings, entry), entry.source)
         for entry in entries
         if (wanted is None or wanted == paths.top(entry.key))
-        and not (entry.variable is not None and is_reserved(entry.key))
+        and not (entry.variable is not None and _is_reserved(entry.key, paths))
         and not (known_only and settings.get(entry.key, default=missing) is missing)
     ]
     keep = settings.filter_strategy
@@ -201,6 +221,11 @@ def _set_all(settings: Any, entries: Iterable[Entry], wanted: str | None) -> Non
             for name, kept in keep({key: value}).items()
         ]
     ground.put_all(settings, parsed)
+
+
+def _is_reserved(key: str, paths: Paths) -> bool:
+    """Tell whether a mount may not provide this, by whatever separators the application has."""
+    return is_reserved(key) or is_reserved(paths.top(key))
 
 
 def _parse(settings: Any, entry: Entry) -> Any:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
+from .mounts import Snapshot
 from .options import Options
 from .payload import Payload, Variable, came_by_env_from
 from .plan import Claims, Decision, Environment, Plan, decide
@@ -69,8 +70,9 @@ class Mirror:
             before = held[1:] if held is not None and held[0] == (options, prefix) else None
             decision = decide(payload, options, prefix, self._process_value, before)
             claims = decision.claims
-            records = self._records_with(claims, payload)
-            moves = self._moves(owner, decision, records)
+            records = self._records_with(owner, claims, payload)
+            ranked = self._ranked({owner: claims}, payload)
+            moves = self._moves(owner, decision, records, ranked)
             released = {name: record.left for name, record in moves.items()}
             provided: dict[str, str] = {}
             for name, text in claims.items():
@@ -79,7 +81,7 @@ class Mirror:
                     if value is not None:  # unless the application has removed it
                         provided[name] = value
             environment = Environment(self._environ, provided, released)
-            beneath = self._beneath(owner, environment, decision, payload)
+            beneath = self._beneath(owner, environment, decision, payload, ranked)
             differing = tuple(
                 name
                 for name, text in claims.items()
@@ -90,12 +92,19 @@ class Mirror:
             )
             return Plan(environment, beneath, decision, differing, (options, prefix))
 
+    def beneath(self, owner: int, plan: Plan, payload: Payload) -> dict[str, str]:
+        """Give the variables beneath the mounts of an applied plan, as they are by now."""
+        with self._lock:
+            ranked = self._ranked({owner: plan.decision.claims})
+            return self._beneath(owner, plan.environment, plan.decision, payload, ranked)
+
     def apply(self, owner: int, plan: Plan, payload: Payload) -> None:
         """Write what changed, in one go; names that the owner no longer provides are released."""
         with self._lock:
             claims = plan.decision.claims
-            self._records = self._records_with(claims, payload)
-            moves = self._moves(owner, plan.decision, self._records)
+            self._records = self._records_with(owner, claims, payload)
+            ranked = self._ranked({owner: claims}, payload)
+            moves = self._moves(owner, plan.decision, self._records, ranked)
             self._claims[owner] = claims
             self._sources[owner] = payload.variables
             self._decided[owner] = (plan.terms, payload, plan.decision)
@@ -178,14 +187,25 @@ class Mirror:
         value, record = self._environ.get(name), self._records.get(name)
         return record.before if record is not None and value == record.left else value
 
-    def _ranked(self, newest: Mapping[int, Claims] | None = None) -> list[Claims]:
-        """The claims of every owner, the winner's last."""
+    def _ranked(
+        self, newest: Mapping[int, Claims] | None = None, payload: Payload | None = None
+    ) -> list[Claims]:
+        """The claims of every owner, the winner's last.
+
+        Args:
+            newest: claims that take the place of an owner's.
+            payload: what has just been read: what others claim from an earlier generation of the
+                same mount, and what is otherwise now, they are about to give up.
+        """
         newest = newest or {}
         claims = {**self._claims, **newest}
+        if payload is not None:
+            for other in claims.keys() - newest.keys():
+                claims[other] = _up_to_date(claims[other], self._decided[other][1], payload)
         yields = self._stopped - newest.keys()
         return [claims[o] for o in sorted(claims, key=lambda owner: owner not in yields)]
 
-    def _records_with(self, claims: Claims, payload: Payload) -> dict[str, Record]:
+    def _records_with(self, owner: int, claims: Claims, payload: Payload) -> dict[str, Record]:
         """Add what is known of the names that are new, or new again and written by others since."""
         records = dict(self._records)
         held = set().union(*self._claims.values())
@@ -194,16 +214,20 @@ class Mirror:
             if record is not None and name in held:
                 continue
             value = self._environ.get(name)
-            if record is None or value != record.left:
+            known = record is not None and (record.owned or name in self._ever.get(owner, ()))
+            if not known or record is None or value != record.left:
                 own = came_by_env_from(payload.layers[name], value)
                 records[name] = Record(value, None if own else value, value)
         return records
 
     def _moves(
-        self, owner: int, decision: Decision, records: Mapping[str, Record]
+        self,
+        owner: int,
+        decision: Decision,
+        records: Mapping[str, Record],
+        ranked: Sequence[Claims],
     ) -> dict[str, Record]:
         """Give the records of the names whose owner or value changes, as they will be."""
-        ranked = self._ranked({owner: decision.claims})
         moves: dict[str, Record] = {}
         for name in {**self._claims.get(owner, {}), **decision.claims, **decision.shadowed}:
             record, text = records.get(name), _wanted(name, ranked)
@@ -219,10 +243,14 @@ class Mirror:
         return moves
 
     def _beneath(
-        self, owner: int, environment: Environment, decision: Decision, payload: Payload
+        self,
+        owner: int,
+        environment: Environment,
+        decision: Decision,
+        payload: Payload,
+        ranked: Sequence[Claims],
     ) -> dict[str, str]:
         """Take the mounts' names out of an environment, and what stayed there of gone ones."""
-        ranked = self._ranked({owner: decision.claims})
         ever = self._ever.get(owner, set())
         beneath = environment.as_dict(without=decision.claims.keys() | decision.shadowed.keys())
         for name, record in self._records.items():
@@ -243,6 +271,33 @@ class Mirror:
                 self._environ[name] = record.left
         for name, value in resizing:
             _put(self._environ, name, value)
+
+
+def _up_to_date(claims: Claims, theirs: Payload, ours: Payload) -> Claims:
+    """Leave out of another owner's claims what a mount that we have read since has otherwise."""
+    read = {snapshot.mount.path: snapshot for snapshot in ours.snapshots}
+    older = {
+        before.mount.path: read[before.mount.path]
+        for before in theirs.snapshots
+        if before.mount.path in read
+        and before.token != read[before.mount.path].token
+        and (before.committed_at or 0) <= (read[before.mount.path].committed_at or 0)
+    }
+    if not older:
+        return claims
+    return {
+        name: text
+        for name, text in claims.items()
+        if not _outdated(theirs.variables[name], older.get(theirs.variables[name].mount.path))
+    }
+
+
+def _outdated(variable: Variable, now: Snapshot | None) -> bool:
+    if now is None or not now.mount.takes(variable.key):
+        return False
+    content = variable.content
+    before = content if isinstance(content, bytes) else content.encode()
+    return now.files.get(variable.key) != before
 
 
 def _wanted(name: str, ranked: Sequence[Claims]) -> str | None:

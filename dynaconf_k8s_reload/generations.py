@@ -62,6 +62,8 @@ class Generations:
         self._notifier = Notifier()
         self._snapshot: Settings | None = None
         self._busy = False
+        self._explicit = False
+        self._stopped = False
         self._warn = report.Warnings()
 
     @property
@@ -111,7 +113,7 @@ class Generations:
                 raise ConfigError(
                     "a check or a hook called reload() within a reload; subscribe with on_change"
                 )
-            self._busy = True
+            self._busy, self._explicit = True, explicit
             try:
                 return self._attempt(started, explicit=explicit)
             finally:
@@ -188,6 +190,8 @@ class Generations:
         attachment = ground.attached(built)
         before = ground.attached(live).payload
         with self.publishing:
+            if self._stopped and not self._explicit:
+                return True  # it was still to be published when the watch was stopped
             if not ground.is_current(live, built):
                 return False
             ground.replay(live, built)

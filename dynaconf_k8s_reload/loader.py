@@ -6,6 +6,7 @@ Name it in ``loaders=["dynaconf_k8s_reload.loader"]``, where ``dynaconf.loaders.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -52,11 +53,18 @@ def _load(settings: Settings, attachment: Attachment, wanted: str | None) -> Non
     plan = attachment.plan
     environment_last = _has_env_loader(settings)
     if not environment_last:
-        load_environment(settings, plan.beneath.items(), wanted)
+        load_environment(settings, _beneath(attachment).items(), wanted)
     for mount in attachment.options.k8s_mounts:
         load_mount(settings, mount, attachment, wanted)
     if environment_last:  # beside env_loader, without a mirror, the environment wins
         load_environment(settings, plan.environment.as_dict().items(), wanted)
+
+
+def _beneath(attachment: Attachment) -> Mapping[str, str]:
+    """Give the variables beneath the mounts; of a published generation, as they are by now."""
+    if not attachment.published:
+        return attachment.plan.beneath
+    return MIRROR.beneath(attachment.reloader.key, attachment.plan, attachment.payload)
 
 
 def _first_load(settings: Settings) -> Attachment:

@@ -144,6 +144,8 @@ class Reloader(Generations):
         with self.lock:
             if self._watch is None and self.options.k8s_mounts and not self.inert:
                 with self.publishing:
+                    self._stopped = False
+                    self._see_what_is_published()
                     self._mirror(ground.attached(self._settings))
                 paths = [mount.path for mount in self.options.k8s_mounts]
                 self._watch = Watch(
@@ -162,7 +164,9 @@ class Reloader(Generations):
         if watch is not None:
             WATCHER.remove(watch, wait=STOP_SECONDS)
         self._notifier.rest()
-        MIRROR.stop(self.key, restore=restore)
+        with self.publishing:
+            self._stopped = True  # a reload that takes longer than we wait publishes no more
+            MIRROR.stop(self.key, restore=restore)
 
     def __enter__(self) -> Reloader:
         self.start()
@@ -216,10 +220,14 @@ class Reloader(Generations):
         self.lock = threading.RLock()
         self.publishing = threading.RLock()
         self._busy = False
-        if self._live is not None:  # what the parent was about to publish is still to be read here
-            snapshots = ground.attached(self._live).payload.snapshots
-            self.reader.seen = tuple(snapshot.token for snapshot in snapshots)
+        if self._live is not None:
+            self._see_what_is_published()
         self._notifier.renew_after_fork()
+
+    def _see_what_is_published(self) -> None:
+        """Have the watch find whatever else was read, but not published, once more."""
+        snapshots = ground.attached(self._settings).payload.snapshots
+        self.reader.seen = tuple(snapshot.token for snapshot in snapshots)
 
     def _mount_status(self, snapshot: Snapshot) -> MountStatus:
         path = snapshot.mount.path

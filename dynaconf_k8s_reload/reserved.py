@@ -34,9 +34,10 @@ _NESTING = re.compile(r"\.|\[|(?<=[^_])__")
 
 @lru_cache(maxsize=16 * 1024)  # names only, and hardly a ConfigMap has more of them
 def is_reserved(name: str) -> bool:
-    """Tell whether a variable or setting of this name is kept from the mounts."""
-    upper = name.upper()
-    if upper in RESERVED or upper.endswith("_FOR_DYNACONF"):
-        return True
+    """Tell whether a variable or setting of this name is kept from the mounts.
+
+    dynaconf drops spaces around a name, and takes one within for an underscore.
+    """
+    upper = name.strip().replace(" ", "_").upper()
     top = _NESTING.split(upper, maxsplit=1)[0]
-    return top is not upper and (top in RESERVED or top.endswith("_FOR_DYNACONF"))
+    return any(part in RESERVED or part.endswith("_FOR_DYNACONF") for part in (upper, top))

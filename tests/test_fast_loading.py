@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from dynaconf import Dynaconf
+from dynaconf.base import Settings
 from dynaconf.utils import find_the_correct_casing
 from dynaconf.utils.parse_conf import parse_conf_data
 from hypothesis import HealthCheck, given
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from dynaconf_k8s_reload import applying, candidate, get_reloader
 from dynaconf_k8s_reload.candidate import following, indexing, putting, state
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import make_settings
+from support import LOADERS, make_settings
 
 thorough = profile(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -51,13 +52,16 @@ def the_long_way() -> Iterator[None]:
         for key, value, source in entries:
             settings.set(key, value, loader_identifier=source, validate=False)
 
+    def make_all_anew(attachment: Any, variables: Any, start: str) -> list[Any]:
+        return [applying._new_entry(attachment, variable, start) for variable in variables]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(candidate, "put_all", put_all)
         patch.setattr(candidate, "indexed", lambda _: nullcontext())
         patch.setattr(following, "indexed", lambda _: nullcontext())
         patch.setattr(following, "put_defaults", lambda _: None)
         patch.setattr(applying, "PLAIN_LETTERS", frozenset())
-        patch.setattr(applying, "_entry", applying._new_entry)
+        patch.setattr(applying, "_entries", make_all_anew)
         yield
 
 
@@ -233,3 +237,21 @@ def test_a_key_that_a_class_of_settings_has_is_left_to_dynaconf() -> None:
         assert name(key, kind, ()) == ""
     assert name("A_B", kind, ("_",)) == ""
     assert name("CURRENT", type("Own", (kind,), {"CURRENT": 1}), ()) == ""
+
+
+def test_a_class_with_a_set_of_its_own_has_it_called(volume: AtomicWriter) -> None:
+    """What an application's class of settings makes of a value, it makes of each."""
+
+    class Shouting(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        def set(self, key: Any, value: Any, *args: Any, **kwargs: Any) -> None:
+            super().set(key, f"{value}!" if key == "A" else value, *args, **kwargs)
+
+    volume.write({"MYAPP_A": "hey"})
+    settings = Dynaconf(
+        envvar_prefix="MYAPP",
+        loaders=LOADERS,
+        k8s_mounts=[str(volume.directory)],
+        k8s_watch=False,
+        _wrapper_class=Shouting,
+    )
+    assert settings.A == "hey!"

@@ -18,6 +18,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import Mount, environ, get_reloader, reloader
+from dynaconf_k8s_reload.environ import Mirror
+from dynaconf_k8s_reload.mounts import read
+from dynaconf_k8s_reload.options import Options
+from dynaconf_k8s_reload.payload import Payload
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -722,3 +726,52 @@ def test_other_variables_are_never_touched(
     finally:
         for name in NAMES:
             os.environ.pop(name, None)
+
+
+def test_two_objects_on_one_mount_follow_together(volume: AtomicWriter) -> None:
+    """The first one to reload does not hold on to what the second has not given up yet."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1", "MYAPP_T": "@format {env[MYAPP_B]}"})
+    first = make_settings(volume.directory, k8s_watch=False)
+    second = make_settings(volume.directory, k8s_watch=False)
+    for each in (first, second):
+        assert each.A == 1
+    volume.write({"MYAPP_B": "2", "MYAPP_T": "@format {env[MYAPP_B]}"})
+    get_reloader(first).reload()
+    assert (first.get("A"), first.B, first.T) == (None, 2, "2")
+    assert ("MYAPP_A" in os.environ, os.environ["MYAPP_B"]) == (False, "2")
+    get_reloader(second).reload()
+    assert (second.get("A"), second.B, second.T) == (None, 2, "2")
+    assert ("MYAPP_A" in os.environ, os.environ["MYAPP_B"]) == (False, "2")
+
+
+def test_an_older_reading_does_not_take_the_place_of_a_newer_one(volume: AtomicWriter) -> None:
+    """A claim counts as out of date only where it comes from before what has been read."""
+    files = [{"A": "1"}, {"A": "2"}]
+    readings = []
+    for content in files:
+        volume.write(content)
+        readings.append(Payload([read(Mount(str(volume.directory)))]))
+    older, newer = readings
+    process: dict[str, str] = {}
+    mirror = Mirror(process)
+    for owner, payload in ((1, newer), (2, newer)):
+        mirror.apply(owner, mirror.plan(owner, payload, Options()), payload)
+    mirror.apply(1, mirror.plan(1, older, Options()), older)
+    assert process == {"A": "2"}
+
+
+def test_what_was_restored_is_forgotten(
+    volume: AtomicWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `stop(restore=True)` another object finds the process as if nothing had been there."""
+    monkeypatch.setenv("MYAPP_A", "x")
+    volume.write({"MYAPP_A": "x"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    get_reloader(settings).stop(restore=True)
+    other = AtomicWriter(tmp_path / "other")
+    other.write({"MYAPP_A": "other"})
+    following = make_settings(other.directory, k8s_watch=False)
+    assert following.A == "other"
+    other.write({})
+    get_reloader(following).reload()
+    assert (following.A, os.environ["MYAPP_A"]) == ("x", "x")

@@ -362,3 +362,29 @@ def test_a_fork_before_the_first_load() -> None:
     reloader.renew_after_fork()
     with pytest.raises(ConfigError, match="still being loaded"):
         reloader.reload()
+
+
+def test_a_reload_that_outlasts_stop_publishes_nothing(volume: AtomicWriter) -> None:
+    """`stop(restore=True)` is the last word, and a later `start()` finds what was not published."""
+    volume.write({"MYAPP_Z": "1"})
+    settings = make_settings(volume.directory)
+    reloader = get_reloader(settings)
+    inside, go_on = threading.Event(), threading.Event()
+
+    @reloader.on_validate
+    def slow(*_: Any) -> None:
+        inside.set()
+        assert go_on.wait(30)
+
+    volume.write({"MYAPP_Z": "2"})
+    assert inside.wait(10)
+    reloader.stop(restore=True)
+    assert "MYAPP_Z" not in os.environ
+    go_on.set()
+    with reloader.lock:  # the reload has ended
+        assert (settings.Z, reloader.status().generation) == (1, 1)
+    assert "MYAPP_Z" not in os.environ
+    reloader.unsubscribe(slow)
+    reloader.start()
+    eventually(lambda: settings.Z == 2)
+    assert os.environ["MYAPP_Z"] == "2"

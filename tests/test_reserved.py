@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from dynaconf_k8s_reload.options import Options
 from dynaconf_k8s_reload.reserved import is_reserved
+from support import make_settings
 
 RESERVED = [
     "DYNACONF_INCLUDE",
@@ -47,3 +49,25 @@ def test_not_reserved(name: str) -> None:
 def test_names_that_only_look_alike(name: str) -> None:
     """A name that shares a part with a reserved one is not reserved."""
     assert not is_reserved(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("MYAPP_INCLUDES_FOR_DYNACONF_N_dynaconf_merge", {"nested_separator": "_N_"}),
+        ("MYAPP_DYNACONF_INCLUDE_N_dynaconf_merge", {"nested_separator": "_N_"}),
+        ("MYAPP_DYNACONF_INCLUDE_I_0", {"index_separator": "_I_"}),
+        ("MYAPP_DYNACONF INCLUDE", {}),
+        ("MYAPP_DYNACONF_INCLUDE ", {}),
+    ],
+)
+def test_no_separator_and_no_space_lets_a_mount_run_python(
+    tmp_path: Path, name: str, options: dict[str, str]
+) -> None:
+    """However a name comes to mean dynaconf's list of files, those files are not loaded."""
+    (tmp_path / "included.py").write_text("INCLUDED = True\n")
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    (mount / name).write_text(f'["{tmp_path}/included.py"]')
+    settings = make_settings(mount, k8s_watch=False, **options)
+    assert settings.get("INCLUDED") is None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from dynaconf import ValidationError, Validator
 
-from dynaconf_k8s_reload import MountError, environ, get_reloader
+from dynaconf_k8s_reload import MountError, candidate, environ, get_reloader
 from dynaconf_k8s_reload.candidate import unwrap
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -301,3 +301,51 @@ def test_a_dotenv_file_is_not_applied_again_by_a_candidate(
         assert get_reloader(settings).reload().outcome == "applied"
         assert os.environ["MYAPP_FROM_FILE"] == "later"
         assert (count, True, count) == (settings.A, settings.LOAD_DOTENV, held.A)
+
+
+def test_a_late_reader_writes_into_the_generation_that_it_is_of(volume: AtomicWriter) -> None:
+    """A value that `get_fresh` began to load before a publication does not end up after it."""
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    reloader, put_all = get_reloader(settings), candidate.put_all
+    main = threading.current_thread()
+
+    def late(loading: Any, entries: Any) -> None:
+        if threading.current_thread() is not main:
+            reader_waits.set()
+            assert published.wait(10)
+        put_all(loading, entries)
+
+    reader_waits, published = threading.Event(), threading.Event()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidate, "put_all", late)
+        reader = threading.Thread(target=lambda: settings.get_fresh("A"))
+        reader.start()
+        assert reader_waits.wait(10)
+        volume.write({"MYAPP_A": "2"})
+        assert reloader.reload().outcome == "applied"
+        published.set()
+        reader.join()
+    assert (settings.A, reloader.snapshot().A) == (2, 2)
+
+
+def test_what_the_application_writes_shows_through_the_side_doors(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that no mount provides is loaded as it is by now, as dynaconf itself does."""
+    monkeypatch.setenv("MYAPP_OWN", "1")
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    assert settings.OWN == 1
+    monkeypatch.setenv("MYAPP_OWN", "2")
+    assert (settings.get_fresh("OWN"), settings.from_env("other").OWN) == (2, 2)
+    settings.reload()
+    assert (settings.OWN, settings.A) == (2, 1)
+
+
+def test_a_fresh_value_is_loaded_though_unknown_ones_are_ignored(volume: AtomicWriter) -> None:
+    """`ignore_unknown_envvars` is for loading all; one that is asked for by name is loaded."""
+    volume.write({"MYAPP_U": "5"})
+    settings = make_settings(volume.directory, k8s_watch=False, ignore_unknown_envvars=True)
+    assert settings.get("U") is None
+    assert settings.get_fresh("U") == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,3 +199,19 @@ def test_a_snapshot_has_everything_a_settings_object_has(
     assert snapshot.ENGINE is engine
     assert "db" in snapshot
     assert snapshot.get_fresh("A") == 1
+
+
+def test_a_template_in_a_list_is_of_its_generation_also_where_files_are_merged(
+    volume: AtomicWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Merging evaluates what was loaded before, in the environment as it will be."""
+    (tmp_path / "a.toml").write_text('L = ["@format {env[MYAPP_X]}"]\n')
+    (tmp_path / "b.toml").write_text('L = ["b", "dynaconf_merge"]\n')
+    files = [str(tmp_path / "a.toml"), str(tmp_path / "b.toml")]
+    monkeypatch.setenv("MYAPP_X", "1")  # the pod's envFrom
+    volume.write({"MYAPP_X": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, settings_files=files)
+    get_reloader(settings)
+    volume.write({"MYAPP_X": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert sorted(settings.L) == ["2", "b"]

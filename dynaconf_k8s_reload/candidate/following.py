@@ -16,7 +16,7 @@ from . import state
 from .carrying import take_over
 from .children import child_of
 from .indexing import indexed
-from .lazy import pin
+from .lazy import pin, pin_key
 from .putting import put_defaults
 from .state import ATTACHMENT, attached, attachment_of
 
@@ -49,6 +49,10 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             super().execute_loaders(*args, **kwargs)
             return
         key = kwargs.get("key")
+        if key is not None and attachment.published and self is not attachment.anchor:
+            # Into the generation that it is of, even if another one is published meanwhile.
+            attachment.anchor.execute_loaders(*args, **kwargs)
+            return
         indexing = nullcontext() if attachment.published else indexed(self)
         with _not_fresh(self, key=key), indexing:
             if key is None:
@@ -91,6 +95,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         attachment = attachment_of(self) if loader_identifier is None else None
         if attachment is None or not attachment.published:
             super().set(key, value, loader_identifier, validate=validate, **kw)
+            pin_key(self, key)  # the next source may be merged with it, which evaluates it
             return
         if validate is empty:
             validate = self.get("VALIDATE_ON_UPDATE_FOR_DYNACONF")

@@ -60,7 +60,23 @@ def _plain(lazy: Lazy) -> Lazy:
 
 def pin(settings: Settings, anchor: Settings, environment: Mapping[str, str]) -> None:
     """Pin every lazy value of `settings` that is not pinned yet, and end every `Literal`."""
-    _pin(state.get(settings, "store"), anchor, environment)
+    store = state.get(settings, "store")
+    _pin(store, anchor, environment)
+    _end_literals(store)
+
+
+def pin_key(settings: Settings, key: Any) -> None:
+    """Pin what one key holds while an object is being loaded."""
+    attachment = state.attachment_of(settings)
+    if attachment is None or attachment.published or attachment.anchor is None:
+        return
+    store, name = state.get(settings, "store"), str(key).upper()
+    value = dict.get(store, name)
+    environment = attachment.plan.environment
+    if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
+        put_raw(store, name, PinnedLazy.of(value, attachment.anchor, environment))
+    elif isinstance(value, (dict, list)):
+        _pin(value, attachment.anchor, environment)
 
 
 def _pin(container: Any, anchor: Settings, environment: Mapping[str, str]) -> None:
@@ -69,10 +85,18 @@ def _pin(container: Any, anchor: Settings, environment: Mapping[str, str]) -> No
             continue
         if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
             put_raw(container, key, PinnedLazy.of(value, anchor, environment))
-        elif type(value) is Literal:
-            put_raw(container, key, str(value))
         elif isinstance(value, (dict, list)):
             _pin(value, anchor, environment)
+
+
+def _end_literals(container: Any) -> None:
+    for key, value in _raw_items(container):
+        if type(value) in SCALARS:
+            continue
+        if type(value) is Literal:
+            put_raw(container, key, str(value))
+        elif isinstance(value, (dict, list)):
+            _end_literals(value)
 
 
 def put_raw(container: Any, key: Any, value: Any) -> None:

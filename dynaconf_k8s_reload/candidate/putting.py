@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from dynaconf import default_settings
-from dynaconf.base import RESERVED_ATTRS, UPPER_DEFAULT_SETTINGS
+from dynaconf.base import RESERVED_ATTRS, UPPER_DEFAULT_SETTINGS, Settings
 from dynaconf.loaders.base import SourceMetadata
 
 from . import state
@@ -20,6 +20,7 @@ from .indexing import Indexed
 from .lazy import SCALARS
 
 INTERNAL = frozenset({*RESERVED_ATTRS, *UPPER_DEFAULT_SETTINGS})
+FOLLOWING = "FollowsMounts"  # our own, which leaves what loaders set to the class behind it
 DEFAULTS = SourceMetadata("set_method", "default_settings")
 
 
@@ -41,10 +42,12 @@ def put_all(settings: Any, entries: Iterable[tuple[str, Any, SourceMetadata]]) -
         if (separator := settings.get(option))
     )
     kind: Any = type(settings)
+    sets = [each for each in kind.__mro__ if "set" in vars(each) and each.__name__ != FOLLOWING]
+    is_dynaconfs = sets[0] is Settings  # a subclass may make something else of a value
     put = _putting(settings, as_attributes="__core__" not in vars(settings))
     state.clear_cache(settings)
     for key, value, source in entries:
-        if is_scalar(value) and (name := _plain_name(key, kind, separators)):
+        if is_dynaconfs and is_scalar(value) and (name := _plain_name(key, kind, separators)):
             put(name, value, source)
         else:
             settings.set(key, value, loader_identifier=source, validate=False)
