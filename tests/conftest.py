@@ -16,7 +16,6 @@ from dynaconf_k8s_reload import environ, reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors, what_is_open
 
-
 AREAS = {
     "frameworks": ("test_asgi", "test_django", "test_flask", "test_probe"),
     "tools": ("test_cli", "test_docs", "test_example", "test_pytest_plugin"),
