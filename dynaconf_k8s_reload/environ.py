@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
-from .mounts import Snapshot
+from .claims import up_to_date, wanted
 from .options import Options
 from .payload import Payload, Variable, came_by_env_from
 from .plan import Claims, Decision, Environment, Plan, decide
@@ -136,7 +136,7 @@ class Mirror:
             ranked = self._ranked()
             moves: dict[str, Record] = {}
             for name in self._ever.get(owner, ()):
-                record, text = self._records[name], _wanted(name, ranked)
+                record, text = self._records[name], wanted(name, ranked)
                 if text is not None and text != record.left:
                     moves[name] = record._replace(left=text, owned=True)
                 elif text is None and restore:
@@ -194,14 +194,13 @@ class Mirror:
 
         Args:
             newest: claims that take the place of an owner's.
-            payload: what has just been read: what others claim from an earlier generation of the
-                same mount, and what is otherwise now, they are about to give up.
+            payload: what has just been read; what others claim from before it is left out.
         """
         newest = newest or {}
         claims = {**self._claims, **newest}
         if payload is not None:
             for other in claims.keys() - newest.keys():
-                claims[other] = _up_to_date(claims[other], self._decided[other][1], payload)
+                claims[other] = up_to_date(claims[other], self._decided[other][1], payload)
         yields = self._stopped - newest.keys()
         return [claims[o] for o in sorted(claims, key=lambda owner: owner not in yields)]
 
@@ -230,7 +229,7 @@ class Mirror:
         """Give the records of the names whose owner or value changes, as they will be."""
         moves: dict[str, Record] = {}
         for name in {**self._claims.get(owner, {}), **decision.claims, **decision.shadowed}:
-            record, text = records.get(name), _wanted(name, ranked)
+            record, text = records.get(name), wanted(name, ranked)
             if record is None:
                 continue  # shadowed from the start
             if text is not None:
@@ -256,7 +255,7 @@ class Mirror:
         for name, record in self._records.items():
             if name in payload.variables or not (name in ever or record.owned):
                 continue
-            if beneath.get(name) == record.left and _wanted(name, ranked) is None:
+            if beneath.get(name) == record.left and wanted(name, ranked) is None:
                 _put(beneath, name, record.restore)
         return beneath
 
@@ -271,41 +270,6 @@ class Mirror:
                 self._environ[name] = record.left
         for name, value in resizing:
             _put(self._environ, name, value)
-
-
-def _up_to_date(claims: Claims, theirs: Payload, ours: Payload) -> Claims:
-    """Leave out of another owner's claims what a mount that we have read since has otherwise."""
-    read = {snapshot.mount.path: snapshot for snapshot in ours.snapshots}
-    older = {
-        before.mount.path: read[before.mount.path]
-        for before in theirs.snapshots
-        if before.mount.path in read
-        and before.token != read[before.mount.path].token
-        and (before.committed_at or 0) <= (read[before.mount.path].committed_at or 0)
-    }
-    if not older:
-        return claims
-    return {
-        name: text
-        for name, text in claims.items()
-        if not _outdated(theirs.variables[name], older.get(theirs.variables[name].mount.path))
-    }
-
-
-def _outdated(variable: Variable, now: Snapshot | None) -> bool:
-    if now is None or not now.mount.takes(variable.key):
-        return False
-    content = variable.content
-    before = content if isinstance(content, bytes) else content.encode()
-    return now.files.get(variable.key) != before
-
-
-def _wanted(name: str, ranked: Sequence[Claims]) -> str | None:
-    for claims in reversed(ranked):
-        text = claims.get(name)
-        if text is not None:
-            return text
-    return None
 
 
 def _put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:
