@@ -224,7 +224,7 @@ def _release(error: Exception) -> None:
         made: Any = frame.f_locals.get("self")
         if type(made).__name__ == "Inotify":
             with contextlib.suppress(Exception):  # it may be closed already
-                made.close()
+                getattr(made, "_close_resources", made.close)()  # 6.0 leaves it to its reader
             return
 
 
