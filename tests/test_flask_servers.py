@@ -83,6 +83,14 @@ def test_the_probe_turns_red_for_a_restart_only(volume: AtomicWriter, tmp_path: 
             codes.setdefault(bool(body["restart_required"]), set()).add(code)
             return body
 
+        workers: set[int] = set()
+
+        def all_work() -> bool:
+            workers.add(ask(port)[1]["pid"])
+            return len(workers) == WORKERS
+
+        # A worker that starts into content which is refused does not start at all.
+        eventually(all_work, seconds=60)
         eventually(status, seconds=60)
         volume.write(number(1, MYAPP_BAD="@int no number"))
         eventually(lambda: status()["rejected"], seconds=30)
