@@ -239,6 +239,14 @@ def test_a_key_that_a_class_of_settings_has_is_left_to_dynaconf() -> None:
     assert name("CURRENT", type("Own", (kind,), {"CURRENT": 1}), ()) == ""
 
 
+def test_without_a_separator_a_name_is_whole(volume: AtomicWriter) -> None:
+    """Where an application switches nesting off, two underscores mean nothing."""
+    volume.write({"MYAPP_DB__HOST": "one"})
+    settings = make_settings(volume.directory, k8s_watch=False, nested_separator=False)
+    assert settings["DB__HOST"] == "one"
+    assert settings.get_fresh("DB__HOST") == "one"
+
+
 def test_a_class_with_a_set_of_its_own_has_it_called(volume: AtomicWriter) -> None:
     """What an application's class of settings makes of a value, it makes of each."""
 

@@ -47,9 +47,8 @@ def put(out: Console, what: RenderableType) -> None:
     for line in out.render_lines(what, pad=False):
         while line and not line[-1].text.strip():
             line.pop()
-        if line:
-            last = line.pop()
-            line.append(Segment(last.text.rstrip(), last.style))
+        last = line.pop() if line else Segment("")
+        line.append(Segment(last.text.rstrip(), last.style))
         out.print(Segments([*line, Segment.line()]), end="")
 
 
