@@ -107,20 +107,19 @@ def reads(loops: int, what: str, who: str) -> float:
 def main() -> None:
     """Measure everything."""
     runner = pyperf.Runner(processes=3, values=3, warmups=1)
-    args = runner.argparser.parse_args()
-    given = (args.loops, args.processes, args.values)
+    args = runner.parse_args()
+    given = (args.loops, args.processes, args.values, args.warmups)
     for keys in SIZES:
-        args = runner.parse_args()
-        if keys >= FEW:  # once is long enough to be measured
-            args.loops, args.processes, args.values = 1, 2, 3
-        else:
-            args.loops, args.processes, args.values = given
+        args.loops, args.processes, args.values, args.warmups = given
+        if keys >= FEW:  # a few are long enough to be measured
+            args.loops, args.processes, args.values, args.warmups = 3, 2, 2, 0
         for what in (ours, one_changed, reading_alone):
             runner.bench_time_func(f"{what.__name__} {keys}", what, keys)
         if keys <= RIVALS_UP_TO:
+            args.loops = min(args.loops, 1)
             for what in (dynaconf_alone, by_hand):
                 runner.bench_time_func(f"{what.__name__} {keys}", what, keys)
-    args.loops, args.processes, args.values = given
+    args.loops, args.processes, args.values, args.warmups = given
     for name in READS:
         for who in ("ours", "plain"):
             runner.bench_time_func(f"read {name} {who}", reads, name, who)

@@ -215,9 +215,9 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=Path("benchmarks.txt"))
     args = parser.parse_args()
     median = medians(args.quick)
-    arrived, taken = of_arrival(100 if args.quick else 1000, median["ours 20"])
+    arrived, taken = of_arrival(300 if args.quick else 1000, median["ours 20"])
     rows = [*of_reloads(median), *arrived, *of_reads(median)]
-    rows += [*of_rest(5 if args.quick else 30), *of_delays(5000)]
+    rows += [*of_rest(10 if args.quick else 30), *of_delays(5000)]
     text = f"{header()}\n\n{table(rows)}\n"
     print(text)
     args.table.write_text(text)

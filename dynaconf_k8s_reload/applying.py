@@ -23,6 +23,9 @@ __all__ = ["Paths", "load_environment", "load_mount"]
 # No value of TOML begins with one of these, nor does a token of dynaconf: such text is itself.
 PLAIN_LETTERS = frozenset(string.ascii_letters) - frozenset("tfinTF")
 
+# A number that TOML and Python write alike, which is most of them.
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?", re.ASCII)
+
 
 class Paths:
     """Takes the names of settings apart as ``Settings.set`` does, in one case for comparing."""
@@ -238,6 +241,8 @@ def _parse(settings: Any, entry: Entry) -> Any:
         value = ground.Literal(content)
     elif content[:1] in PLAIN_LETTERS:
         value = content
+    elif number := NUMBER.fullmatch(content):
+        value = float(content) if number[1] else int(content)
     else:
         text = boolean_fix(content)
         value = parse_conf_data(text, tomlfy=True, box_settings=settings)

@@ -35,7 +35,8 @@ KEYS = st.sampled_from(
 )
 TEXTS = st.sampled_from(
     [
-        *("1", "1.5", "true", "True", "text", "true text", "", "\n", "a\n", "[1, {a=2}]", "{a=1}"),
+        *("1", "-0", "-7", "007", "1_000", "12345678901234567890", "-0.50", "1.", ".5", "1e3"),
+        *("1.5", "true", "True", "text", "true text", "", "\n", "a\n", "[1, {a=2}]", "{a=1}"),
         *("@int 3", "@merge 4", "@merge {b=2}", "@del", "@format {this.B}", "@insert 0 1"),
         *("'@int 3'", "1979-05-27", "08", "inf", "nan", "-", "\u00e9", "0x1f", "dynaconf_merge"),
         "@none",
@@ -61,6 +62,7 @@ def the_long_way() -> Iterator[None]:
         patch.setattr(following, "indexed", lambda _: nullcontext())
         patch.setattr(following, "put_defaults", lambda _: None)
         patch.setattr(applying, "PLAIN_LETTERS", frozenset())
+        patch.setattr(applying, "NUMBER", re.compile("(?!)"))
         patch.setattr(applying, "_entries", make_all_anew)
         yield
 
@@ -189,8 +191,8 @@ def _modules_that_scan() -> list[Any]:
 
 
 def test_what_has_not_changed_is_not_parsed_again(volume: AtomicWriter) -> None:
-    """A reload parses what changed only, and no value that is the text itself."""
-    content = {f"MYAPP_K{i}": str(i) for i in range(100)} | {"MYAPP_TEXT": "just a text"}
+    """A reload parses what changed only, and neither a plain text nor a plain number."""
+    content = {f"MYAPP_K{i}": f'"{i}"' for i in range(100)} | {"MYAPP_TEXT": "just a text"}
     volume.write(content)
     settings = make_settings(volume.directory, k8s_watch=False, k8s_mirror=False)
     reloader = get_reloader(settings)
@@ -200,12 +202,13 @@ def test_what_has_not_changed_is_not_parsed_again(volume: AtomicWriter) -> None:
         parsed.append(text)
         return parse_conf_data(text, **options)
 
-    volume.write(content | {"MYAPP_K7": "7007", "MYAPP_TEXT": "another text"})
+    volume.write(content | {"MYAPP_K7": '"7007"', "MYAPP_K8": "8", "MYAPP_TEXT": "another text"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(applying, "parse_conf_data", counted)
-        assert len(reloader.reload().changes) == 2
-    assert parsed == ["7007"]
-    assert (settings.K6, settings.K7, settings.TEXT) == (6, 7007, "another text")
+        assert len(reloader.reload().changes) == 3
+    assert parsed == ['"7007"']
+    expected = ("6", "7007", 8, "another text")
+    assert expected == (settings.K6, settings.K7, settings.K8, settings.TEXT)
 
 
 @pytest.mark.heavy
