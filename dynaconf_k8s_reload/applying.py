@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import compress
+from typing import Any, NamedTuple
 
 from dynaconf.base import Settings
 from dynaconf.loaders.base import SourceMetadata
@@ -15,7 +17,7 @@ from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 from . import candidate as ground
 from .candidate import Attachment
 from .mounts import Mount
-from .payload import Variable
+from .payload import UNPARSED, Variable
 from .reserved import is_reserved
 
 __all__ = ["Paths", "load_environment", "load_mount"]
@@ -24,17 +26,24 @@ __all__ = ["Paths", "load_environment", "load_mount"]
 PLAIN_LETTERS = frozenset(string.ascii_letters) - frozenset("tfinTF")
 
 # A number that TOML and Python write alike, which is most of them.
-NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?", re.ASCII)
+NUMBER = r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
 
 
 class Paths:
     """Takes the names of settings apart as ``Settings.set`` does, in one case for comparing."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._separator = settings.get("NESTED_SEPARATOR_FOR_DYNACONF")
-        index = settings.get("INDEX_SEPARATOR_FOR_DYNACONF")
+    def __init__(self, separator: str, index: str, *, nested: bool) -> None:
+        self._separator = separator
         self._index = re.compile(rf"{index}(\d+)") if index else None
-        self._nested = settings.get("DOTTED_LOOKUP_FOR_DYNACONF") is True
+        self._nested = nested
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> Paths:
+        """Take names apart as these settings do."""
+        separator = settings.get("NESTED_SEPARATOR_FOR_DYNACONF") or ""
+        index = settings.get("INDEX_SEPARATOR_FOR_DYNACONF") or ""
+        nested = settings.get("DOTTED_LOOKUP_FOR_DYNACONF") is True
+        return _paths(separator, index, nested=nested)
 
     def of(self, key: str) -> tuple[str, ...]:
         """Give the parts of a name."""
@@ -50,33 +59,36 @@ class Paths:
         return self.of(key)[0]
 
 
-class Entry:
-    """One text on its way to becoming a setting; kept for the next generation, which may have it.
+_paths = lru_cache(Paths)
+
+
+class Place(NamedTuple):
+    """Where a text goes.
 
     Attributes:
         key: the setting's name, without the application's prefix.
-        content: text to parse, or bytes.
-        source: where it comes from.
-        literal: it is not to be parsed.
-        variable: the variable of a mount, ``None`` for one of the environment.
-        value: the scalar that it was parsed to, `missing` while it has not been, or is none.
+        source: where it comes from, as dynaconf tells its users.
     """
 
-    __slots__ = ("content", "key", "literal", "source", "value", "variable")
+    key: str
+    source: SourceMetadata
 
-    def __init__(
-        self,
-        key: str,
-        content: str | bytes,
-        source: SourceMetadata,
-        variable: Variable | None = None,
-    ) -> None:
-        self.key = key
+
+class Text:
+    """The text of a variable of the environment; it has what a `Variable` of a mount has.
+
+    Attributes:
+        content: the text.
+        value: what it was parsed to, nothing so far.
+        mount: no mount provides it.
+    """
+
+    __slots__ = ("content", "value")
+    mount = None
+
+    def __init__(self, content: str) -> None:
         self.content = content
-        self.source = source
-        self.literal = variable is not None and variable.mount.secret
-        self.variable = variable
-        self.value: Any = missing
+        self.value = UNPARSED
 
 
 def load_environment(
@@ -93,12 +105,9 @@ def load_environment(
     for prefix in _prefixes(settings):
         start = _start(prefix)
         source = SourceMetadata("env_global", prefix, "global")
-        entries = [
-            Entry(name[len(start) :], text, source)
-            for name, text in listed
-            if name.startswith(start)
-        ]
-        _set_all(settings, entries, wanted)
+        chosen = [(name[len(start) :], text) for name, text in listed if name.startswith(start)]
+        places = [Place(key, source) for key, _ in chosen]
+        _set_all(settings, places, [Text(text) for _, text in chosen], wanted)
 
 
 def load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str | None) -> None:
@@ -111,15 +120,39 @@ def load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str 
         if variable.name in claims or variable.name in shadowed
     ]
     if wanted is not None:
-        variables = _only(wanted, variables, starts, Paths(settings))
-    carrying = [_entries(attachment, _starting(variables, start), start) for start in starts]
-    plain: list[Entry] = []
-    if not attachment.options.prefixed_only(mount):
-        others = [variable for variable in variables if not variable.name.startswith(starts)]
-        plain = _entries(attachment, others, "")
-    _warn_of_doubles(settings, plain, carrying, attachment)
-    for group in (plain, *carrying):
-        _set_all(settings, group, wanted)
+        variables = _only(wanted, variables, starts, Paths.of_settings(settings))
+    prefixed = [variable for variable in variables if variable.name.startswith(starts)]
+    carrying = [
+        (start, [variable for variable in prefixed if variable.name.startswith(start)])
+        for start in starts
+    ]
+    plain: list[Variable] = []
+    if not attachment.options.prefixed_only(mount) and len(prefixed) < len(variables):
+        plain = [variable for variable in variables if not variable.name.startswith(starts)]
+        _warn_of_doubles(settings, plain, carrying, attachment)
+    for start, group in (("", plain), *carrying):
+        _set_all(settings, *_placed(group, start, shadowed), wanted)
+
+
+def _placed(
+    variables: Iterable[Variable], start: str, shadowed: Mapping[str, str]
+) -> tuple[list[Place], list[Text | Variable]]:
+    """Find where variables go; the process's own text takes the place of a shadowed one's."""
+    places: list[Place] = []
+    texts: list[Text | Variable] = []
+    for variable in variables:
+        place = variable.places.get(start)
+        if variable.name in shadowed:
+            source = SourceMetadata("env_global", variable.name, "global")
+            places.append(Place(variable.name[len(start) :], source))
+            texts.append(Text(shadowed[variable.name]))
+        else:
+            if place is None:
+                source = SourceMetadata("k8s_mount", variable.source, "global")
+                place = variable.places[start] = Place(variable.name[len(start) :], source)
+            places.append(place)
+            texts.append(variable)
+    return places, texts
 
 
 def _only(
@@ -136,53 +169,24 @@ def _only(
     ]
 
 
-def _starting(variables: Sequence[Variable], start: str) -> Sequence[Variable]:
-    return [variable for variable in variables if variable.name.startswith(start)]
-
-
-def _entries(attachment: Attachment, variables: Iterable[Variable], start: str) -> list[Entry]:
-    """Make the entries of variables, or take them over from the generation before."""
-    known = (attachment.known or attachment.entries).get(start, {})
-    shadowed = attachment.plan.shadowed
-    entries = {
-        variable.name: entry
-        if (entry := known.get(variable.name)) is not None
-        and entry.variable is variable
-        and variable.name not in shadowed
-        else _new_entry(attachment, variable, start)
-        for variable in variables
-    }
-    attachment.entries.setdefault(start, {}).update(entries)
-    return list(entries.values())
-
-
-def _new_entry(attachment: Attachment, variable: Variable, start: str) -> Entry:
-    name, content = variable.name, variable.content
-    if name in attachment.plan.shadowed:
-        source = SourceMetadata("env_global", name, "global")
-        return Entry(name[len(start) :], attachment.plan.shadowed[name], source)
-    if isinstance(content, str) and content.endswith("\n") and content.count("\n") == 1:
-        content = content[:-1]  # what `kubectl create --from-file` of an edited file adds
-    source = SourceMetadata("k8s_mount", variable.source, "global")
-    return Entry(name[len(start) :], content, source, variable)
-
-
 def _warn_of_doubles(
     settings: Settings,
-    plain: Sequence[Entry],
-    carrying: Iterable[Sequence[Entry]],
+    plain: Iterable[Variable],
+    carrying: Iterable[tuple[str, Sequence[Variable]]],
     attachment: Attachment,
 ) -> None:
-    if not plain:
-        return
-    paths = Paths(settings)
-    prefixed = {paths.of(entry.key): entry.variable for group in carrying for entry in group}
-    for entry in plain:
-        winner = prefixed.get(paths.of(entry.key))
+    paths = Paths.of_settings(settings)
+    prefixed = {
+        paths.of(variable.name[len(start) :]): variable
+        for start, group in carrying
+        for variable in group
+    }
+    for variable in plain:
+        winner = prefixed.get(paths.of(variable.name))
         if winner is not None:
             attachment.reloader.warn_once(
-                f"mount {winner.mount.path}: {winner.name} and {entry.key} both name the setting "
-                f"{entry.key}; the prefixed one wins, delete one of them"
+                f"mount {winner.mount.path}: {winner.name} and {variable.name} both name the "
+                f"setting {variable.name}; the prefixed one wins, delete one of them"
             )
 
 
@@ -202,51 +206,63 @@ def _start(prefix: str | Any) -> str:
     return "" if prefix is False else f"{prefix}_"
 
 
-def _set_all(settings: Any, entries: Iterable[Entry], wanted: str | None) -> None:
-    """Set each entry as ``env_loader`` does a variable, all of them parsed before the first is set.
+def _set_all(
+    settings: Any, places: Sequence[Place], texts: Sequence[Text | Variable], wanted: str | None
+) -> None:
+    """Set each text as ``env_loader`` does a variable, all of them parsed before the first is set.
 
     See ``dynaconf.loaders.env_loader.load_from_env``.
     """
+    if not places:
+        return
     known_only = wanted is None and settings.get("IGNORE_UNKNOWN_ENVVARS_FOR_DYNACONF")
-    paths = Paths(settings)
-    parsed = [
-        (entry.key, _parse(settings, entry), entry.source)
-        for entry in entries
-        if (wanted is None or wanted == paths.top(entry.key))
-        and not (entry.variable is not None and _is_reserved(entry.key, paths))
-        and not (known_only and settings.get(entry.key, default=missing) is missing)
+    paths = Paths.of_settings(settings)
+    chosen = [
+        (wanted is None or wanted == paths.top(place.key))
+        and not (text.mount is not None and _is_reserved(place.key, paths))
+        and not (known_only and settings.get(place.key, default=missing) is missing)
+        for place, text in zip(places, texts, strict=True)
     ]
+    values = [
+        _parse(settings, text) if text.value is UNPARSED else text.value
+        for text in compress(texts, chosen)
+    ]
+    placed = zip(compress(places, chosen), values, strict=True)
     keep = settings.filter_strategy
     if keep:
-        parsed = [
-            (name, kept, source)
-            for key, value, source in parsed
-            for name, kept in keep({key: value}).items()
-        ]
-    ground.put_all(settings, parsed)
+        kept = [(place.source, keep({place.key: value})) for place, value in placed]
+        entries = ((key, value, source) for source, each in kept for key, value in each.items())
+    else:
+        entries = ((place.key, value, place.source) for place, value in placed)
+    ground.put_all(settings, entries)
 
 
+@lru_cache(maxsize=16 * 1024)  # names only, and hardly a ConfigMap has more of them
 def _is_reserved(key: str, paths: Paths) -> bool:
     """Tell whether a mount may not provide this, by whatever separators the application has."""
     return is_reserved(key) or is_reserved(paths.top(key))
 
 
-def _parse(settings: Any, entry: Entry) -> Any:
-    if entry.value is not missing:
-        return entry.value
-    content = entry.content
-    if isinstance(content, bytes) or (entry.literal and not content.startswith("@")):
+def _parse(settings: Any, text: Text | Variable) -> Any:
+    content = text.content
+    literal = text.mount is not None and text.mount.secret
+    if isinstance(content, str) and text.mount is not None and _ends_in_one_newline(content):
+        content = content[:-1]  # what `kubectl create --from-file` of an edited file adds
+    if isinstance(content, bytes) or (literal and not content.startswith("@")):
         value: Any = content
-    elif entry.literal:
+    elif literal:
         value = ground.Literal(content)
     elif content[:1] in PLAIN_LETTERS:
         value = content
-    elif number := NUMBER.fullmatch(content):
+    elif number := re.fullmatch(NUMBER, content):
         value = float(content) if number[1] else int(content)
     else:
-        text = boolean_fix(content)
-        value = parse_conf_data(text, tomlfy=True, box_settings=settings)
+        value = parse_conf_data(boolean_fix(content), tomlfy=True, box_settings=settings)
         if content.startswith("@") or not ground.is_scalar(value):
             return ground.pinned(value, settings)
-    entry.value = value
+    text.value = value
     return value
+
+
+def _ends_in_one_newline(content: str) -> bool:
+    return content.endswith("\n") and content.count("\n") == 1

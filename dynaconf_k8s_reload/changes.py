@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import isnan
@@ -15,7 +15,7 @@ Kind = Literal["added", "modified", "removed"]
 _ABSENT = object()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """One setting that a reload changed.
 
@@ -58,6 +58,10 @@ class Changes(Mapping[str, Change]):
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def values(self) -> ValuesView[Change]:
+        """The changes, without looking each up by its key."""
+        return self._by_name.values()
 
     def __repr__(self) -> str:
         return f"Changes({', '.join(f'{c.key}: {c.kind}' for c in self._by_name.values())})"
@@ -129,10 +133,10 @@ def same(old: Any, new: Any) -> bool:
         return len(old) == len(new) and all(map(same, old, new))
     if isinstance(old, dict) and isinstance(new, dict):
         return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
-    if isinstance(old, float) and isinstance(new, float) and isnan(old) and isnan(new):
-        return True
+    if type(old) is not type(new):
+        return False
     try:
-        return type(old) is type(new) and bool(old == new)
+        return bool(old == new) or (isinstance(old, float) and isnan(old) and isnan(new))
     except Exception:  # noqa: BLE001 -- because a user's __eq__ may raise anything
         return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from .mounts import Snapshot
 from .payload import Payload, Variable
@@ -11,18 +11,16 @@ from .plan import Claims
 __all__ = ["up_to_date", "wanted"]
 
 
-def wanted(name: str, ranked: Sequence[Claims]) -> str | None:
-    """Give the text that the winner wants of a variable; ``None`` where nobody wants it.
+def wanted(ranked: Iterable[Claims]) -> dict[str, str]:
+    """Give the text that the winner wants of each variable that anybody wants.
 
     Args:
-        name: the variable's.
         ranked: the claims of each owner, the winner's last.
     """
-    for claims in reversed(ranked):
-        text = claims.get(name)
-        if text is not None:
-            return text
-    return None
+    texts: dict[str, str] = {}
+    for claims in ranked:
+        texts.update({name: text for name, text in claims.items() if text is not None})
+    return texts
 
 
 def up_to_date(claims: Claims, theirs: Payload, ours: Payload) -> Claims:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from typing import NamedTuple
 
 from .claims import up_to_date, wanted
@@ -26,19 +26,29 @@ class Record(NamedTuple):
     Attributes:
         before: its value in the process when a mount first provided it, ``None`` if unset.
         restore: what shows again when the mounts stop providing it; ``None`` for nothing.
-        left: how the mirror left the variable; another value there is somebody else's write.
         owned: the mirror's value is in force; otherwise the variable is the process's own.
     """
 
     before: str | None
     restore: str | None
-    left: str | None
     owned: bool = False
 
-    @classmethod
-    def of_process(cls, value: str | None) -> Record:
+
+class Known(NamedTuple):
+    """What is known of names that mounts provide or provided, or what becomes of some of them.
+
+    Attributes:
+        records: by name.
+        left: how the mirror leaves each variable; another value there is somebody else's write.
+    """
+
+    records: dict[str, Record]
+    left: dict[str, str | None]
+
+    def give_back(self, name: str, value: str | None) -> None:
         """Leave a variable to the process, whose value it is from now on."""
-        return cls(value, value, value)
+        self.records[name] = Record(value, value)
+        self.left[name] = value
 
 
 class Mirror:
@@ -54,7 +64,7 @@ class Mirror:
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
         self._environ = environ
         self._lock = threading.RLock()
-        self._records: dict[str, Record] = {}
+        self._known = Known({}, {})
         self._claims: dict[int, Claims] = {}  # by owner, in the order of their first loads
         self._sources: dict[int, Mapping[str, Variable]] = {}
         self._decided: dict[int, tuple[object, Payload, Decision]] = {}
@@ -70,24 +80,18 @@ class Mirror:
             before = held[1:] if held is not None and held[0] == (options, prefix) else None
             decision = decide(payload, options, prefix, self._process_value, before)
             claims = decision.claims
-            records = self._records_with(owner, claims, payload)
-            ranked = self._ranked({owner: claims}, payload)
-            moves = self._moves(owner, decision, records, ranked)
-            released = {name: record.left for name, record in moves.items()}
-            provided: dict[str, str] = {}
-            for name, text in claims.items():
-                if text is not None:
-                    value = released.pop(name) if name in moves else self._environ.get(name)
-                    if value is not None:  # unless the application has removed it
-                        provided[name] = value
-            environment = Environment(self._environ, provided, released)
-            beneath = self._beneath(owner, environment, decision, payload, ranked)
+            known = self._known_with(owner, claims, payload)
+            texts = self._wanted({owner: claims}, payload)
+            moves = self._moves(owner, decision, known, texts).left
+            released = {name: left for name, left in moves.items() if claims.get(name) is None}
+            environment = Environment(self._environ, self._provided(claims, moves), released)
+            beneath = self._beneath(owner, environment, decision, payload, texts)
             differing = tuple(
                 name
                 for name, text in claims.items()
                 if text is not None
-                and name not in self._records
-                and not any(each.mount.env_from is True for each in payload.layers[name])
+                and name not in self._known.records
+                and not any(each.mount.env_from is True for each in payload.provided(name))
                 and self._environ.get(name, text) != text
             )
             return Plan(environment, beneath, decision, differing, (options, prefix))
@@ -95,16 +99,16 @@ class Mirror:
     def beneath(self, owner: int, plan: Plan, payload: Payload) -> dict[str, str]:
         """Give the variables beneath the mounts of an applied plan, as they are by now."""
         with self._lock:
-            ranked = self._ranked({owner: plan.decision.claims})
-            return self._beneath(owner, plan.environment, plan.decision, payload, ranked)
+            texts = self._wanted({owner: plan.decision.claims})
+            return self._beneath(owner, plan.environment, plan.decision, payload, texts)
 
     def apply(self, owner: int, plan: Plan, payload: Payload) -> None:
         """Write what changed, in one go; names that the owner no longer provides are released."""
         with self._lock:
             claims = plan.decision.claims
-            self._records = self._records_with(owner, claims, payload)
-            ranked = self._ranked({owner: claims}, payload)
-            moves = self._moves(owner, plan.decision, self._records, ranked)
+            self._known = self._known_with(owner, claims, payload)
+            texts = self._wanted({owner: claims}, payload)
+            moves = self._moves(owner, plan.decision, self._known, texts)
             self._claims[owner] = claims
             self._sources[owner] = payload.variables
             self._decided[owner] = (plan.terms, payload, plan.decision)
@@ -118,7 +122,7 @@ class Mirror:
             return [
                 name
                 for name, text in self._claims.get(owner, {}).items()
-                if text is not None and self._environ.get(name) != self._records[name].left
+                if text is not None and self._environ.get(name) != self._known.left[name]
             ]
 
     def stop(self, owner: int, *, restore: bool = False) -> None:
@@ -133,19 +137,21 @@ class Mirror:
             self._stopped.add(owner)
             if restore:
                 self._claims.pop(owner, None)
-            ranked = self._ranked()
-            moves: dict[str, Record] = {}
+            texts = self._wanted()
+            records, left = self._known
+            moves = Known({}, {})
             for name in self._ever.get(owner, ()):
-                record, text = self._records[name], wanted(name, ranked)
-                if text is not None and text != record.left:
-                    moves[name] = record._replace(left=text, owned=True)
+                text = texts.get(name)
+                if text is not None and text != left[name]:
+                    moves.records[name] = records[name]._replace(owned=True)
+                    moves.left[name] = text
                 elif text is None and restore:
                     value = self._environ.get(name)
-                    moves[name] = (
-                        record._replace(left=record.before, owned=False)
-                        if value == record.left
-                        else Record.of_process(value)
-                    )
+                    if value != left[name]:
+                        moves.give_back(name, value)
+                    else:
+                        moves.records[name] = records[name]._replace(owned=False)
+                        moves.left[name] = records[name].before
             self._move(moves)
 
     def forget(self, owner: int) -> None:
@@ -184,13 +190,13 @@ class Mirror:
 
     def _process_value(self, name: str) -> str | None:
         """Give a variable as the process has it without our own writes."""
-        value, record = self._environ.get(name), self._records.get(name)
-        return record.before if record is not None and value == record.left else value
+        value, record = self._environ.get(name), self._known.records.get(name)
+        return record.before if record is not None and value == self._known.left[name] else value
 
-    def _ranked(
+    def _wanted(
         self, newest: Mapping[int, Claims] | None = None, payload: Payload | None = None
-    ) -> list[Claims]:
-        """The claims of every owner, the winner's last.
+    ) -> dict[str, str]:
+        """The text of every variable by the claims of all owners.
 
         Args:
             newest: claims that take the place of an owner's.
@@ -202,44 +208,51 @@ class Mirror:
             for other in claims.keys() - newest.keys():
                 claims[other] = up_to_date(claims[other], self._decided[other][1], payload)
         yields = self._stopped - newest.keys()
-        return [claims[o] for o in sorted(claims, key=lambda owner: owner not in yields)]
+        return wanted(claims[o] for o in sorted(claims, key=lambda owner: owner not in yields))
 
-    def _records_with(self, owner: int, claims: Claims, payload: Payload) -> dict[str, Record]:
+    def _known_with(self, owner: int, claims: Claims, payload: Payload) -> Known:
         """Add what is known of the names that are new, or new again and written by others since."""
-        records = dict(self._records)
-        held = set().union(*self._claims.values())
-        for name in claims:
-            record = records.get(name)
-            if record is not None and name in held:
-                continue
-            value = self._environ.get(name)
-            known = record is not None and (record.owned or name in self._ever.get(owner, ()))
-            if not known or record is None or value != record.left:
-                own = came_by_env_from(payload.layers[name], value)
-                records[name] = Record(value, None if own else value, value)
-        return records
+        records, left = known = Known(self._known.records.copy(), self._known.left.copy())
+        for name in set(claims).difference(*self._claims.values()):
+            value, record = self._environ.get(name), records.get(name)
+            kept = record is not None and (record.owned or name in self._ever.get(owner, ()))
+            if not kept or value != left[name]:
+                own = came_by_env_from(payload.provided(name), value)
+                records[name], left[name] = Record(value, None if own else value), value
+        return known
 
     def _moves(
-        self,
-        owner: int,
-        decision: Decision,
-        records: Mapping[str, Record],
-        ranked: Sequence[Claims],
-    ) -> dict[str, Record]:
-        """Give the records of the names whose owner or value changes, as they will be."""
-        moves: dict[str, Record] = {}
+        self, owner: int, decision: Decision, known: Known, texts: Mapping[str, str]
+    ) -> Known:
+        """Give what becomes of the names whose owner or value changes."""
+        records, left = known
+        moves = Known({}, {})
         for name in {**self._claims.get(owner, {}), **decision.claims, **decision.shadowed}:
-            record, text = records.get(name), wanted(name, ranked)
+            record, text = records.get(name), texts.get(name)
             if record is None:
                 continue  # shadowed from the start
             if text is not None:
-                if not record.owned or text != record.left:
-                    moves[name] = Record(record.before, record.restore, text, owned=True)
+                if not record.owned:
+                    moves.records[name] = record._replace(owned=True)
+                    moves.left[name] = text
+                elif text != left[name]:
+                    moves.left[name] = text
             elif name in decision.shadowed:
-                moves[name] = Record.of_process(decision.shadowed[name])
+                moves.give_back(name, decision.shadowed[name])
             elif record.owned:
-                moves[name] = record._replace(left=record.restore, owned=False)
+                moves.records[name] = record._replace(owned=False)
+                moves.left[name] = record.restore
         return moves
+
+    def _provided(self, claims: Claims, moves: Mapping[str, str | None]) -> dict[str, str]:
+        """Give the variables that are mirrored, as they will be."""
+        provided: dict[str, str] = {}
+        for name, text in claims.items():
+            if text is not None:
+                value = moves[name] if name in moves else self._environ.get(name)
+                if value is not None:  # unless the application has removed it
+                    provided[name] = value
+        return provided
 
     def _beneath(
         self,
@@ -247,27 +260,30 @@ class Mirror:
         environment: Environment,
         decision: Decision,
         payload: Payload,
-        ranked: Sequence[Claims],
+        texts: Mapping[str, str],
     ) -> dict[str, str]:
         """Take the mounts' names out of an environment, and what stayed there of gone ones."""
         ever = self._ever.get(owner, set())
         beneath = environment.as_dict(without=decision.claims.keys() | decision.shadowed.keys())
-        for name, record in self._records.items():
+        records, left = self._known
+        for name, record in records.items():
             if name in payload.variables or not (name in ever or record.owned):
                 continue
-            if beneath.get(name) == record.left and wanted(name, ranked) is None:
+            if beneath.get(name) == left[name] and name not in texts:
                 _put(beneath, name, record.restore)
         return beneath
 
-    def _move(self, moves: Mapping[str, Record]) -> None:
+    def _move(self, moves: Known) -> None:
         """Write variables, and last, in one go, those that move the C array."""
-        self._records.update(moves)
+        self._known.records.update(moves.records)
+        self._known.left.update(moves.left)
         resizing: list[tuple[str, str | None]] = []
-        for name, record in moves.items():
-            if record.left is None or name not in self._environ:
-                resizing.append((name, record.left))
-            elif self._environ[name] != record.left:
-                self._environ[name] = record.left
+        for name, value in moves.left.items():
+            now = self._environ.get(name)
+            if value is None or now is None:
+                resizing.append((name, value))
+            elif now != value:
+                self._environ[name] = value
         for name, value in resizing:
             _put(self._environ, name, value)
 

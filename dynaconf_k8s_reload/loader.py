@@ -46,7 +46,7 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
     attachment = ground.attachment_of(settings) or _first_load(settings)
     indexing = nullcontext() if attachment.published else ground.indexed(settings)
     with indexing:
-        _load(settings, attachment, Paths(settings).top(key) if key else None)
+        _load(settings, attachment, Paths.of_settings(settings).top(key) if key else None)
 
 
 def _load(settings: Settings, attachment: Attachment, wanted: str | None) -> None:

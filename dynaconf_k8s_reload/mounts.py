@@ -198,7 +198,9 @@ def _read_once(mount: Mount, before: Token) -> Snapshot:
     key = DATA_LINK if generation_dir else "the directory"
     try:
         committed = os.lstat(link).st_mtime if generation_dir else os.stat(root).st_mtime
-        for key, entry in sorted(visible(root)):
+        found = dict(visible(root))
+        for key in sorted(found):
+            entry = found[key]
             is_settings_file = key.endswith(SETTINGS_FILE_EXTENSIONS)
             if not mount.takes(key, whole=is_settings_file):
                 continue

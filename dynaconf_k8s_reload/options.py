@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
@@ -25,8 +24,7 @@ SUFFIX = "_FOR_DYNACONF"
 A_DAY = 24 * 60 * 60
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """The options of one application, checked; `read` collects them."""
 
     k8s_mounts: tuple[Mount, ...] = ()
@@ -135,4 +133,4 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "k8s_restart_503": _flag,
 }
 
-assert set(_READERS) == {field.name for field in fields(Options)}  # noqa: S101 -- because a reader for each field keeps `read` total
+assert set(_READERS) == set(Options._fields)  # noqa: S101 -- because a reader for each field keeps `read` total

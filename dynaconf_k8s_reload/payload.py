@@ -4,30 +4,49 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any
 
 from .mounts import Mount, Snapshot
 from .tokens import Token
 
-__all__ = ["Payload", "Variable", "came_by_env_from"]
+__all__ = ["UNPARSED", "Payload", "Variable", "came_by_env_from"]
 
 
-class Variable(NamedTuple):
-    """One key of one mount, as ``envFrom`` would name it.
+UNPARSED: Any = object()
+
+
+class Variable:
+    """One key of one mount, as ``envFrom`` would name it; what it says never changes.
 
     Attributes:
         name: the mount's prefix and the key, ``sub/x`` written ``sub__x``.
         content: the exact text, or the bytes where they are not UTF-8.
         key: the key in the mount.
         mount: the mount that provides it.
+        value: the scalar that the content was parsed to, `UNPARSED` while it has not been, or is
+            none.
+        places: where the value goes, by the prefix that the application's settings do without;
+            shared with the same key's variables of other generations.
     """
 
-    name: str
-    content: str | bytes
-    key: str
-    mount: Mount
+    __slots__ = ("content", "key", "mount", "name", "places", "value")
+
+    def __init__(self, content: str | bytes, key: str, mount: Mount) -> None:
+        self.name = mount.prefix + key.replace("/", "__")
+        self.content = content
+        self.key = key
+        self.mount = mount
+        self.value = UNPARSED
+        self.places: dict[str, Any] = {}
+
+    def with_content(self, content: str | bytes) -> Variable:
+        """Give the same key with another content."""
+        variable: Variable = Variable.__new__(Variable)
+        variable.name, variable.key, variable.mount = self.name, self.key, self.mount
+        variable.content, variable.value, variable.places = content, UNPARSED, self.places
+        return variable
 
     @property
     def source(self) -> str:
@@ -44,8 +63,8 @@ class Payload:
     Attributes:
         snapshots: one for each mount.
         by_snapshot: for each of these, key to variable.
-        layers: name to the variables that provide it, lowest precedence first.
         variables: name to variable; where several mounts provide a name, the last one's.
+        shared: the names that several variables provide, to these, lowest precedence first.
         digest: a hash of the content, the same in every process that reads the same content.
 
     Args:
@@ -53,19 +72,21 @@ class Payload:
         before: an earlier payload; what is the same in both is taken from it.
     """
 
-    __slots__ = ("by_snapshot", "digest", "layers", "snapshots", "variables")
+    __slots__ = ("by_snapshot", "digest", "shared", "snapshots", "variables")
 
     def __init__(self, snapshots: Sequence[Snapshot] = (), before: Payload | None = None) -> None:
         self.snapshots = tuple(snapshots)
         self.by_snapshot = _all_variables(self.snapshots, before)
-        layers: dict[str, list[Variable]] = {}
-        for variables in self.by_snapshot:
-            for variable in variables.values():
-                layers.setdefault(variable.name, []).append(variable)
-        self.layers: Mapping[str, Sequence[Variable]] = MappingProxyType(layers)
-        self.variables: Mapping[str, Variable] = MappingProxyType(
-            {name: provided[-1] for name, provided in layers.items()}
-        )
+        variables: dict[str, Variable] = {}
+        shared: dict[str, tuple[Variable, ...]] = {}
+        for provided in self.by_snapshot:
+            for variable in provided.values():
+                name = variable.name
+                if name in variables:
+                    shared[name] = (*shared.get(name, (variables[name],)), variable)
+                variables[name] = variable
+        self.variables: Mapping[str, Variable] = MappingProxyType(variables)
+        self.shared: Mapping[str, Sequence[Variable]] = MappingProxyType(shared)
         self.digest = _digest(self.snapshots)
 
     def __repr__(self) -> str:
@@ -76,11 +97,15 @@ class Payload:
         """The start of the digest, for people."""
         return self.digest[:16]
 
+    def provided(self, name: str) -> Sequence[Variable]:
+        """The variables that provide a name, lowest precedence first."""
+        return self.shared.get(name) or (self.variables[name],)
+
     def of_mount(self, mount: Mount) -> list[Variable]:
         """The variables that come from `mount`, sorted by name."""
         return sorted(
             [variable for variable in self.variables.values() if variable.mount is mount],
-            key=itemgetter(0),
+            key=attrgetter("name"),
         )
 
 
@@ -109,14 +134,18 @@ def _all_variables(
 def _variables(
     snapshot: Snapshot, before: Snapshot, known: Mapping[str, Variable]
 ) -> dict[str, Variable]:
-    mount, earlier = snapshot.mount, before.files if before.mount is snapshot.mount else {}
+    if before.mount is not snapshot.mount:
+        known = {}
+    mount, earlier = snapshot.mount, before.files
     variables: dict[str, Variable] = {}
     for key, content in snapshot.files.items():
-        if earlier.get(key) == content:
-            variables[key] = known[key]
+        variable = known.get(key)
+        if variable is None:
+            variables[key] = Variable(_decode(content), key, mount)
+        elif earlier[key] == content:
+            variables[key] = variable
         else:
-            name = mount.prefix + key.replace("/", "__")
-            variables[key] = Variable(name, _decode(content), key, mount)
+            variables[key] = variable.with_content(_decode(content))
     return variables
 
 
@@ -132,7 +161,6 @@ def _digest(snapshots: Sequence[Snapshot]) -> str:
     for snapshot in snapshots:
         parts.append(f"{snapshot.mount.path}\0".encode())
         for files in (snapshot.files, snapshot.settings_files):
-            parts.append(f"{len(files)}\0".encode())
-            for key, content in files.items():
-                parts += (f"{key}\0{len(content)}\0".encode(), content)
+            sizes = ",".join(map(str, map(len, files.values())))
+            parts += ("\0".join([str(len(files)), *files, sizes, ""]).encode(), *files.values())
     return hashlib.sha256(b"".join(parts)).hexdigest()

@@ -15,7 +15,6 @@ from .reserved import is_reserved
 
 __all__ = ["Claims", "Decision", "Environment", "Plan", "decide"]
 
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 RESERVED = "reserved for dynaconf, so it is no setting either"
 MAX_BYTES = 128 * 1024  # MAX_ARG_STRLEN of Linux, execve(2): one longer string fails every exec
 
@@ -49,6 +48,13 @@ class Environment(Mapping[str, str]):
                 raise KeyError(name)
             return value
         return self.process[name]
+
+    def __contains__(self, name: object) -> bool:
+        if name in self.provided:
+            return True
+        if name in self.released:
+            return self.released[str(name)] is not None
+        return name in self.process
 
     def __iter__(self) -> Iterator[str]:
         names = dict.fromkeys([*self.process, *self.provided, *self.released])
@@ -112,9 +118,9 @@ class Decision(NamedTuple):
         skipped: name to the reason why it is not mirrored.
     """
 
-    claims: Claims
-    shadowed: Mapping[str, str]
-    skipped: Mapping[str, str]
+    claims: dict[str, str | None]
+    shadowed: dict[str, str]
+    skipped: dict[str, str]
 
 
 def decide(
@@ -133,36 +139,55 @@ def decide(
         process: gives a variable as the process has it without our own writes.
         before: an earlier payload and what was decided of it, by the same options and prefix.
     """
-    earlier = before[0].layers if before is not None and not options.k8s_env_wins else {}
-    decided = before[1] if before is not None else Decision({}, {}, {})
-    prefixes = ["DYNACONF_"]
-    if isinstance(prefix, str):
-        prefixes.extend(f"{each}_" for each in prefix.upper().split(","))
-    starts = ("", *prefixes)
-    protected, env_wins = _any_of(options.k8s_protected), _any_of(options.k8s_env_wins)
-    claims: dict[str, str | None] = {}
-    shadowed: dict[str, str] = {}
-    skipped: dict[str, str] = {}
-    for name, provided in payload.layers.items():
-        if earlier.get(name) == provided:
+    earlier, decided = before or (Payload(), Decision({}, {}, {}))
+    rules = _Rules(options, prefix, process)
+    anew = payload.shared.keys() | earlier.shared.keys()
+    decision = Decision({}, {}, {})
+    for name, variable in payload.variables.items():
+        last = None if rules.env_wins or name in anew else earlier.variables.get(name)
+        if last is variable:
             if name in decided.claims:
-                claims[name] = decided.claims[name]
+                decision.claims[name] = decided.claims[name]
             if name in decided.skipped:
-                skipped[name] = decided.skipped[name]
-            continue
-        fault = _fault_of_name(name, starts, protected)
+                decision.skipped[name] = decided.skipped[name]
+        elif last and last.mount is variable.mount and decided.claims.get(name) is not None:
+            reason = _fault_of_content(variable)  # the name and the mount have none
+            decision.claims[name] = None if reason else str(variable.content)
+            if reason:
+                decision.skipped[name] = reason
+        else:
+            rules.decide(name, payload.provided(name), decision)
+    return decision
+
+
+class _Rules:
+    """By what a name is judged that nothing is known of."""
+
+    def __init__(
+        self, options: Options, prefix: object, process: Callable[[str], str | None]
+    ) -> None:
+        prefixes = ["DYNACONF_"]
+        if isinstance(prefix, str):
+            prefixes.extend(f"{each}_" for each in prefix.upper().split(","))
+        self.options = options
+        self.starts = ("", *prefixes)
+        self.protected = _any_of(options.k8s_protected)
+        self.env_wins = _any_of(options.k8s_env_wins) if options.k8s_env_wins else None
+        self.process = process
+
+    def decide(self, name: str, provided: Sequence[Variable], decision: Decision) -> None:
+        fault = _fault_of_name(name, self.starts, self.protected)
         if fault == RESERVED:
-            skipped[name] = fault
-            continue
-        own = process(name) if env_wins.fullmatch(name) else None
+            decision.skipped[name] = fault
+            return
+        own = self.process(name) if self.env_wins and self.env_wins.fullmatch(name) else None
         if own is not None:
-            shadowed[name] = own
-            skipped[name] = "shadowed by k8s_env_wins"
-            continue
-        claims[name], reason = _mirrored(provided, options, fault)
+            decision.shadowed[name] = own
+            decision.skipped[name] = "shadowed by k8s_env_wins"
+            return
+        decision.claims[name], reason = _mirrored(provided, self.options, fault)
         if reason:
-            skipped[name] = reason
-    return Decision(claims, shadowed, skipped)
+            decision.skipped[name] = reason
 
 
 def _mirrored(provided: Sequence[Variable], options: Options, fault: str) -> tuple[str | None, str]:
@@ -193,7 +218,7 @@ def _fault_of_name(name: str, starts: Sequence[str], protected: re.Pattern[str])
         return RESERVED
     if protected.fullmatch(name):
         return "protected"
-    return "" if IDENTIFIER.fullmatch(name) else "not a C identifier"
+    return "" if name.isascii() and name.isidentifier() else "not a C identifier"
 
 
 def _fault_of_content(variable: Variable) -> str:

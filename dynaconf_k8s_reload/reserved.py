@@ -6,7 +6,6 @@ A ConfigMap must not make dynaconf include a file, run Python or watch another d
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from functools import lru_cache
 
 from dynaconf.utils import RENAMED_VARS
@@ -25,11 +24,11 @@ RESERVED = frozenset(
         "DYNABOXIFY",
         "FILTER_STRATEGY",
         "_REGISTERED_HOOKS",  # dynaconf.hooking
-        *(field.name.upper() for field in fields(Options)),
+        *map(str.upper, Options._fields),
     }
 )
 
-_NESTING = re.compile(r"\.|\[|(?<=[^_])__")
+_NESTING = r"\.|\[|(?<=[^_])__"
 
 
 @lru_cache(maxsize=16 * 1024)  # names only, and hardly a ConfigMap has more of them
@@ -39,5 +38,5 @@ def is_reserved(name: str) -> bool:
     dynaconf drops spaces around a name, and takes one within for an underscore.
     """
     upper = name.strip().replace(" ", "_").upper()
-    top = _NESTING.split(upper, maxsplit=1)[0]
+    top = re.split(_NESTING, upper, maxsplit=1)[0]
     return any(part in RESERVED or part.endswith("_FOR_DYNACONF") for part in (upper, top))

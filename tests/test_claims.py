@@ -26,8 +26,8 @@ BEFORE = payload("1", {"A": b"1", "B": b"1"}, SHARED, OWN)
 
 def test_the_last_one_wins() -> None:
     """The text is that of the last owner who wants one."""
-    ranked: list[Claims] = [{"A": "1", "B": "1"}, {"A": "2", "B": None}]
-    assert [wanted(name, ranked) for name in ("A", "B", "C")] == ["2", "1", None]
+    ranked: list[Claims] = [{"A": "1", "B": "1"}, {"A": "2", "B": None, "C": None}]
+    assert wanted(ranked) == {"A": "2", "B": "1"}
 
 
 def test_what_a_shared_mount_has_otherwise_is_left_out() -> None:

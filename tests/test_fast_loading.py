@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import applying, candidate, get_reloader
 from dynaconf_k8s_reload.candidate import following, indexing, putting, state
+from dynaconf_k8s_reload.payload import UNPARSED, Variable
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, make_settings
 
@@ -53,17 +54,16 @@ def the_long_way() -> Iterator[None]:
         for key, value, source in entries:
             settings.set(key, value, loader_identifier=source, validate=False)
 
-    def make_all_anew(attachment: Any, variables: Any, start: str) -> list[Any]:
-        return [applying._new_entry(attachment, variable, start) for variable in variables]
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(candidate, "put_all", put_all)
         patch.setattr(candidate, "indexed", lambda _: nullcontext())
         patch.setattr(following, "indexed", lambda _: nullcontext())
         patch.setattr(following, "put_defaults", lambda _: None)
         patch.setattr(applying, "PLAIN_LETTERS", frozenset())
-        patch.setattr(applying, "NUMBER", re.compile("(?!)"))
-        patch.setattr(applying, "_entries", make_all_anew)
+        patch.setattr(applying, "NUMBER", "(?!)")
+        patch.delattr(following.FollowsMounts, "exists")
+        patch.delattr(following.FollowsMounts, "get_environ")
+        patch.setattr(Variable, "value", property(lambda _: UNPARSED, lambda *_: None))
         yield
 
 
@@ -226,8 +226,7 @@ def test_a_mebibyte_of_ten_thousand_keys(volume: AtomicWriter) -> None:
 def test_a_key_that_a_class_of_settings_has_is_left_to_dynaconf() -> None:
     """Names of dynaconf's own, nested ones and ones with a separator in them are not plain."""
     kind: Any = type(state.unwrap(Dynaconf(loaders=[])))
-    name = putting._plain_name
-    assert name("pool_size", kind, ("__",)) == "POOL_SIZE"
+    assert putting._plain_names(kind, ("__",))("pool_size") == "POOL_SIZE"
     for key in (
         "DB__HOST",
         "A.b",
@@ -237,9 +236,10 @@ def test_a_key_that_a_class_of_settings_has_is_left_to_dynaconf() -> None:
         "A b",
         "\u00e9",
     ):
-        assert name(key, kind, ()) == ""
-    assert name("A_B", kind, ("_",)) == ""
-    assert name("CURRENT", type("Own", (kind,), {"CURRENT": 1}), ()) == ""
+        assert putting._plain_names(kind, ())(key) == ""
+    assert putting._plain_names(kind, ("_",))("A_B") == ""
+    own = type("Own", (kind,), {"CURRENT": 1})
+    assert putting._plain_names(own, ())("CURRENT") == ""
 
 
 def test_without_a_separator_a_name_is_whole(volume: AtomicWriter) -> None:

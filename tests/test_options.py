@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def test_the_default_mount_must_be_a_volume(
     assert Options.read({"k8s_mounts": []}, {}).k8s_mounts == ()
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Options)])
+@pytest.mark.parametrize("name", Options._fields)
 def test_each_option_has_three_forms(name: str) -> None:
     """Each option is a keyword, in any case, or a variable; of both, the keyword counts."""
     text, keyword, value = GIVEN[name]

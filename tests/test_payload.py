@@ -32,7 +32,7 @@ def test_the_last_mount_wins() -> None:
     """Where several mounts provide a name the last one's counts, and all are known."""
     payload = Payload([snapshot(A, {"P_X": b"a", "Y": b"a"}), snapshot(B, {"X": b"b"})])
     assert payload.variables["P_X"].content == "b"
-    assert [variable.content for variable in payload.layers["P_X"]] == ["a", "b"]
+    assert [variable.content for variable in payload.provided("P_X")] == ["a", "b"]
     assert [variable.name for variable in payload.of_mount(A)] == ["Y"]
     assert [variable.name for variable in payload.of_mount(B)] == ["P_X"]
 
@@ -85,4 +85,4 @@ def test_came_by_env_from(
             for number, (env_from, content) in enumerate(mounts)
         ]
     )
-    assert came_by_env_from(payload.layers["X"], value) is expected
+    assert came_by_env_from(payload.provided("X"), value) is expected

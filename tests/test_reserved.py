@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ RESERVED = [
     "_registered_hooks",
     "YAML",
     "LOAD_DOTENV",
-    *(field.name for field in fields(Options)),
+    *Options._fields,
 ]
 
 

@@ -96,7 +96,6 @@ def build(live: Settings, attachment: Attachment) -> Settings:
     keywords, dotenv = without_dotenv(old.keywords)
     attachment.keywords, attachment.wrapper = old.keywords, old.wrapper
     attachment.anchor = candidate
-    attachment.known = old.entries
     attachment.unbound = old.unbound
     unbind(old.unbound)
     succeed(attachment, live)
@@ -106,7 +105,6 @@ def build(live: Settings, attachment: Attachment) -> Settings:
         **{name: copied(value) for name, value in keywords.items()},
     )
     restore_dotenv(candidate, dotenv)
-    attachment.known = {}
     share_hooks(live, candidate)
     pin(candidate, candidate, attachment.plan.environment)  # a validator's default may be lazy
     remember_built(candidate, attachment.taken.modules)

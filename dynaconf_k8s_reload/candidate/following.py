@@ -63,6 +63,19 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             super().execute_loaders(*args, **kwargs)
         pin(self, attachment.anchor, attachment.plan.environment)
 
+    def exists(self, key: Any, fresh: Any = False) -> Any:  # noqa: FBT002 -- because the signature is dynaconf's
+        """Tell whether a key is set; while loading, dynaconf asks for each of its options."""
+        name = str(key).upper()
+        if _is_loading(self) and dict.__contains__(state.get(self, "store"), name):
+            return name not in state.get(self, "deleted")
+        return super().exists(key, fresh=fresh)
+
+    def get_environ(self, key: Any, default: Any = None, cast: Any = None) -> Any:
+        """Give a variable; while loading, dynaconf asks for each of its options."""
+        if _is_loading(self) and str(key).upper() not in self.environ:
+            return default
+        return super().get_environ(key, default, cast)
+
     def load_includes(self, env: Any, silent: Any, key: Any) -> None:
         """Load the includes, and the mounts again, which beat them as the environment does.
 
@@ -163,6 +176,11 @@ def following(base: type[Settings]) -> type[Settings]:
     if issubclass(base, FollowsMounts):
         return base
     return type(base.__name__, (FollowsMounts, base), {"__module__": base.__module__})
+
+
+def _is_loading(settings: Settings) -> bool:
+    attachment = attachment_of(settings)
+    return attachment is not None and not attachment.published
 
 
 def _count_of_files(settings: Settings) -> int:

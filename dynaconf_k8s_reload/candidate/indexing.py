@@ -6,7 +6,7 @@ loading quadratic. While an object is loaded its store has an index instead, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,33 +23,52 @@ MUTATING = ("__delitem__", "update", "setdefault", "pop", "popitem", "clear", "_
 
 
 class Spelling:
-    """How the keys of a store are spelled; made at the first question, then kept up to date."""
+    """How the keys of a store are spelled; made at the first question, then kept up to date.
+
+    Nearly all are in upper case, so only the others are noted.
+    """
 
     def __init__(self, store: dict[Any, Any]) -> None:
         self._store = store
-        self._known: dict[str, str] | None = None
+        self._others: dict[str, str] | None = None
 
     def of(self, item: str) -> str | None:
         """Find the key that is meant, as dynaconf would: the first one that differs in case only.
 
         A space in a key also answers to an underscore.
         """
-        if self._known is None:
-            self._known = {}
+        if self._others is None:
+            self._others = {}
             for key in dict.keys(self._store):
                 self.add(key)
-        return self._known.get(item.lower())
+        lower = item.lower()
+        upper, other = lower.upper(), self._others.get(lower)
+        if other is None:
+            return upper if dict.__contains__(self._store, upper) else None
+        if not dict.__contains__(self._store, upper):
+            return other
+        return next(str(key) for key in dict.keys(self._store) if lower in _answers_to(key))
 
     def add(self, key: object) -> None:
         """Note a key that has been put last into the store."""
-        if self._known is not None and isinstance(key, str):
-            self._known.setdefault(key.lower(), key)
-            if " " in key:
-                self._known.setdefault(key.replace(" ", "_").lower(), key)
+        if self._others is not None and not is_upper(key):
+            for name in _answers_to(key):
+                self._others.setdefault(name, str(key))
 
     def forget(self) -> None:
         """Ask the store again: keys have gone, or come in another way."""
-        self._known = None
+        self._others = None
+
+
+def is_upper(key: object) -> bool:
+    """Tell whether a key is in upper case, so that its other spellings are told by `upper`."""
+    return isinstance(key, str) and key.isupper() and key.isascii() and " " not in key
+
+
+def _answers_to(key: object) -> Sequence[str]:
+    if not isinstance(key, str):
+        return ()
+    return (key.lower(), key.replace(" ", "_").lower()) if " " in key else (key.lower(),)
 
 
 class Indexed(Base):  # type: ignore[misc] # reason: as said above

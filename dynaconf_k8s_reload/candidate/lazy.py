@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from dynaconf.base import UPPER_DEFAULT_SETTINGS, Settings
+from dynaconf.utils import missing
 from dynaconf.utils.parse_conf import Lazy
 
 from ..changes import Change, Changes, diff, flatten, same
@@ -60,9 +61,7 @@ def _plain(lazy: Lazy) -> Lazy:
 
 def pin(settings: Settings, anchor: Settings, environment: Mapping[str, str]) -> None:
     """Pin every lazy value of `settings` that is not pinned yet, and end every `Literal`."""
-    store = state.get(settings, "store")
-    _pin(store, anchor, environment)
-    _end_literals(store)
+    _pin(state.get(settings, "store"), anchor, environment, literals_end=True)
 
 
 def pin_key(settings: Settings, key: Any) -> None:
@@ -79,24 +78,18 @@ def pin_key(settings: Settings, key: Any) -> None:
         _pin(value, attachment.anchor, environment)
 
 
-def _pin(container: Any, anchor: Settings, environment: Mapping[str, str]) -> None:
+def _pin(
+    container: Any, anchor: Settings, environment: Mapping[str, str], *, literals_end: bool = False
+) -> None:
     for key, value in _raw_items(container):
         if type(value) in SCALARS:
             continue
         if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
             put_raw(container, key, PinnedLazy.of(value, anchor, environment))
         elif isinstance(value, (dict, list)):
-            _pin(value, anchor, environment)
-
-
-def _end_literals(container: Any) -> None:
-    for key, value in _raw_items(container):
-        if type(value) in SCALARS:
-            continue
-        if type(value) is Literal:
+            _pin(value, anchor, environment, literals_end=literals_end)
+        elif literals_end and type(value) is Literal:
             put_raw(container, key, str(value))
-        elif isinstance(value, (dict, list)):
-            _end_literals(value)
 
 
 def put_raw(container: Any, key: Any, value: Any) -> None:
@@ -166,7 +159,8 @@ def changes_between(old: Settings, new: Settings) -> Changes:
 def _in_place(change: Change, published: Mapping[str, Any]) -> bool:
     if change.kind == "removed":
         return change.key not in published
-    return change.key in published and same(published[change.key], change.new)
+    before = published.get(change.key, missing)
+    return before is not missing and before is not change.old and same(before, change.new)
 
 
 def _evaluated(value: Any, settings: Settings) -> Any:

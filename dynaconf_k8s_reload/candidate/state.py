@@ -68,8 +68,6 @@ class Attachment:
         completes_at_includes: construction ends without validators, so at the last loader.
         anchor: the object within which the lazy values of this generation resolve.
         wrapper: the lazy wrapper that constructed the object, if one did.
-        entries: what each variable of the mounts was loaded as, by the prefix that was taken off.
-        known: these of the generation before, as long as this one is loaded.
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
     """
 
@@ -102,8 +100,6 @@ class Attachment:
         self.completes_at_includes = False
         self.anchor = anchor
         self.wrapper = wrapper
-        self.entries: dict[str, dict[str, Any]] = {}
-        self.known: Mapping[str, Mapping[str, Any]] = NOTHING
         self.children: dict[str, tuple[str, bool, dict[str, Any]]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:

@@ -105,8 +105,8 @@ def _not_mirrored(payload: Payload, decision: Decision) -> Iterator[Finding]:
 
 def _colliding(payload: Payload, prefix: object) -> Iterator[Finding]:
     keys: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for provided in payload.layers.values():
-        for variable in provided:
+    for name in payload.variables:
+        for variable in payload.provided(name):
             keys[variable.mount.path, setting_of(variable.name, prefix)].append(variable.key)
     for (path, setting), colliding in keys.items():
         if len(colliding) > 1:

@@ -88,9 +88,9 @@ def _rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str, bytes]]:
     options = Options(k8s_mounts=(snapshot.mount,))
     decision = decide(payload, options, None, os.environ.get)
     by_key = {
-        variable.key: (variable, variable is provided[-1])
-        for provided in payload.layers.values()
-        for variable in provided
+        variable.key: (variable, variable is winner)
+        for name, winner in payload.variables.items()
+        for variable in payload.provided(name)
     }
     for key, content in sorted({**snapshot.files, **snapshot.settings_files}.items()):
         if key in snapshot.settings_files:
