@@ -12,6 +12,7 @@ import time
 import weakref
 from typing import Any
 
+from . import turns
 from .environ import MIRROR
 from .watcher import WATCHER
 
@@ -40,6 +41,7 @@ def _after_in_parent() -> None:
 
 def _after_in_child() -> None:
     _held.__dict__.pop("locks", None)
+    turns.restore()
     MIRROR.renew_lock()
     for reloader in list(ALL):
         reloader.renew_after_fork()

@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dynaconf.base import Settings
 
@@ -22,8 +22,11 @@ from .payload import Payload
 from .reading import Reader
 from .record import Record
 from .rejection import changed_names, explain
-from .status import ReloadResult
 from .tokens import token
+from .turns import short_turns
+
+if TYPE_CHECKING:
+    from .status import ReloadResult
 
 __all__ = ["Generations"]
 
@@ -115,7 +118,8 @@ class Generations:
                 )
             self._busy, self._explicit = True, explicit
             try:
-                return self._attempt(started, explicit=explicit)
+                with short_turns():
+                    return self._attempt(started, explicit=explicit)
             finally:
                 self._busy = False
 
@@ -213,11 +217,11 @@ class Generations:
         report.rewritten(lambda: MIRROR.rewritten(self.key))
 
     def _tell(self, attachment: Attachment, changes: Changes, started: float) -> None:
+        if changes:
+            self._notifier.publish("change", changes)
         self._warn.of_skipped(attachment)
         self._warn.of_contested(self.label, MIRROR.contested(self.key))
         report.applied(self._record.generation, changes, attachment.payload, started)
-        if changes:
-            self._notifier.publish("change", changes)
 
     def _reject(
         self, error: BaseException, payload: Payload | None, current: Attachment, started: float
@@ -237,6 +241,8 @@ class Generations:
         changes: Changes | None = None,
         error: Any = None,
     ) -> ReloadResult:
+        from .status import ReloadResult  # noqa: PLC0415 -- because it takes long to import, and loading needs none
+
         seconds = time.monotonic() - started
         return ReloadResult(outcome, self._record.generation, changes or Changes(), error, seconds)
 

@@ -9,6 +9,7 @@ from .exceptions import MountError
 from .mounts import Mount, Snapshot, read
 from .options import Options
 from .tokens import Token
+from .turns import short_turns
 
 __all__ = ["Reader"]
 
@@ -38,7 +39,8 @@ class Reader:
         give_up = time.monotonic() + FIRST_SECONDS
         while True:
             try:
-                snapshots = self._read_all(options, ())
+                with short_turns():
+                    snapshots = self._read_all(options, ())
                 break
             except MountError:
                 if time.monotonic() > give_up:

@@ -1,0 +1,76 @@
+"""Reading is not held up by busy threads, and the interpreter is left as it was."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from dynaconf_k8s_reload import get_reloader, reading, turns
+from dynaconf_k8s_reload.mounts import Mount, Snapshot, read
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import make_settings
+
+USUAL = 0.004
+
+
+@pytest.fixture(autouse=True)
+def interval() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(USUAL)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_turns_are_short_within_and_as_before_after() -> None:
+    """Also where what is done within fails."""
+    with pytest.raises(ZeroDivisionError), turns.short_turns():
+        assert sys.getswitchinterval() == pytest.approx(turns.SHORT)
+        raise ZeroDivisionError
+    assert sys.getswitchinterval() == pytest.approx(USUAL)
+
+
+def test_an_interval_that_is_as_short_is_left_alone() -> None:
+    """Neither the application's own short one nor that of another reader is touched."""
+    sys.setswitchinterval(turns.SHORT / 2)
+    with turns.short_turns():
+        assert sys.getswitchinterval() == pytest.approx(turns.SHORT / 2)
+    assert sys.getswitchinterval() == pytest.approx(turns.SHORT / 2)
+
+
+def test_what_the_application_sets_meanwhile_stays() -> None:
+    """The application's own word is the last one."""
+    with turns.short_turns():
+        sys.setswitchinterval(0.003)
+    assert sys.getswitchinterval() == pytest.approx(0.003)
+
+
+def test_a_child_forked_meanwhile_has_the_usual_interval() -> None:
+    """It does not inherit the short turns for ever."""
+    with turns.short_turns():
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if sys.getswitchinterval() == pytest.approx(USUAL) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_loading_takes_short_turns(volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So does a first load while it reads, and a reload from its beginning to its end."""
+    intervals: list[float] = []
+
+    def noted(mount: Mount) -> Snapshot:
+        intervals.append(sys.getswitchinterval())
+        return read(mount)
+
+    monkeypatch.setattr(reading, "read", noted)
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    reloader = get_reloader(settings)
+    assert sys.getswitchinterval() == pytest.approx(USUAL)
+    reloader.on_validate(lambda *_: intervals.append(sys.getswitchinterval()))
+    volume.write({"MYAPP_A": "2"})
+    assert reloader.reload().outcome == "applied"
+    assert intervals == pytest.approx([turns.SHORT] * 3)
+    assert sys.getswitchinterval() == pytest.approx(USUAL)
