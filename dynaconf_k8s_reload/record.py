@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .exceptions import ReloadRejected
-from .status import Status
+
+if TYPE_CHECKING:
+    from .status import Status
 
 __all__ = ["Record"]
 
@@ -52,6 +54,8 @@ class Record:
 
     def status(self, **rest: Any) -> Status:
         """Put together with `rest`, what is going on at this moment."""
+        from .status import Status  # noqa: PLC0415 -- because it takes long to import, and loading needs none
+
         return Status(
             generation=self.generation,
             applied_at=self._applied_at,

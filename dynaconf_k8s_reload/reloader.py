@@ -17,11 +17,11 @@ from .exceptions import ConfigError
 from .generations import Generations
 from .mounts import Snapshot
 from .options import Options
-from .status import MountStatus, ReloadResult, Status
 from .tokens import Token
 from .watcher import WATCHER, Watch
 
 if TYPE_CHECKING:
+    from .status import MountStatus, ReloadResult, Status
     from .stream import Stream
 
 __all__ = ["Reloader", "get_reloader"]
@@ -230,6 +230,8 @@ class Reloader(Generations):
         self.reader.seen = tuple(snapshot.token for snapshot in snapshots)
 
     def _mount_status(self, snapshot: Snapshot) -> MountStatus:
+        from .status import MountStatus  # noqa: PLC0415 -- because it takes long to import, and loading needs none
+
         path = snapshot.mount.path
         return MountStatus(
             path=path,

@@ -14,11 +14,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from .events import Events, patched_by
 from .exceptions import RedactedCause
-from .status import Watching
 from .watch import POLL_EVERY, Watch
+
+if TYPE_CHECKING:
+    from .status import Watching
 
 __all__ = ["WATCHER", "Watch", "Watcher"]
 
