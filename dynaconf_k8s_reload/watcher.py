@@ -1,8 +1,9 @@
 """The watch: events are a hint, a comparison is the guarantee.
 
 One thread compares the mounts of every reloader of the process with what the reloader has read: at
-once when an event comes, a few more times over the next half second (watchdog holds a move's first
-half back for 0.5 s when it misses the second), and at each resync whether events come or not.
+once when an event comes, again and again, ever more rarely, over the next half second (watchdog
+holds a move's first half back for 0.5 s when it misses the second), and at each resync whether
+events come or not.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ __all__ = ["WATCHER", "Watch", "Watcher"]
 log = logging.getLogger("dynaconf_k8s_reload")
 
 LOOK_AGAIN_FOR = 0.7  # watchdog's pairing delay and some more, in seconds
-LOOK_AGAIN_EVERY = 0.025
+LOOK_AGAIN_AT_LEAST = 0.0005  # a volume's new directory is news some ms before the swap
+LOOK_AGAIN_AT_MOST = 0.025
+LOOK_AGAIN_AFTER = 0.25  # of the time since the first hint
 SLEEP_AT_MOST = 3600.0
 EXIT_SECONDS = 0.5
 NEVER = float("inf")
@@ -56,6 +59,25 @@ class Hints:
         return True
 
 
+class Keenness:
+    """Says when to look again after a hint: soon at first, since a writer is likely at work."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._until = 0.0
+
+    def again(self, now: float, *, hinted: bool) -> float:
+        """Give the time of the next look, `NEVER` if the last hint is long ago."""
+        if hinted:
+            if now >= self._until:  # more hints make it last, but not begin again
+                self._since = now
+            self._until = now + LOOK_AGAIN_FOR
+        if now >= self._until:
+            return NEVER
+        pause = (now - self._since) * LOOK_AGAIN_AFTER
+        return now + min(max(pause, LOOK_AGAIN_AT_LEAST), LOOK_AGAIN_AT_MOST)
+
+
 class _Session:
     """One watching thread, from its start to its end, and what belongs to it alone."""
 
@@ -70,20 +92,25 @@ class _Session:
         self.watches = [*self.watches, watch]
         self.hints.give()
 
-    def look(self, now: float, *, keen: bool) -> float:
-        """Keep the events alive and compare every watch; give the time of the next look."""
+    def look(self, now: float, again: float) -> float:
+        """Keep the events alive and compare every watch; give the time of the next look.
+
+        Args:
+            now: the time.
+            again: the time at which to look again whatever is found, `NEVER` after no hint.
+        """
         watches = self.watches
-        wake = now + LOOK_AGAIN_EVERY if keen else NEVER
+        keen, wake = again != NEVER, again
         wake = min(wake, self.events.keep({path for watch in watches for path in watch.paths}))
         for watch in watches:
             covered = all(self.events.covers(path) for path in watch.paths)
-            again = self._compare(watch, now)
+            due = self._compare(watch, now)
             if watch.moved and covered and not keen:
                 log.info("a change came without an event; the watch for events is made anew")
                 self.events.drop()
-                again = now
+                due = now
             at_least = watch.resync if covered else min(POLL_EVERY, watch.resync)
-            wake = min(wake, again, now + at_least)
+            wake = min(wake, due, now + at_least)
         return wake
 
     def _compare(self, watch: Watch, now: float) -> float:
@@ -179,15 +206,14 @@ class Watcher:
         return session
 
     def _run(self, session: _Session) -> None:
-        keen_until = 0.0
+        keenness = Keenness()
         wake = 0.0
         while True:
-            if session.hints.wait(wake - time.monotonic()):
-                keen_until = time.monotonic() + LOOK_AGAIN_FOR
+            hinted = session.hints.wait(wake - time.monotonic())
             if not self._goes_on(session):
                 break
             now = time.monotonic()
-            wake = session.look(now, keen=now < keen_until)
+            wake = session.look(now, keenness.again(now, hinted=hinted))
         session.events.close()
 
     def _goes_on(self, session: _Session) -> bool:

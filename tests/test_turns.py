@@ -26,9 +26,13 @@ def interval() -> Iterator[None]:
 
 def test_turns_are_short_within_and_as_before_after() -> None:
     """Also where what is done within fails."""
-    with pytest.raises(ZeroDivisionError), turns.short_turns():
+
+    def fail() -> None:
         assert sys.getswitchinterval() == pytest.approx(turns.SHORT)
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), turns.short_turns():
+        fail()
     assert sys.getswitchinterval() == pytest.approx(USUAL)
 
 

@@ -98,7 +98,7 @@ class Stage:
         tick = threading.Event()
         tick.wait(watcher.LOOK_AGAIN_FOR)
         while not still():
-            tick.wait(4 * watcher.LOOK_AGAIN_EVERY)
+            tick.wait(4 * watcher.LOOK_AGAIN_AT_MOST)
 
 
 @pytest.fixture
@@ -491,3 +491,15 @@ def test_closing_twice_and_without_a_watch(caplog: pytest.LogCaptureFixture) -> 
 
 def _threads() -> int:
     return sum(thread.name == "k8s-reload-watch" for thread in threading.enumerate())
+
+
+def test_it_looks_soon_after_a_hint_and_then_ever_more_rarely() -> None:
+    """More hints make the looking last; only after a rest does it begin anew."""
+    keenness = watcher.Keenness()
+    assert keenness.again(5.0, hinted=False) == watcher.NEVER
+    assert keenness.again(10.0, hinted=True) == 10.0 + watcher.LOOK_AGAIN_AT_LEAST
+    assert keenness.again(10.04, hinted=False) == pytest.approx(10.05)
+    assert keenness.again(10.6, hinted=True) == 10.6 + watcher.LOOK_AGAIN_AT_MOST
+    assert keenness.again(11.29, hinted=False) == 11.29 + watcher.LOOK_AGAIN_AT_MOST
+    assert keenness.again(11.31, hinted=False) == watcher.NEVER
+    assert keenness.again(12.0, hinted=True) == 12.0 + watcher.LOOK_AGAIN_AT_LEAST
