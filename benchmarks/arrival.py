@@ -3,7 +3,10 @@
     python benchmarks/arrival.py WHO SWAPS       prints the seconds of each swap as JSON
 
 WHO is ``ours``, ``watchdog`` (and ``settings.reload()``) or ``floor`` (inotify, one file is read).
-The writer is a process of its own, which notes when it renames.
+The writer is a process of its own, which notes when it renames. Each way notes when it first sees
+the number of a swap, in the settings and in the environment, in the thread that has just read it:
+ours when the reload is logged. Nobody polls, since that would hold up whoever reads many files.
+Ours also prints how long the building of each candidate took.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -18,21 +22,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
+from dynaconf.base import Settings
 from subjects import PREFIX, content, following, mounted, plain, reload_by_hand
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
+from dynaconf_k8s_reload import candidate
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 KEYS = 20
 NUMBER = f"{PREFIX}_NUMBER"
 EVERY = 0.025  # seconds between two swaps
-LOOK_EVERY = 0.0001
 PATIENCE = 5.0
 MOVED_TO_OR_CREATED = 0x180  # IN_MOVED_TO | IN_CREATE, inotify(7)
 
-See = Callable[[], str]
+See = Callable[[int], object]  # called with each number that is there
 
 
 def write(directory: str, swaps: int) -> None:
@@ -53,14 +59,33 @@ def write(directory: str, swaps: int) -> None:
 
 
 @contextlib.contextmanager
-def ours(writer: AtomicWriter) -> Iterator[See]:
-    """See the number in the settings, and then in the environment."""
-    with following(writer) as settings:
-        yield lambda: min((str(settings.NUMBER), os.environ[NUMBER]), key=int)
+def ours(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
+    """See it where both the settings and the environment have it."""
+    built: list[float] = []
+    build = candidate.build
+
+    def timed(live: Settings, attachment: candidate.Attachment) -> Settings:
+        started = time.perf_counter()
+        try:
+            return build(live, attachment)
+        finally:
+            built.append(time.perf_counter() - started)
+
+    with following(writer) as settings, mock.patch.object(candidate, "build", timed):
+
+        class Published(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                if record.levelno == logging.INFO:
+                    see(min(int(settings.NUMBER), int(os.environ[NUMBER])))
+
+        log = logging.getLogger("dynaconf_k8s_reload")
+        log.setLevel(logging.INFO)
+        log.addHandler(Published())
+        yield built
 
 
 @contextlib.contextmanager
-def watchdog(writer: AtomicWriter) -> Iterator[See]:
+def watchdog(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
     """See it in settings that a handler of watchdog reloads."""
     settings, mount = plain(), Path(writer.directory)
 
@@ -69,35 +94,34 @@ def watchdog(writer: AtomicWriter) -> Iterator[See]:
             if event.event_type in ("created", "moved"):
                 with contextlib.suppress(OSError):  # a file that went while it was read
                     reload_by_hand(settings, mount)
+                    see(min(int(settings.NUMBER), int(os.environ[NUMBER])))
 
     observer = Observer()
     observer.schedule(Handler(), str(mount))
     observer.start()
     try:
-        # Between its clearing and filling, readers of reload() find no key at all.
-        yield lambda: min((str(settings.get("NUMBER", 0)), os.environ.get(NUMBER, "0")), key=int)
+        yield []
     finally:
         observer.stop()
         observer.join()
 
 
 @contextlib.contextmanager
-def floor(writer: AtomicWriter) -> Iterator[See]:
+def floor(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
     """See it as soon as inotify tells, and one file has been read."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(os.O_CLOEXEC)
     path = str(writer.directory)
     libc.inotify_add_watch(descriptor, path.encode(), MOVED_TO_OR_CREATED)
-    seen = [0]
 
     def follow() -> None:
         with contextlib.suppress(FileNotFoundError):  # the mount is gone, at the end
             while True:
                 os.read(descriptor, 4096)
-                seen[0] = int((Path(path) / "..data" / NUMBER).read_text())
+                see(int((Path(path) / "..data" / NUMBER).read_text()))
 
     threading.Thread(target=follow, daemon=True).start()
-    yield lambda: str(seen[0])
+    yield []
 
 
 def main() -> None:
@@ -107,20 +131,22 @@ def main() -> None:
         write(sys.argv[3], swaps)
         return
     ways = {"ours": ours, "watchdog": watchdog, "floor": floor}
-    with mounted({**content(KEYS, 0), NUMBER: "0"}) as writer, ways[who](writer) as see:
+    seen: dict[int, int] = {}
+    complete = threading.Event()
+
+    def see(number: int) -> None:
+        seen.setdefault(number, time.monotonic_ns())
+        if number == swaps:
+            complete.set()
+
+    with mounted({**content(KEYS, 0), NUMBER: "0"}) as writer, ways[who](writer, see) as built:
         time.sleep(1)  # whatever is armed in a thread of its own is armed then
         command = [sys.executable, __file__, "write", str(swaps), str(writer.directory)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        seen: dict[int, int] = {}
-        last, give_up = 0, time.monotonic() + swaps * EVERY * 4 + PATIENCE
-        while last < swaps and time.monotonic() < give_up:
-            number = int(see())
-            if number > last:
-                last = number
-                seen[number] = time.monotonic_ns()
-            time.sleep(LOOK_EVERY)
+        complete.wait(swaps * EVERY * 4 + PATIENCE)
         renamed = json.loads(process.communicate()[0])
-    print(json.dumps([(at - renamed[number - 1]) / 1e9 for number, at in seen.items()]))
+    delays = [(at - renamed[number - 1]) / 1e9 for number, at in seen.items() if number]
+    print(json.dumps({"delays": delays, "built": built}))
     sys.stdout.flush()
     os._exit(0)  # the thread that waits for inotify has no other end
 

@@ -21,8 +21,8 @@ from dynaconf_k8s_reload import Mount, get_reloader
 from dynaconf_k8s_reload.mounts import read
 
 SIZES = (10, 20, 100, 1_000, 5_000, 10_000)
-RIVALS_UP_TO = 5_000  # dynaconf alone takes more than half a minute for ten thousand
-FEW = 1_000
+RIVALS_UP_TO = 5_000  # dynaconf alone takes half a minute for ten thousand
+MANY = 1_000  # from here on a few loops are long enough to be measured
 
 
 def timed(loops: int, prepare: Callable[[int], object], act: Callable[[], object]) -> float:
@@ -37,7 +37,7 @@ def timed(loops: int, prepare: Callable[[int], object], act: Callable[[], object
 
 
 def ours(loops: int, keys: int) -> float:
-    """Every value has changed: read, build, mirror, publish."""
+    """Every value has changed: read, build, validate, mirror, publish."""
     with mounted(content(keys, 0)) as writer, following(writer, k8s_watch=False) as settings:
         act = get_reloader(settings).reload
         return timed(loops, lambda step: writer.write(content(keys, step)), act)
@@ -62,6 +62,13 @@ def reading_alone(loops: int, keys: int) -> float:
             lambda step: writer.write({**data, one: f"x{step}"}),
             lambda: [key for key, text in read(mount).files.items() if before.get(key) != text],
         )
+
+
+def environ_alone(loops: int, keys: int) -> float:
+    """Only write the variables, each of which has changed, into the environment."""
+    with mounted(content(keys, 0)):
+        steps = [content(keys, step) for step in range(loops + 1)]
+        return timed(loops, lambda _: None, lambda: os.environ.update(steps.pop()))
 
 
 def dynaconf_alone(loops: int, keys: int) -> float:
@@ -106,17 +113,18 @@ def reads(loops: int, what: str, who: str) -> float:
 
 def main() -> None:
     """Measure everything."""
-    runner = pyperf.Runner(processes=3, values=3, warmups=1)
+    runner = pyperf.Runner(processes=6, values=3, warmups=1)
     args = runner.parse_args()
     given = (args.loops, args.processes, args.values, args.warmups)
     for keys in SIZES:
         args.loops, args.processes, args.values, args.warmups = given
-        if keys >= FEW:  # a few are long enough to be measured
-            args.loops, args.processes, args.values, args.warmups = 3, 2, 2, 0
-        for what in (ours, one_changed, reading_alone):
+        if keys >= MANY:
+            args.loops, args.processes, args.values, args.warmups = 3, 5, 1, 0
+        for what in (ours, one_changed, reading_alone, environ_alone):
             runner.bench_time_func(f"{what.__name__} {keys}", what, keys)
+        if keys >= MANY:
+            args.loops, args.processes = 1, 3
         if keys <= RIVALS_UP_TO:
-            args.loops = min(args.loops, 1)
             for what in (dynaconf_alone, by_hand):
                 runner.bench_time_func(f"{what.__name__} {keys}", what, keys)
     args.loops, args.processes, args.values, args.warmups = given

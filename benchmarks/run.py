@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pyperf
+from reloads import READS
+from subjects import MOST_KEYS
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -33,22 +35,40 @@ RELOADS = {
     "reading_alone": "reading the files alone",
     "dynaconf_alone": "settings.reload()",
     "by_hand": "files into os.environ, settings.reload()",
+    "environ_alone": "writing os.environ alone",
 }
 ARRIVALS = {
     "ours": "this package",
     "floor": "inotify, one file",
-    "watchdog": "watchdog, settings.reload()",
+    "watchdog": "watchdog, then settings.reload()",
 }
-SHOWN = (10, 100, 1_000, 5_000, 10_000)
+SHOWN = (10, 100, 1_000, 5_000, MOST_KEYS)
 IDLE_MOUNTS = (0, 1, 20)
+DELAYS = (  # what, who reloads, the pause between two milliseconds of work, how many reloads
+    ("this package, work with pauses of 1 ms", "ours", 0.001, 20),
+    ("this package, work without a pause", "ours", 0, 10),
+    ("settings.reload(), work with pauses of 1 ms", "dynaconf", 0.001, 1),
+)
+
+
+class Measured(NamedTuple):
+    """What pyperf found: the median and its deviation in seconds, and of how many values."""
+
+    median: float
+    deviation: float
+    values: int
+
+    @property
+    def shown(self) -> str:
+        """The figure for the table."""
+        return f"{milliseconds(self.median)} +- {self.deviation / self.median:.0%} of {self.values}"
 
 
 class Row(NamedTuple):
-    """One line of the table."""
+    """One line of the table: ours, or beneath it what it is compared with, and the ratio."""
 
     what: str
     figure: str
-    beside: str = ""
     ratio: str = ""
 
 
@@ -60,151 +80,172 @@ def child(*arguments: str) -> Any:
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def percentile(values: list[float], percent: float) -> float:
-    """Give the value that so many percent do not exceed."""
+def spread(values: list[float]) -> str:
+    """Write how long something took: half, 99 %, all of so many."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+    half, most = (ordered[int((len(ordered) - 1) * share)] for share in (0.5, 0.99))
+    return (
+        f"{milliseconds(half)}, 99 % {milliseconds(most)}, longest {milliseconds(ordered[-1])} "
+        f"of {len(ordered):,}"
+    )
 
 
 def milliseconds(seconds: float) -> str:
     """Write a duration."""
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+    units = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+    size, unit = next(each for each in units if seconds >= each[0] or each[1] == "ns")
+    return f"{seconds / size:.3g} {unit}"
 
 
-def medians(quick: bool) -> dict[str, float]:  # noqa: FBT001 -- because it is the command's flag
-    """Run what pyperf measures; give each benchmark's median."""
+def measured(quick: bool) -> dict[str, Measured]:  # noqa: FBT001 -- because it is the command's flag
+    """Run what pyperf measures, by name."""
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory) / "suite.json"
         fast = ["--fast"] if quick else []
         command = [sys.executable, str(HERE / "reloads.py"), "--quiet", "-o", str(output), *fast]
         subprocess.run([*command, "--inherit-environ", "PYTHONPATH"], check=True)
         suite = pyperf.BenchmarkSuite.load(str(output))
-    return {bench.get_name(): bench.median() for bench in suite.get_benchmarks()}
+    return {
+        bench.get_name(): Measured(bench.median(), bench.median_abs_dev(), bench.get_nvalue())
+        for bench in suite.get_benchmarks()
+    }
 
 
-def of_reloads(median: dict[str, float]) -> list[Row]:
+def of_reloads(found: dict[str, Measured]) -> list[Row]:
     """Compare reloads, by the number of keys."""
     rows: list[Row] = []
     for keys in SHOWN:
-        ours = median[f"ours {keys}"]
+        ours = found[f"ours {keys}"]
+        size = ", a mebibyte" if keys == MOST_KEYS else ""
+        rows.append(Row(f"reload, {keys:,} keys{size}", ours.shown))
         for rival in ("dynaconf_alone", "by_hand"):
-            theirs = median.get(f"{rival} {keys}")
+            theirs = found.get(f"{rival} {keys}")
             if theirs is not None:
-                beside = f"{RELOADS[rival]} {milliseconds(theirs)}"
-                faster = f"{theirs / ours:.2f} x as fast"
-                rows.append(Row(f"reload, {keys} keys", milliseconds(ours), beside, faster))
-        one, read = median[f"one_changed {keys}"], median[f"reading_alone {keys}"]
-        rows.append(
-            Row(
-                f"one of {keys} keys changed",
-                milliseconds(one),
-                f"{RELOADS['reading_alone']} {milliseconds(read)}",
-                f"{one / read:.2f} x the time",
-            )
-        )
-    large, small = median["ours 5000"] / 5000, median["ours 100"] / 100
-    figure = f"{large * 1e6:.1f} us of 5000"
-    rows.append(
-        Row("time for each key", figure, f"{small * 1e6:.1f} us of 100", f"{large / small:.2f} x")
-    )
+                rows.append(_against(RELOADS[rival], ours, theirs))
+    for keys in SHOWN:
+        one, read = found[f"one_changed {keys}"], found[f"reading_alone {keys}"]
+        rows.append(Row(f"one of {keys:,} keys changed", one.shown))
+        rows.append(_against(RELOADS["reading_alone"], one, read))
+    for keys in (5_000, MOST_KEYS):
+        written = found[f"environ_alone {keys}"]
+        rows.append(Row(f"of the reload of {keys:,} keys, the C library's setenv", written.shown))
+    per_key = {keys: found[f"ours {keys}"].median / keys * 1e6 for keys in (100, 5_000)}
+    rows.append(Row("a key of 5,000", f"{per_key[5_000]:.1f} us"))
+    ratio = f"{per_key[5_000] / per_key[100]:.2f} x"
+    rows.append(Row("  a key of 100", f"{per_key[100]:.1f} us", ratio))
     return rows
 
 
-def of_reads(median: dict[str, float]) -> list[Row]:
+def _against(rival: str, ours: Measured, theirs: Measured) -> Row:
+    return Row(f"  {rival}", theirs.shown, f"{ours.median / theirs.median:.3g} x")
+
+
+def of_reads(found: dict[str, Measured]) -> list[Row]:
     """Compare reads."""
-    names = [name for name in median if name.startswith("read ") and name.endswith(" ours")]
     rows = []
-    for name in names:
-        what = name.removesuffix(" ours")
-        ours, plain = median[name], median[f"{what} plain"]
-        beside = f"dynaconf alone {plain * 1e9:.0f} ns"
-        rows.append(Row(what, f"{ours * 1e9:.0f} ns", beside, f"{ours / plain:.2f} x the time"))
+    for name in READS:
+        ours, plain = found[f"read {name} ours"], found[f"read {name} plain"]
+        rows += [Row(f"read {name}", ours.shown), _against("dynaconf alone", ours, plain)]
     return rows
 
 
-def of_arrival(swaps: int, build: float) -> tuple[list[Row], dict[str, list[float]]]:
+def of_arrival(swaps: int) -> tuple[list[Row], dict[str, list[float]]]:
     """Compare the time from the kubelet's rename to the new value in settings and environment."""
     taken = {who: child("arrival.py", who, str(swaps)) for who in ARRIVALS}
-    half = {who: statistics.median(values) for who, values in taken.items()}
-    beside = (
-        f"inotify and one file {milliseconds(half['floor'])}; one reload of 20 keys "
-        f"{milliseconds(build)}; watchdog and reload() {milliseconds(half['watchdog'])}"
-    )
-    allowed = 2 * half["floor"] + build
-    figure = milliseconds(half["ours"])
-    ratio = f"{half['ours'] / allowed:.2f} x (2 floors + reload)"
-    late = milliseconds(percentile(taken["ours"], 99))
-    rows = [
-        Row(f"arrival, median of {len(taken['ours'])}", figure, beside, ratio),
-        Row("arrival, 99 %", late, f"watchdog {milliseconds(percentile(taken['watchdog'], 99))}"),
+    delays = {who: figures["delays"] for who, figures in taken.items()}
+    rows = [Row(f"arrival of 20 keys: {ARRIVALS['ours']}", spread(delays["ours"]))]
+    rows += [Row(f"  {ARRIVALS[who]}", spread(delays[who])) for who in ("floor", "watchdog")]
+    ours, floor = statistics.median(delays["ours"]), statistics.median(delays["floor"])
+    build = statistics.median(taken["ours"]["built"])
+    rows += [
+        Row("  building one candidate, meanwhile", spread(taken["ours"]["built"])),
+        Row(
+            "  2 floors + 1 build",
+            milliseconds(2 * floor + build),
+            f"{ours / (2 * floor + build):.2f} x",
+        ),
+        Row(
+            "  2 x (floor + build)",
+            milliseconds(2 * (floor + build)),
+            f"{ours / 2 / (floor + build):.2f} x",
+        ),
     ]
-    return rows, taken
+    return rows, delays
 
 
 def of_rest(seconds: float) -> list[Row]:
     """Tell what it costs while nothing changes, and at import."""
-    rows = []
     idle = {
         mounts: child("at_rest.py", "idle", str(mounts), str(seconds)) for mounts in IDLE_MOUNTS
     }
+    rows = [
+        Row(
+            f"idle for {seconds:.0f} s: a program alone",
+            f"{idle[0]['used'] / seconds:.4%} of a core",
+        )
+    ]
     for mounts in IDLE_MOUNTS[1:]:
         used, own = idle[mounts]["used"], idle[mounts]["threads"]
         figure = f"{used / seconds:.4%} of a core, {own:.0f} own threads"
-        beside = f"without {idle[0]['used'] / seconds:.4%}"
-        rows.append(Row(f"idle, {mounts} mounts, {seconds:.0f} s", figure, beside))
-    imports = [child("at_rest.py", "import") for _ in range(11)][1:]
-    rows.append(Row("import of the loader, median of 10", milliseconds(statistics.median(imports))))
+        rows.append(Row(f"  following {mounts} mounts", figure))
+    imports = [child("at_rest.py", "import") for _ in range(21)][1:]
+    rows.append(Row("import of the loader, beyond dynaconf and watchdog", spread(imports)))
     return rows
 
 
 def of_delays(keys: int) -> list[Row]:
     """Tell how long 1 ms of work in another thread takes during reloads."""
-    taken = child("at_rest.py", "delays", str(keys))
-    figures = ", ".join(f"{p:g} % {percentile(taken, p) * 1e3:.1f}" for p in (50, 90, 99, 100))
-    interval = f"switch interval {sys.getswitchinterval() * 1e3:.0f} ms"
-    return [Row(f"1 ms of work beside reloads of {keys} keys", f"{figures} ms", interval)]
+    interval = f"switch interval {milliseconds(sys.getswitchinterval())}"
+    rows = [Row(f"1 ms of work beside reloads of {keys:,} keys", f"({interval})")]
+    for what, who, pause, reloads in DELAYS:
+        found = child("delays.py", who, str(keys), str(pause), str(reloads))
+        rows.append(Row(f"  {what}", spread(found["taken"])))
+        rows.append(Row("    each reload meanwhile", spread(found["reloads"])))
+        longest = (
+            f", longest {milliseconds(max(found['collections']))}" if found["collections"] else ""
+        )
+        rows.append(Row("    collections of all garbage", f"{len(found['collections'])}{longest}"))
+    return rows
 
 
-def draw(median: dict[str, float], taken: dict[str, list[float]], path: Path) -> None:
+def draw(found: dict[str, Measured], arrived: dict[str, list[float]], path: Path) -> None:
     """Draw reloads by the number of keys, and the arrivals."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for name, label in RELOADS.items():
-        points = [
-            (n, median[f"{name} {n}"])
-            for n in (10, 100, 1000, 5000, 10000)
-            if f"{name} {n}" in median
-        ]
+        points = [(n, found[f"{name} {n}"].median) for n in SHOWN if f"{name} {n}" in found]
         left.plot(*zip(*points, strict=True), marker="o", label=label)
     left.set(xscale="log", yscale="log", xlabel="keys", ylabel="seconds", title="One reload")
     left.legend(fontsize=8)
-    for who, values in taken.items():
+    for who, values in arrived.items():
         ordered = sorted(value * 1e3 for value in values)
         share = [100 * (place + 1) / len(ordered) for place in range(len(ordered))]
-        label = {"ours": "this package", "floor": "inotify, one file"}.get(
-            who, "watchdog, reload()"
-        )
-        right.plot(ordered, share, label=label)
+        right.plot(ordered, share, label=ARRIVALS[who])
     right.set(xscale="log", xlabel="ms", ylabel="% of the swaps", title="From rename to visible")
     right.legend(fontsize=8)
     figure.savefig(path, dpi=110)
 
 
 def table(rows: list[Row]) -> str:
-    """Lay the rows out, each on one line and its comparison beneath."""
-    lines = []
-    for row in rows:
-        lines.append(f"{row.what:44} {row.figure}")
-        if row.beside:
-            lines.append(f"{'':46}{row.beside}{': ' + row.ratio if row.ratio else ''}")
-    return "\n".join(lines)
+    """Lay the rows out; a ratio is ours to what stands in its line."""
+    return "\n".join(f"{row.what:54} {row.figure:44} {row.ratio}".rstrip() for row in rows)
 
 
 def header() -> str:
     """Name the machine and the versions."""
     names = ("dynaconf-k8s-reload", "dynaconf", "watchdog", "pyperf")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
-    machine = f"{platform.system()} {platform.release()}, {platform.machine()}"
-    return f"{machine}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
+    machine = f"{platform.system()} {platform.release()}, {platform.machine()}, {processor()}"
+    return (
+        f"{machine}, {os.cpu_count()} cores\nPython {platform.python_version()}, {versions}\n"
+        "Medians, +- the median deviation, of so many values; x: ours to what stands in that line"
+    )
+
+
+def processor() -> str:
+    """Name the kind of processor."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else "unknown processor"
 
 
 def main() -> None:
@@ -214,14 +255,14 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, default=Path("benchmarks.png"))
     parser.add_argument("--table", type=Path, default=Path("benchmarks.txt"))
     args = parser.parse_args()
-    median = medians(args.quick)
-    arrived, taken = of_arrival(300 if args.quick else 1000, median["ours 20"])
-    rows = [*of_reloads(median), *arrived, *of_reads(median)]
-    rows += [*of_rest(10 if args.quick else 30), *of_delays(5000)]
+    found = measured(args.quick)
+    arrival, arrived = of_arrival(300 if args.quick else 1000)
+    rows = [*of_reloads(found), *arrival, *of_reads(found)]
+    rows += [*of_rest(10 if args.quick else 30), *of_delays(5_000)]
     text = f"{header()}\n\n{table(rows)}\n"
     print(text)
     args.table.write_text(text)
-    draw(median, taken, args.plot)
+    draw(found, arrived, args.plot)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,21 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 PREFIX = "BENCH"
 
 
+MEBIBYTE = 1024 * 1024
+MOST_KEYS = 10_000
+
+
 def content(keys: int, step: int) -> dict[str, str]:
-    """Give so many keys, every value another one at each step: numbers, flags and texts."""
+    """Give so many keys, every value another one at each step: numbers and texts.
+
+    Ten thousand are as large as a ConfigMap may be: a mebibyte.
+    """
     kinds = ("value {} of key {}", "{}{:05}", "https://host-{}.example/{}", "{}.{:03}5")
-    return {f"{PREFIX}_KEY_{n}": kinds[n % 4].format(step, n) for n in range(keys)}
+    data = {f"{PREFIX}_KEY_{n}": kinds[n % 4].format(step, n) for n in range(keys)}
+    if keys == MOST_KEYS:
+        size = MEBIBYTE // keys
+        data = {key: f"text {value} ".ljust(size, "x") for key, value in data.items()}
+    return data
 
 
 @contextlib.contextmanager
