@@ -1,9 +1,9 @@
 """Measure everything beside its rivals, in one run; print one table and draw one plot.
 
-    python benchmarks/run.py [--quick] [--plot docs/benchmarks.png] [--table docs/benchmarks.txt]
+    ./test.sh -e benchmarks [-- --quick] [--plot FILE.png] [--table FILE.txt]
 
-It takes about ten minutes on an idle machine; with ``--quick`` a few, for a look. It needs the
-dependency group ``benchmarks``.
+It takes about ten minutes on an idle machine; with ``--quick`` a few, for a look. To run it by
+hand, install the package and the dependency group ``benchmarks``.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def of_rest(seconds: float) -> list[Row]:
     for mounts in IDLE_MOUNTS[1:]:
         used, own = idle[mounts]["used"], idle[mounts]["threads"]
         figure = f"{used / seconds:.4%} of a core, {own:.0f} own threads"
-        rows.append(Row(f"  following {mounts} mounts", figure))
+        rows.append(Row(f"  following {mounts} mount{'s' if mounts > 1 else ''}", figure))
     imports = [child("at_rest.py", "import") for _ in range(21)][1:]
     rows.append(Row("import of the loader, beyond dynaconf and watchdog", spread(imports)))
     return rows
