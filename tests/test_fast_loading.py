@@ -13,7 +13,7 @@ from dynaconf import Dynaconf
 from dynaconf.base import Settings
 from dynaconf.utils import find_the_correct_casing
 from dynaconf.utils.parse_conf import parse_conf_data
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
@@ -113,7 +113,7 @@ def test_short_and_long_way_agree(
         assert actual == expected
 
 
-WORDS = st.sampled_from(["A", "a", "A b", "a_b", "A_B", "B", "b", "C", "c", "MISSING", 7])
+WORDS = st.sampled_from(["A", "a", "A b", "a_b", "A_B", "B", "b", "SS", "\u00df", "MISSING", 7])
 STEPS = st.tuples(
     st.sampled_from(["set", "del", "get", "in", "[]", "setdefault", "pop", "update", "clear"]),
     WORDS,
@@ -121,6 +121,9 @@ STEPS = st.tuples(
 
 
 @given(st.lists(STEPS, max_size=20))
+@example([("set", "A b"), ("set", "A_B"), ("get", "a_b")])
+@example([("set", "A_B"), ("set", "A b"), ("get", "a_b")])
+@example([("set", "SS"), ("get", "\u00df")])
 @profile(deadline=None)
 def test_an_indexed_store_answers_like_dynaconfs_own(steps: list[tuple[str, Any]]) -> None:
     """Whatever is put in, taken out and asked for, in whatever case, the answers are the same."""

@@ -37,6 +37,17 @@ def test_the_last_mount_wins() -> None:
     assert [variable.name for variable in payload.of_mount(B)] == ["P_X"]
 
 
+def test_only_the_same_mount_is_taken_from_before() -> None:
+    """What has not changed is the same variable, unless another mount has taken the place."""
+    before = Payload([snapshot(A, {"X": b"1", "Y": b"1"})])
+    after = Payload([snapshot(A, {"X": b"1", "Y": b"2"})], before)
+    assert after.variables["X"] is before.variables["X"]
+    assert after.variables["Y"].content == "2"
+    assert after.variables["Y"].places is before.variables["Y"].places
+    moved = Payload([snapshot(B, {"X": b"1"})], before)
+    assert moved.variables["P_X"].source == "/b/X"
+
+
 def test_nothing_shows_a_value() -> None:
     """The representations show names and sources only."""
     payload = Payload([snapshot(A, {"X": b"a secret"})])

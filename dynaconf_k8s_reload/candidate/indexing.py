@@ -43,10 +43,10 @@ class Spelling:
                 self.add(key)
         lower = item.lower()
         upper, other = lower.upper(), self._others.get(lower)
-        if other is None:
-            return upper if dict.__contains__(self._store, upper) else None
-        if not dict.__contains__(self._store, upper):
+        if not lower.isascii() or not dict.__contains__(self._store, upper):
             return other
+        if other is None:
+            return upper
         return next(str(key) for key in dict.keys(self._store) if lower in _answers_to(key))
 
     def add(self, key: object) -> None:
