@@ -15,8 +15,6 @@ from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 PREFIX = "BENCH"
-
-
 MEBIBYTE = 1024 * 1024
 MOST_KEYS = 10_000
 

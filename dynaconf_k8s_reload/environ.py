@@ -10,45 +10,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Mapping, MutableMapping
-from typing import NamedTuple
 
 from .claims import up_to_date, wanted
+from .known import Known, Record
 from .options import Options
 from .payload import Payload, Variable, came_by_env_from
 from .plan import Claims, Decision, Environment, Plan, decide
 
 __all__ = ["MIRROR", "Mirror"]
-
-
-class Record(NamedTuple):
-    """What is known of a name that a mount provides or provided.
-
-    Attributes:
-        before: its value in the process when a mount first provided it, ``None`` if unset.
-        restore: what shows again when the mounts stop providing it; ``None`` for nothing.
-        owned: the mirror's value is in force; otherwise the variable is the process's own.
-    """
-
-    before: str | None
-    restore: str | None
-    owned: bool = False
-
-
-class Known(NamedTuple):
-    """What is known of names that mounts provide or provided, or what becomes of some of them.
-
-    Attributes:
-        records: by name.
-        left: how the mirror leaves each variable; another value there is somebody else's write.
-    """
-
-    records: dict[str, Record]
-    left: dict[str, str | None]
-
-    def give_back(self, name: str, value: str | None) -> None:
-        """Leave a variable to the process, whose value it is from now on."""
-        self.records[name] = Record(value, value)
-        self.left[name] = value
 
 
 class Mirror:

@@ -137,7 +137,7 @@ class Generations:
             if refused is not None and not explicit:
                 return self._result("rejected", started, error=refused)
             return self._result("applied", started, self._advance(payload, started))
-        except BaseException as error:
+        except BaseException as error:  # a settings file may even call sys.exit()
             if explicit and not isinstance(error, Exception):
                 raise  # such as Ctrl-C; the watch, which must not stop, refuses the content
             return self._reject(error, payload, current, started)

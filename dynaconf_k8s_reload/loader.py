@@ -13,11 +13,12 @@ from typing import Any
 from dynaconf.base import Settings
 
 from . import candidate as ground
-from .applying import Paths, load_environment, load_mount
+from .applying import load_environment, load_mount
 from .candidate import Attachment
 from .environ import MIRROR
 from .exceptions import ConfigError
 from .options import Options
+from .paths import Paths
 from .payload import Payload
 from .reloader import Reloader
 

@@ -45,7 +45,7 @@ class Reader:
             except MountError:
                 if time.monotonic() > give_up:
                     raise
-                time.sleep(RETRY_EVERY)
+                time.sleep(RETRY_EVERY)  # nothing tells when a file becomes readable
         for snapshot in snapshots:
             if snapshot.mount.required and not snapshot.present:
                 raise MountError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isclose
 
 __all__ = ["restore", "short_turns"]
 
@@ -36,7 +37,7 @@ def short_turns() -> Iterator[None]:
 
 def restore() -> None:
     """Go back to the usual interval, unless the application has set another meanwhile."""
-    while _usual:
-        usual = _usual.pop()
-        if sys.getswitchinterval() <= SHORT:
+    for usual in tuple(_usual):
+        _usual.clear()
+        if isclose(sys.getswitchinterval(), SHORT):
             sys.setswitchinterval(usual)

@@ -44,11 +44,12 @@ def test_an_interval_that_is_as_short_is_left_alone() -> None:
     assert sys.getswitchinterval() == pytest.approx(turns.SHORT / 2)
 
 
-def test_what_the_application_sets_meanwhile_stays() -> None:
+@pytest.mark.parametrize("chosen", [0.003, turns.SHORT / 2])
+def test_what_the_application_sets_meanwhile_stays(chosen: float) -> None:
     """The application's own word is the last one."""
     with turns.short_turns():
-        sys.setswitchinterval(0.003)
-    assert sys.getswitchinterval() == pytest.approx(0.003)
+        sys.setswitchinterval(chosen)
+    assert sys.getswitchinterval() == pytest.approx(chosen)
 
 
 def test_a_child_forked_meanwhile_has_the_usual_interval() -> None:
