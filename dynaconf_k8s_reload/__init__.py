@@ -6,11 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .changes import Change, Changes
-    from .exceptions import ConfigError, K8sReloadError, MountError, ReloadRejected
-    from .mounts import Mount
-    from .reloader import Reloader, get_reloader
-    from .status import MountStatus, ReloadResult, Status
+    from ._model.changes import Change, Changes
+    from ._model.errors import ConfigError, K8sReloadError, MountError, ReloadRejected
+    from ._model.status import MountStatus, ReloadResult, Status
+    from ._reload.reloader import Reloader, get_reloader
+    from ._source.mounts import Mount
 
 __all__ = [
     "Change",
@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "changes": ("Change", "Changes"),
-    "exceptions": ("ConfigError", "K8sReloadError", "MountError", "ReloadRejected"),
-    "mounts": ("Mount",),
-    "reloader": ("Reloader", "get_reloader"),
-    "status": ("MountStatus", "ReloadResult", "Status"),
+    "_model.changes": ("Change", "Changes"),
+    "_model.errors": ("ConfigError", "K8sReloadError", "MountError", "ReloadRejected"),
+    "_source.mounts": ("Mount",),
+    "_reload.reloader": ("Reloader", "get_reloader"),
+    "_model.status": ("MountStatus", "ReloadResult", "Status"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -12,15 +12,15 @@ from typing import Any
 
 from dynaconf.base import Settings
 
-from . import candidate as ground
-from .applying import load_environment, load_mount
-from .candidate import Attachment
-from .environ import MIRROR
-from .exceptions import ConfigError
-from .options import Options
-from .paths import Paths
-from .payload import Payload
-from .reloader import Reloader
+from . import _dynaconf
+from ._dynaconf import Attachment
+from ._dynaconf.variables import load_environment, load_mount
+from ._environ.mirror import MIRROR
+from ._model.errors import ConfigError
+from ._model.options import Options
+from ._model.paths import Paths
+from ._reload.reloader import Reloader
+from ._source.content import Payload
 
 __all__ = ["load"]
 
@@ -43,9 +43,9 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
         ConfigError: an option is wrong, or ``env_loader`` stands beside a mirroring mount.
         MountError: a mount cannot be read at the first load, or a required one is absent.
     """
-    settings = ground.unwrap(obj)
-    attachment = ground.attachment_of(settings) or _first_load(settings)
-    indexing = nullcontext() if attachment.published else ground.indexed(settings)
+    settings = _dynaconf.unwrap(obj)
+    attachment = _dynaconf.attachment_of(settings) or _first_load(settings)
+    indexing = nullcontext() if attachment.published else _dynaconf.indexed(settings)
     with indexing:
         _load(settings, attachment, Paths.of_settings(settings).top(key) if key else None)
 
@@ -69,7 +69,7 @@ def _beneath(attachment: Attachment) -> Mapping[str, str]:
 
 
 def _first_load(settings: Settings) -> Attachment:
-    options = Options.read(ground.keywords(settings), os.environ)
+    options = Options.read(_dynaconf.keywords(settings), os.environ)
     mirroring = [mount.path for mount in options.k8s_mounts if options.mirrors(mount)]
     if mirroring and _has_env_loader(settings):
         raise ConfigError(
@@ -77,12 +77,12 @@ def _first_load(settings: Settings) -> Attachment:
             "and would bring back what a ConfigMap deletes; take it out of the list, since "
             "dynaconf_k8s_reload.loader loads the environment too, or say k8s_mirror=False"
         )
-    wrapper = ground.constructing_wrapper(settings)
-    reloader: Reloader = ground.reloader_of(wrapper) or Reloader(options)
+    wrapper = _dynaconf.constructing_wrapper(settings)
+    reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)
     payload = Payload(reloader.reader.read_first(options))
-    plan = MIRROR.plan(reloader.key, payload, options, ground.prefix(settings))
+    plan = MIRROR.plan(reloader.key, payload, options, _dynaconf.prefix(settings))
     attachment = Attachment(reloader, options, payload, plan, wrapper=wrapper)
-    ground.adopt(settings, attachment)
+    _dynaconf.adopt(settings, attachment)
     return attachment
 
 

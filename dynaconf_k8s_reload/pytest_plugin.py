@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .status import Status
+    from ._model.status import Status
     from .testing import AtomicWriter
 
 __all__ = ["configmap_volume", "k8s_settings", "wait_for_generation"]
@@ -60,7 +60,7 @@ def k8s_settings(configmap_volume: AtomicWriter) -> Iterator[Callable[..., Any]]
     """
     from dynaconf import Dynaconf  # noqa: PLC0415 -- because the plugin imports only pytest
 
-    from .reloader import get_reloader  # noqa: PLC0415 -- because the plugin imports only pytest
+    from ._reload.reloader import get_reloader  # noqa: PLC0415 -- because the plugin imports only pytest
 
     reloaders = []
     threads = set(threading.enumerate())

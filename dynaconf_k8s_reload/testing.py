@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from .status import Status
+    from ._model.status import Status
 
 __all__ = ["AtomicWriter", "wait_for_generation"]
 
@@ -183,9 +183,9 @@ def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
     """
     __tracebackhide__ = True  # pytest shows the test's own line
     # Not above: who only writes a volume needs no dynaconf.
-    from .exceptions import ReloadRejected  # noqa: PLC0415 -- because of the line above
-    from .reloader import get_reloader  # noqa: PLC0415 -- because of the line above
-    from .tokens import token  # noqa: PLC0415 -- because of the line above
+    from ._model.errors import ReloadRejected  # noqa: PLC0415 -- because of the line above
+    from ._reload.reloader import get_reloader  # noqa: PLC0415 -- because of the line above
+    from ._source.fingerprint import token  # noqa: PLC0415 -- because of the line above
 
     reloader = get_reloader(settings)
     give_up = time.monotonic() + timeout

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import environ, reloader
+from dynaconf_k8s_reload._environ import mirror as environ
+from dynaconf_k8s_reload._reload import reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors, what_is_open
 

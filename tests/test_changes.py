@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload.changes import Change, Changes, diff, flatten, same
+from dynaconf_k8s_reload._model.changes import Change, Changes, diff, flatten, same
 
 FLAT = st.dictionaries(st.sampled_from(["A", "B", "DB.HOST", "DB.PORT"]), st.integers(0, 2))
 

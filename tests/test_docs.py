@@ -12,7 +12,7 @@ import pytest
 import messages
 from docs_site import DOCS, PAGES, ROOT
 from dynaconf_k8s_reload import Mount
-from dynaconf_k8s_reload.options import DEFAULT_PROTECTED, Options
+from dynaconf_k8s_reload._model.options import DEFAULT_PROTECTED, Options
 
 OPTIONS = (DOCS / "options.md").read_text()
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dynaconf_k8s_reload import Mount
-from dynaconf_k8s_reload.environ import Mirror
-from dynaconf_k8s_reload.mounts import Snapshot
-from dynaconf_k8s_reload.options import Options
-from dynaconf_k8s_reload.payload import Payload
-from dynaconf_k8s_reload.tokens import Token
+from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._model.options import Options
+from dynaconf_k8s_reload._source.content import Payload
+from dynaconf_k8s_reload._source.fingerprint import Token
+from dynaconf_k8s_reload._source.mounts import Snapshot
 
 OWNER, OTHER = 1, 2
 
@@ -176,7 +176,7 @@ def test_the_process_s_environment() -> None:
     """By default the environment is the process's, down to what C code and children see."""
     program = (
         "import subprocess\n"
-        "from dynaconf_k8s_reload.environ import MIRROR\n"
+        "from dynaconf_k8s_reload._environ.mirror import MIRROR\n"
         "from test_environ import publish\n"
         "publish(MIRROR, 1, {'OF_THE_MIRROR': 'x'})\n"
         "print(subprocess.check_output(['sh', '-c', 'echo $OF_THE_MIRROR']).decode(), end='')\n"

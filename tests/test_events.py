@@ -18,8 +18,8 @@ from watchdog import observers
 from watchdog.observers import polling
 from watchdog.observers.api import EventEmitter
 
-from dynaconf_k8s_reload import events as module
-from dynaconf_k8s_reload.events import Events
+from dynaconf_k8s_reload._watch import events as module
+from dynaconf_k8s_reload._watch.events import Events
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, open_descriptors
 

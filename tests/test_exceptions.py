@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import dynaconf_k8s_reload
-from dynaconf_k8s_reload import exceptions
-from dynaconf_k8s_reload.exceptions import K8sReloadError, RedactedCause
+from dynaconf_k8s_reload._model import errors as exceptions
+from dynaconf_k8s_reload._model.errors import K8sReloadError, RedactedCause
 
 
 @pytest.mark.parametrize("name", exceptions.__all__)

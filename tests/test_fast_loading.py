@@ -17,9 +17,12 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload import applying, candidate, get_reloader
-from dynaconf_k8s_reload.candidate import following, indexing, putting, state
-from dynaconf_k8s_reload.payload import UNPARSED, Variable
+from dynaconf_k8s_reload import _dynaconf, get_reloader
+from dynaconf_k8s_reload._dynaconf import live as following
+from dynaconf_k8s_reload._dynaconf import putting, state
+from dynaconf_k8s_reload._dynaconf import store as indexing
+from dynaconf_k8s_reload._dynaconf import variables as applying
+from dynaconf_k8s_reload._source.content import UNPARSED, Variable
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, make_settings
 
@@ -55,8 +58,8 @@ def the_long_way() -> Iterator[None]:
             settings.set(key, value, loader_identifier=source, validate=False)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(candidate, "put_all", put_all)
-        patch.setattr(candidate, "indexed", lambda _: nullcontext())
+        patch.setattr(_dynaconf, "put_all", put_all)
+        patch.setattr(_dynaconf, "indexed", lambda _: nullcontext())
         patch.setattr(following, "indexed", lambda _: nullcontext())
         patch.setattr(following, "put_defaults", lambda _: None)
         patch.setattr(applying, "PLAIN_LETTERS", frozenset())

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import forking, get_reloader
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._watch import processes as forking
+from dynaconf_k8s_reload._watch.watcher import WATCHER
 from dynaconf_k8s_reload.testing import AtomicWriter
-from dynaconf_k8s_reload.watcher import WATCHER
 from support import eventually, make_settings
 
 # Python 3.12 and newer warn of any fork in a process with threads, which is what this is about.

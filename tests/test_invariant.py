@@ -15,7 +15,8 @@ from hypothesis import Phase, given, note
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload import environ, get_reloader
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload.testing import AtomicWriter
 from fresh_process import FreshProcesses, load, see
 

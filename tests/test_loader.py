@@ -18,7 +18,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import ConfigError, MountError, get_reloader
-from dynaconf_k8s_reload.changes import same
+from dynaconf_k8s_reload._model.changes import same
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, make_settings
 

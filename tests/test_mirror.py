@@ -17,11 +17,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload import Mount, environ, get_reloader, reloader
-from dynaconf_k8s_reload.environ import Mirror
-from dynaconf_k8s_reload.mounts import read
-from dynaconf_k8s_reload.options import Options
-from dynaconf_k8s_reload.payload import Payload
+from dynaconf_k8s_reload import Mount, get_reloader
+from dynaconf_k8s_reload._environ import mirror as environ
+from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._model.options import Options
+from dynaconf_k8s_reload._reload import reloader
+from dynaconf_k8s_reload._source.content import Payload
+from dynaconf_k8s_reload._source.mounts import read
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 

@@ -14,9 +14,9 @@ from typing import Any, Literal
 import pytest
 
 from dynaconf_k8s_reload import ConfigError, Mount, MountError
-from dynaconf_k8s_reload.mounts import MAX_FILE_BYTES, USUAL_FILE_BYTES, read
+from dynaconf_k8s_reload._source.fingerprint import Token, token
+from dynaconf_k8s_reload._source.mounts import MAX_FILE_BYTES, USUAL_FILE_BYTES, read
 from dynaconf_k8s_reload.testing import AtomicWriter
-from dynaconf_k8s_reload.tokens import Token, token
 
 Order = Literal["current", "1.20"]
 
@@ -53,8 +53,8 @@ def unprivileged(directory: Path) -> str:
     program = (
         "import os, sys\n"
         "from dynaconf_k8s_reload import Mount, MountError\n"
-        "from dynaconf_k8s_reload.mounts import read\n"
-        "from dynaconf_k8s_reload.tokens import token\n"
+        "from dynaconf_k8s_reload._source.mounts import read\n"
+        "from dynaconf_k8s_reload._source.fingerprint import token\n"
         "os.setgroups([]), os.setgid(65534), os.setuid(65534)\n"
         "print(token(sys.argv[1]).error or '-')\n"
         "try:\n"
@@ -195,7 +195,7 @@ def test_an_unreadable_parent(open_path: Path) -> None:
     directory.mkdir(parents=True)
     directory.parent.chmod(0o700)
     program = (
-        "import os, sys\nfrom dynaconf_k8s_reload.tokens import token\n"
+        "import os, sys\nfrom dynaconf_k8s_reload._source.fingerprint import token\n"
         "os.setgroups([]), os.setgid(65534), os.setuid(65534)\nprint(token(sys.argv[1]).error)"
     )
     run = subprocess.run(

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import Change, Changes, ConfigError, get_reloader, loops, notifier
-from dynaconf_k8s_reload.notifier import Notifier
-from dynaconf_k8s_reload.stream import Stream
+from dynaconf_k8s_reload import Change, Changes, ConfigError, get_reloader
+from dynaconf_k8s_reload._reload import loops, notifier
+from dynaconf_k8s_reload._reload.notifier import Notifier
+from dynaconf_k8s_reload._reload.stream import Stream
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 

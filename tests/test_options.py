@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import ConfigError, Mount, options
-from dynaconf_k8s_reload.options import DEFAULT_PROTECTED, Options
+from dynaconf_k8s_reload import ConfigError, Mount
+from dynaconf_k8s_reload._model import options
+from dynaconf_k8s_reload._model.options import DEFAULT_PROTECTED, Options
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, make_settings
 

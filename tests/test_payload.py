@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from dynaconf_k8s_reload import Mount
-from dynaconf_k8s_reload.mounts import Snapshot
-from dynaconf_k8s_reload.payload import Payload, came_by_env_from
-from dynaconf_k8s_reload.tokens import Token
+from dynaconf_k8s_reload._source.content import Payload, came_by_env_from
+from dynaconf_k8s_reload._source.fingerprint import Token
+from dynaconf_k8s_reload._source.mounts import Snapshot
 
 A, B = Mount("/a"), Mount("/b", prefix="P_")
 

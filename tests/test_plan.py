@@ -9,11 +9,11 @@ import sys
 import pytest
 
 from dynaconf_k8s_reload import Mount
-from dynaconf_k8s_reload.mounts import Snapshot
-from dynaconf_k8s_reload.options import Options
-from dynaconf_k8s_reload.payload import Payload
-from dynaconf_k8s_reload.plan import MAX_BYTES, Decision, Environment, decide
-from dynaconf_k8s_reload.tokens import Token
+from dynaconf_k8s_reload._environ.rules import MAX_BYTES, Decision, Environment, decide
+from dynaconf_k8s_reload._model.options import Options
+from dynaconf_k8s_reload._source.content import Payload
+from dynaconf_k8s_reload._source.fingerprint import Token
+from dynaconf_k8s_reload._source.mounts import Snapshot
 
 PROCESS = {"HAS": "process's"}
 
@@ -96,11 +96,11 @@ def test_a_locale_that_lacks_letters() -> None:
     """Text that the locale cannot encode is skipped, since no variable could hold it."""
     program = (
         "from dynaconf_k8s_reload import Mount\n"
-        "from dynaconf_k8s_reload.mounts import Snapshot\n"
-        "from dynaconf_k8s_reload.tokens import Token\n"
-        "from dynaconf_k8s_reload.options import Options\n"
-        "from dynaconf_k8s_reload.payload import Payload\n"
-        "from dynaconf_k8s_reload.plan import decide\n"
+        "from dynaconf_k8s_reload._source.mounts import Snapshot\n"
+        "from dynaconf_k8s_reload._source.fingerprint import Token\n"
+        "from dynaconf_k8s_reload._model.options import Options\n"
+        "from dynaconf_k8s_reload._source.content import Payload\n"
+        "from dynaconf_k8s_reload._environ.rules import decide\n"
         "files = {'EURO': b'\\xe2\\x82\\xac', 'A': b'a'}\n"
         "payload = Payload([Snapshot(Mount('/config'), Token(), files=files)])\n"
         "print(decide(payload, Options(), None, {}.get).skipped)\n"

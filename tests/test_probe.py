@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import Reloader, get_reloader
-from dynaconf_k8s_reload.probe import probe
+from dynaconf_k8s_reload._reload.probe import probe
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -111,6 +111,6 @@ def test_a_dead_watch_is_red(volume: AtomicWriter, monkeypatch: pytest.MonkeyPat
     volume.write({})
     reloader = get_reloader(make_settings(volume.directory))
     assert probe(reloader)[0] == 200
-    monkeypatch.setattr("dynaconf_k8s_reload.reloader.WATCHER.mode", lambda *_: "off")
+    monkeypatch.setattr("dynaconf_k8s_reload._reload.reloader.WATCHER.mode", lambda *_: "off")
     code, data = probe(reloader)
     assert (code, data["healthy"]) == (503, False)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import Mount, MountError, get_reloader, mounts, reading, tokens
-from dynaconf_k8s_reload.options import Options
-from dynaconf_k8s_reload.reading import Reader
+from dynaconf_k8s_reload import Mount, MountError, _dynaconf, get_reloader
+from dynaconf_k8s_reload._model.options import Options
+from dynaconf_k8s_reload._source import fingerprint as tokens
+from dynaconf_k8s_reload._source import mounts, reading
+from dynaconf_k8s_reload._source.reading import Reader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -116,7 +118,6 @@ def test_a_settings_file_and_keys_are_of_one_generation(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A swap between reading the keys and loading the files has both loaded again."""
-    from dynaconf_k8s_reload import candidate
 
     def write(count: int) -> None:
         volume.write({"app.toml": f"FILE = {count}\n", "A": f"{count}"})
@@ -141,14 +142,14 @@ def test_a_settings_file_and_keys_are_of_one_generation(
     reloader = get_reloader(settings)
     assert reloader.status().generation == 1
     assert not reloader.reload().changes
-    real, swaps = candidate.build, [5, 6]
+    real, swaps = _dynaconf.build, [5, 6]
 
     def build(*args: Any) -> Any:
         if swaps:
             write(swaps.pop(0))
         return real(*args)
 
-    monkeypatch.setattr(candidate, "build", build)
+    monkeypatch.setattr(_dynaconf, "build", build)
     write(4)
     result = reloader.reload()
     assert (result.outcome, result.generation, swaps) == ("applied", 2, [])
@@ -160,14 +161,13 @@ def test_a_failure_of_what_has_moved_on_is_no_failure(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that fails to parse while it is being replaced is loaded again, not refused."""
-    from dynaconf_k8s_reload import candidate
 
     volume.write({"app.toml": "FILE = 1\n"})
     settings = make_settings(
         volume.directory, k8s_watch=False, settings_files=[str(volume.directory / "app.toml")]
     )
     reloader = get_reloader(settings)
-    real, broken = candidate.build, [1]
+    real, broken = _dynaconf.build, [1]
 
     def build(*args: Any) -> Any:
         if broken:
@@ -178,7 +178,7 @@ def test_a_failure_of_what_has_moved_on_is_no_failure(
                 volume.write({"app.toml": "FILE = 3\n"})
         return real(*args)
 
-    monkeypatch.setattr(candidate, "build", build)
+    monkeypatch.setattr(_dynaconf, "build", build)
     volume.write({"app.toml": "FILE = ["})
     assert reloader.reload().outcome == "applied"
     assert settings.FILE == 3
@@ -188,14 +188,14 @@ def test_a_mount_that_never_rests_is_refused_after_a_while(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files that change at every build are given up on, and tried again at the next comparison."""
-    from dynaconf_k8s_reload import candidate, generations
+    from dynaconf_k8s_reload._reload import generations
 
     volume.write({"app.toml": "FILE = 1\n"})
     settings = make_settings(
         volume.directory, k8s_watch=False, settings_files=[str(volume.directory / "app.toml")]
     )
     reloader = get_reloader(settings)
-    real, count = candidate.build, 2
+    real, count = _dynaconf.build, 2
 
     def build(*args: Any) -> Any:
         nonlocal count
@@ -206,7 +206,7 @@ def test_a_mount_that_never_rests_is_refused_after_a_while(
     monkeypatch.setattr(generations, "CONFIRM_SECONDS", 0.0)
     volume.write({"app.toml": "FILE = 2\n"})
     with monkeypatch.context() as patch:
-        patch.setattr(candidate, "build", build)
+        patch.setattr(_dynaconf, "build", build)
         result = reloader.reload()
     assert "kept changing while settings files in it were loaded" in str(result.error)
     assert settings.FILE == 1

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from dynaconf import Dynaconf, Validator
 
-from dynaconf_k8s_reload import Changes, ConfigError, Reloader, get_reloader, report
-from dynaconf_k8s_reload.candidate import unwrap
-from dynaconf_k8s_reload.options import Options
+from dynaconf_k8s_reload import Changes, ConfigError, Reloader, get_reloader
+from dynaconf_k8s_reload._dynaconf import unwrap
+from dynaconf_k8s_reload._model.options import Options
+from dynaconf_k8s_reload._reload import log as report
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors
 

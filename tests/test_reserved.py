@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload.options import Options
-from dynaconf_k8s_reload.reserved import is_reserved
+from dynaconf_k8s_reload._model.options import Options
+from dynaconf_k8s_reload._model.reserved import is_reserved
 from support import make_settings
 
 RESERVED = [

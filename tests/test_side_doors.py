@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from dynaconf import ValidationError, Validator
 
-from dynaconf_k8s_reload import MountError, candidate, environ, get_reloader
-from dynaconf_k8s_reload.candidate import unwrap
+from dynaconf_k8s_reload import MountError, _dynaconf, get_reloader
+from dynaconf_k8s_reload._dynaconf import unwrap
+from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -148,7 +149,8 @@ def test_a_child_that_was_being_made_during_a_publication_follows(
     refused: Any, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A child that was built from the generation before is built again before it is given out."""
-    from dynaconf_k8s_reload.candidate import children, following
+    from dynaconf_k8s_reload._dynaconf import children
+    from dynaconf_k8s_reload._dynaconf import live as following
 
     done: list[Any] = []
     real = children.child_of
@@ -222,7 +224,7 @@ def test_a_first_load_that_fails_leaves_nothing_behind(
     volume: AtomicWriter,
 ) -> None:
     """Ten failed first loads leave no thread, no variable and no reloader; then one works."""
-    from dynaconf_k8s_reload import forking
+    from dynaconf_k8s_reload._watch import processes as forking
 
     before, threads = dict(os.environ), set(threading.enumerate())
     gc.collect()
@@ -307,7 +309,7 @@ def test_a_late_reader_writes_into_the_generation_that_it_is_of(volume: AtomicWr
     """A value that `get_fresh` began to load before a publication does not end up after it."""
     volume.write({"MYAPP_A": "1"})
     settings = make_settings(volume.directory, k8s_watch=False)
-    reloader, put_all = get_reloader(settings), candidate.put_all
+    reloader, put_all = get_reloader(settings), _dynaconf.put_all
     main = threading.current_thread()
 
     def late(loading: Any, entries: Any) -> None:
@@ -318,7 +320,7 @@ def test_a_late_reader_writes_into_the_generation_that_it_is_of(volume: AtomicWr
 
     reader_waits, published = threading.Event(), threading.Event()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(candidate, "put_all", late)
+        patch.setattr(_dynaconf, "put_all", late)
         reader = threading.Thread(target=lambda: settings.get_fresh("A"))
         reader.start()
         assert reader_waits.wait(10)

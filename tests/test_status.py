@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import ReloadRejected, Status, get_reloader
-from dynaconf_k8s_reload.record import Record
-from dynaconf_k8s_reload.status import MountStatus
+from dynaconf_k8s_reload._model.status import MountStatus
+from dynaconf_k8s_reload._reload.history import Record
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 

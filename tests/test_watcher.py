@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from dynaconf_k8s_reload import tokens, watcher
-from dynaconf_k8s_reload.events import Events
+from dynaconf_k8s_reload._source import fingerprint as tokens
+from dynaconf_k8s_reload._watch import watcher
+from dynaconf_k8s_reload._watch.events import Events
+from dynaconf_k8s_reload._watch.watch import Watch
+from dynaconf_k8s_reload._watch.watcher import Watcher
 from dynaconf_k8s_reload.testing import AtomicWriter
-from dynaconf_k8s_reload.watch import Watch
-from dynaconf_k8s_reload.watcher import Watcher
 from support import eventually
 
 

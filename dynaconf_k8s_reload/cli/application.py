@@ -11,9 +11,9 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from .. import candidate as ground
-from ..exceptions import K8sReloadError, RedactedCause
-from ..generations import Generations
+from .. import _dynaconf
+from .._model.errors import K8sReloadError, RedactedCause
+from .._reload.generations import Generations
 from .screen import CannotRunError
 
 __all__ = ["Application", "load"]
@@ -31,14 +31,14 @@ class Application:
     """
 
     settings: Any
-    attachment: ground.Attachment | None
+    attachment: _dynaconf.Attachment | None
     problem: str
     written: frozenset[str]
 
     @property
     def prefix(self) -> object:
         """Its ``envvar_prefix``."""
-        return None if self.settings is None else ground.prefix(self.settings)
+        return None if self.settings is None else _dynaconf.prefix(self.settings)
 
 
 def load(name: str) -> Application:
@@ -58,8 +58,8 @@ def load(name: str) -> Application:
     with _only_looking(), redirect_stdout(sys.stderr):  # what it prints is none of our screen
         try:
             found = _attribute(module_name, attribute)
-            settings = ground.unwrap(found)
-            attachment = ground.attachment_of(settings)
+            settings = _dynaconf.unwrap(found)
+            attachment = _dynaconf.attachment_of(settings)
         except CannotRunError:
             raise
         except K8sReloadError as error:

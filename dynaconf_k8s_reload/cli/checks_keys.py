@@ -6,9 +6,9 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
-from ..options import Options
-from ..payload import Payload
-from ..plan import Decision, decide
+from .._environ.rules import Decision, decide
+from .._model.options import Options
+from .._source.content import Payload
 from .findings import Finding, Severity, listed
 
 __all__ = ["check_keys", "setting_of"]

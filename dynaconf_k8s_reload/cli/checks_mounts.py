@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..exceptions import MountError
-from ..mounts import Mount, Snapshot, read
+from .._model.errors import MountError
+from .._source.mounts import Mount, Snapshot, read
 from .facts import MountEntry, file_system, sub_paths
 from .findings import Finding, sentence
 from .screen import printable

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .. import candidate as ground
-from ..changes import Change, Changes
-from ..payload import Payload
+from .. import _dynaconf
+from .._model.changes import Change, Changes
+from .._source.content import Payload
 from .application import Application
 from .checks_keys import setting_of
 from .findings import Finding, listed, sentence
@@ -93,7 +93,7 @@ def _written(application: Application, payload: Payload) -> Iterator[Finding]:
 
 def _restart_only(application: Application, payload: Payload) -> Iterator[Finding]:
     attachment: Any = application.attachment
-    prefix = ground.prefix(application.settings)
+    prefix = _dynaconf.prefix(application.settings)
     settings = (setting_of(name, prefix) for name in payload.variables)
     keys = Changes(Change(key, None, None, "added") for key in settings)
     restart = keys.matching(attachment.options.k8s_restart_keys)

@@ -12,11 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..events import patched_by
-from ..exceptions import ConfigError
-from ..mounts import Mount, Snapshot
-from ..options import DEFAULT_MOUNT, Options
-from ..payload import Payload
+from .._model.errors import ConfigError
+from .._model.options import DEFAULT_MOUNT, Options
+from .._source.content import Payload
+from .._source.mounts import Mount, Snapshot
+from .._watch.events import patched_by
 from .application import Application, load
 from .checks_keys import check_keys
 from .checks_mounts import look

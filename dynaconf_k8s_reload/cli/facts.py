@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..tokens import DATA_LINK
+from .._source.fingerprint import DATA_LINK
 
 __all__ = [
     "Inotify",

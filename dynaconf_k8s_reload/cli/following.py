@@ -7,12 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..changes import Change
-from ..exceptions import MountError
-from ..mounts import Mount, Snapshot
-from ..options import Options
-from ..reading import Reader
-from ..tokens import Token
+from .._model.changes import Change
+from .._model.errors import MountError
+from .._model.options import Options
+from .._source.fingerprint import Token
+from .._source.mounts import Mount, Snapshot
+from .._source.reading import Reader
 from .volumes import differences
 
 __all__ = ["Followed", "Follower", "Seen"]

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
-from ..mounts import Mount, Snapshot
+from .._source.mounts import Mount, Snapshot
 from .facts import MountEntry, is_secret_volume, mount_table
 from .screen import counted, printable
 

@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..exceptions import MountError
-from ..mounts import Mount, Snapshot, read
-from ..options import Options
-from ..payload import Payload, Variable
-from ..plan import Decision, decide
+from .._environ.rules import Decision, decide
+from .._model.errors import MountError
+from .._model.options import Options
+from .._source.content import Payload, Variable
+from .._source.mounts import Mount, Snapshot, read
 from .looking import described, mounts_of
 from .parsing import kind_of
 from .screen import CannotRunError, console, example, printable, put, quoted, say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..changes import Change
+from .._model.changes import Change
 from .limits import wrong_paths
 from .manifests import Manifest, ManifestError
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from ..options import Options
-from ..watcher import WATCHER, Watch
+from .._model.options import Options
+from .._watch.watcher import WATCHER, Watch
 from .apply import STYLES
 from .ending import until_ended
 from .following import Follower, Seen

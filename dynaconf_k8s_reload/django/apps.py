@@ -9,8 +9,9 @@ from django.apps import AppConfig
 from django.core.checks import register
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
-from ..exceptions import ConfigError
-from . import following, signals
+from .._dynaconf import django as following
+from .._model.errors import ConfigError
+from . import signals
 from .checks import TAG, check_mounts
 from .current import current_reloader, current_settings
 from .restart import restart_keys

@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import global_settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 -- because Django calls it so
 
-from ..exceptions import ConfigError
-from ..reloader import Reloader
+from .._model.errors import ConfigError
+from .._reload.reloader import Reloader
 from .current import current_reloader, current_settings
 from .mounted import provided
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from ..reloader import Reloader, get_reloader
+from .._reload.reloader import Reloader, get_reloader
 
 __all__ = ["current_reloader", "current_settings"]
 

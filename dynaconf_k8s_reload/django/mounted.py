@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .. import candidate as ground
-from ..payload import Variable
-from ..reloader import Reloader
+from .. import _dynaconf
+from .._reload.reloader import Reloader
+from .._source.content import Variable
 
 __all__ = ["Provided", "provided"]
 
@@ -29,8 +29,8 @@ class Provided(NamedTuple):
 def provided(reloader: Reloader) -> Iterator[Provided]:
     """Give the settings that the mounts provide now."""
     snapshot = reloader.snapshot()
-    prefixes = _prefixes(ground.prefix(snapshot))
-    for name, variable in ground.attached(snapshot).payload.variables.items():
+    prefixes = _prefixes(_dynaconf.prefix(snapshot))
+    for name, variable in _dynaconf.attached(snapshot).payload.variables.items():
         prefix = next((each for each in prefixes if name.startswith(each)), "")
         if prefix or not reloader.options.prefixed_only(variable.mount):
             setting = name.removeprefix(prefix).partition("__")[0].upper()

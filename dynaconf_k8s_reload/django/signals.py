@@ -10,9 +10,9 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.dispatch import Signal
 
-from ..changes import Changes
-from ..exceptions import RedactedCause
-from ..reloader import Reloader
+from .._model.changes import Changes
+from .._model.errors import RedactedCause
+from .._reload.reloader import Reloader
 from .current import current_reloader, current_settings
 
 __all__ = ["send_both", "send_reloaded", "settings_reloaded"]

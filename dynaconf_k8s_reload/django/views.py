@@ -8,7 +8,7 @@ from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from ..probe import probe
+from .._reload.probe import probe
 from .current import current_reloader
 
 __all__ = ["status"]

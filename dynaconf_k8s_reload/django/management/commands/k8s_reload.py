@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ....exceptions import ConfigError
-from ....pending import pending
-from ....probe import probe
+from ...._model.errors import ConfigError
+from ...._reload.pending import pending
+from ...._reload.probe import probe
 from ...checks import TAG
 from ...current import current_reloader, current_settings
 

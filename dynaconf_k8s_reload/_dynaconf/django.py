@@ -1,0 +1,133 @@
+"""Every place in which Django keeps settings of its own looks them up in dynaconf's."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from django import conf
+from django.conf import global_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.middleware.csrf import CsrfViewMiddleware
+from dynaconf.contrib import django_dynaconf_v2 as contrib
+
+from .. import _dynaconf
+from . import state
+
+__all__ = ["fall_back", "follow_csrf", "follow_module", "follow_original"]
+
+URLS = ("MEDIA_URL", "STATIC_URL")
+ORIGINS = ("csrf_trusted_origins_hosts", "allowed_origins_exact", "allowed_origin_subdomains")
+MISSING = object()
+
+
+def fall_back(settings: Any) -> None:
+    """Have a key that leaves the mount fall back to what the project or Django has beneath it.
+
+    dynaconf takes Django's defaults over at the first load, but not those of names that the mount
+    provides at that moment.
+    """
+    live = _dynaconf.unwrap(settings)
+    defaults, built = state.get(live, "defaults"), _dynaconf.attached(live).built
+    for name in filter(str.isupper, dir(global_settings)):
+        default = getattr(global_settings, name)
+        if name in URLS and hasattr(contrib, "fix_absolute_urls"):
+            defaults[name] = built.get(name, default)  # dynaconf has put the mount's there, fixed
+        else:
+            defaults.setdefault(name, default)
+
+
+def follow_original(settings: Any) -> None:
+    """Have the settings object that Django made follow too.
+
+    Modules that were imported before ``DjangoDynaconf`` ran hold it, ``django.http.request`` for
+    one, and with it ``ALLOWED_HOSTS``.
+    """
+    original = contrib.django_settings
+    FollowingSettings.live, FollowingSettings.boot = settings, vars(original)["_wrapped"]
+    # A lazy object answers `__class__` for what it wraps, so it cannot be assigned to.
+    object.__dict__["__class__"].__set__(original, FollowingSettings)
+
+
+class FollowingSettings(conf.LazySettings):  # type: ignore[misc] # reason: Django is untyped
+    """Looks every setting up in dynaconf's, as long as nobody overrides it here.
+
+    Attributes:
+        live: dynaconf's settings.
+        boot: what Django's object wrapped at the start.
+    """
+
+    __module__ = conf.__name__  # Django finds its translations beside this module
+    live: Any
+    boot: Any
+
+    def __getattribute__(self, name: str) -> Any:
+        # Before the instance's dictionary: dynaconf's own hook makes Django cache values there.
+        if name.isupper() and not name.startswith("_"):
+            return self.__getattr__(name)
+        return super().__getattribute__(name)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.isupper():
+            return super().__getattr__(name)
+        value = _overridden(self._wrapped, self.boot, name)
+        if value is MISSING:
+            value = getattr(self.live, name)
+        if name in URLS and value is not None:
+            return self._add_script_prefix(value)
+        if name == "SECRET_KEY" and not value:
+            raise ImproperlyConfigured("The SECRET_KEY setting must not be empty.")
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.isupper() and self._wrapped is self.boot:
+            setattr(self.live, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return dir(self.live)
+
+
+def _overridden(holder: Any, boot: Any, name: str) -> Any:
+    """Find a setting among those that ``override_settings`` has laid over Django's own object."""
+    while holder is not boot:
+        if name in vars(holder):
+            return vars(holder)[name]
+        if name in holder._deleted:
+            raise AttributeError(name)
+        holder = holder.default_settings
+    return MISSING
+
+
+def follow_module(settings: Any) -> None:
+    """Have the attributes of the settings module follow."""
+    module = sys.modules[contrib.django_settings.SETTINGS_MODULE]
+    populated = {name: vars(module)[name] for name in _names(settings) if name in vars(module)}
+
+    class FollowingModule(ModuleType):
+        """Looks every setting up in dynaconf's, unless code has assigned it since."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name.isupper() and not name.startswith("_"):
+                value = vars(self).get(name, MISSING)
+                if value is populated.get(name, MISSING):
+                    return getattr(settings, name)
+            return super().__getattribute__(name)
+
+        def __dir__(self) -> list[str]:
+            return sorted({*vars(self).keys() - populated.keys(), *_names(settings)})
+
+    module.__class__ = FollowingModule
+
+
+def _names(settings: Any) -> list[str]:
+    return [name for name in dir(settings) if name.isupper()]
+
+
+def follow_csrf() -> None:
+    """Have ``CSRF_TRUSTED_ORIGINS`` read at each request: the middleware would keep it for good."""
+    for name in ORIGINS:
+        cached = vars(CsrfViewMiddleware)[name]
+        setattr(CsrfViewMiddleware, name, property(cached.func))

@@ -1,0 +1,218 @@
+"""What a settings object does differently once this loader has loaded it."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dynaconf.base import Settings
+from dynaconf.utils.functional import empty
+
+from . import state
+from .children import child_of
+from .putting import put_defaults
+from .state import ATTACHMENT, attached, attachment_of
+from .store import indexed
+from .takeover import take_over
+from .values import pin, pin_key
+
+# Stands before a settings class among the bases, see `following`; to type checkers it is one.
+Base: Any = Settings if TYPE_CHECKING else object
+
+FRESH_VARS = "FRESH_VARS_FOR_DYNACONF"
+LOADER = "dynaconf_k8s_reload.loader"
+
+
+class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
+    """Stands before the class of a settings object; `following` joins the two."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment; for a candidate, as it will be once the candidate is published."""
+        attachment = attachment_of(self)
+        if attachment is None or attachment.published:
+            return os.environ
+        return attachment.plan.environment
+
+    @environ.setter
+    def environ(self, _: object) -> None:
+        """Let dynaconf up to 3.2 assign ``os.environ`` at construction, to no effect."""
+
+    def execute_loaders(self, *args: Any, **kwargs: Any) -> None:
+        """Run the loaders; a candidate first takes over what code did to the live object."""
+        attachment = attachment_of(self)
+        if attachment is None:
+            super().execute_loaders(*args, **kwargs)
+            return
+        key = kwargs.get("key")
+        if key is not None and attachment.published and self is not attachment.anchor:
+            # Into the generation that it is of, even if another one is published meanwhile.
+            attachment.anchor.execute_loaders(*args, **kwargs)
+            return
+        indexing = nullcontext() if attachment.published else indexed(self)
+        with _not_fresh(self, key=key), indexing:
+            if key is None:
+                put_defaults(self)
+            carried, attachment.carried = attachment.carried, None
+            if carried is not None:
+                take_over(self, carried)
+            super().execute_loaders(*args, **kwargs)
+        pin(self, attachment.anchor, attachment.plan.environment)
+
+    def exists(self, key: Any, fresh: Any = False) -> Any:  # noqa: FBT002 -- because the signature is dynaconf's
+        """Tell whether a key is set; while loading, dynaconf asks for each of its options."""
+        name = str(key).upper()
+        if _is_loading(self) and dict.__contains__(state.get(self, "store"), name):
+            return name not in state.get(self, "deleted")
+        return super().exists(key, fresh=fresh)
+
+    def get_environ(self, key: Any, default: Any = None, cast: Any = None) -> Any:
+        """Give a variable; while loading, dynaconf asks for each of its options."""
+        if _is_loading(self) and str(key).upper() not in self.environ:
+            return default
+        return super().get_environ(key, default, cast)
+
+    def load_includes(self, env: Any, silent: Any, key: Any) -> None:
+        """Load the includes, and the mounts again, which beat them as the environment does.
+
+        dynaconf does so only for its own ``env_loader`` (``Settings.load_includes``).
+        """
+        before = _count_of_files(self)
+        super().load_includes(env, silent=silent, key=key)
+        if _count_of_files(self) != before:
+            for loader in self.loaders:
+                if loader.__name__ == LOADER:
+                    loader.load(self, env, silent=silent, key=key)
+        attachment = attachment_of(self)
+        if attachment is not None and attachment.completes_at_includes:
+            attachment.completes_at_includes = False
+            attachment.reloader.constructed(self, lambda: None)
+
+    def set(  # noqa: PLR0913, PLR0917 -- because the signature is dynaconf's
+        self,
+        key: Any,
+        value: Any,
+        loader_identifier: Any = None,
+        tomlfy: Any = False,  # noqa: FBT002 -- as above
+        dotted_lookup: Any = empty,
+        is_secret: Any = None,  # noqa: ARG002 -- as above
+        validate: Any = empty,
+        **kw: Any,
+    ) -> None:
+        """Set a value; what code sets in the live object is not lost to a publication."""
+        kw |= {"tomlfy": tomlfy, "dotted_lookup": dotted_lookup}
+        attachment = attachment_of(self) if loader_identifier is None else None
+        if attachment is None or not attachment.published:
+            super().set(key, value, loader_identifier, validate=validate, **kw)
+            pin_key(self, key)  # the next source may be merged with it, which evaluates it
+            return
+        if validate is empty:
+            validate = self.get("VALIDATE_ON_UPDATE_FOR_DYNACONF")
+        with attachment.reloader.publishing:
+            super().set(key, value, validate=False, **kw)
+            attachment.reloader.touched()
+        if validate is True:  # outside the lock: a validator is an application's code
+            state.get(self, "validators").validate()
+
+    def setenv(self, *args: Any, **kwargs: Any) -> None:
+        """Switch the environment, not in the middle of a reload."""
+        with _alone(self):
+            super().setenv(*args, **kwargs)
+            _touch(self)
+
+    def reload(self, *args: Any, **kwargs: Any) -> None:
+        """Clean and load again as dynaconf does; the mounts serve the published generation."""
+        with _alone(self):
+            super().reload(*args, **kwargs)
+            _touch(self)
+
+    def from_env(self, env: str = "", keep: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002 -- because the signature is dynaconf's
+        """Give a settings object of another environment, which follows this one's generations."""
+        key = f"{env}_{keep}_{kwargs}"  # as dynaconf makes it
+        while True:
+            attachment = attached(self)
+            cache = state.get(self, "env_cache")
+            if key in cache:
+                return cache[key]
+            construct = child_of(attachment, following(Settings), attachment.predecessors.get(key))
+            child = super().from_env(env, keep, _wrapper_class=construct, **kwargs)
+            for other in [name for name, cached in list(cache.items()) if cached is child]:
+                cache.pop(other, None)
+            with attachment.reloader.publishing:
+                if attachment_of(self) is attachment and key not in cache:
+                    attachment.children[key] = (env, keep, kwargs)
+                    cache[key] = child
+                    return child
+
+    def dynaconf_clone(self) -> Any:
+        """Copy for a hook; the copy serves this object's generation."""
+        clone = super().dynaconf_clone()
+        vars(clone)[ATTACHMENT] = attachment_of(self)
+        return clone
+
+    def __copy__(self) -> Any:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(vars(self))
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied = memo[id(self)] = object.__new__(type(self))
+        copied.__dict__.update(copy.deepcopy(vars(self), memo))
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle as the class that the application knows, which follows nothing."""
+        held = {name: value for name, value in vars(self).items() if name != ATTACHMENT}
+        return object.__new__, (type(self).__bases__[1],), held
+
+
+@cache
+def following(base: type[Settings]) -> type[Settings]:
+    """Make the class of settings objects of class `base` that follow mounts."""
+    if issubclass(base, FollowsMounts):
+        return base
+    return type(base.__name__, (FollowsMounts, base), {"__module__": base.__module__})
+
+
+def _is_loading(settings: Settings) -> bool:
+    attachment = attachment_of(settings)
+    return attachment is not None and not attachment.published
+
+
+def _count_of_files(settings: Settings) -> int:
+    return len(state.get(settings, "loaded_files")) + len(state.get(settings, "loaded_py_modules"))
+
+
+def _touch(settings: Settings) -> None:
+    attachment = attachment_of(settings)
+    if attachment is not None and attachment.published:
+        attachment.reloader.touched()
+
+
+@contextmanager
+def _not_fresh(settings: Settings, *, key: Any) -> Iterator[None]:
+    """Load what ``fresh()`` or ``fresh_vars`` asks for once, not again for each nested key."""
+    if key is None:
+        yield
+        return
+    held: Any = vars(settings).get("__core__")
+    held = vars(settings) if held is None else vars(held.config)
+    fresh, names = ("fresh", "fresh_vars") if "fresh" in held else ("_fresh", FRESH_VARS)
+    before = {fresh: held[fresh], names: held[names]}
+    held.update({fresh: False, names: []})
+    try:
+        yield
+    finally:
+        held.update(before)
+
+
+def _alone(settings: Settings) -> AbstractContextManager[object]:
+    attachment = attachment_of(settings)
+    if attachment is None or not attachment.published:
+        return nullcontext()
+    lock: AbstractContextManager[object] = attachment.reloader.lock
+    return lock

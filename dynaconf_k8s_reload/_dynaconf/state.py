@@ -1,0 +1,231 @@
+"""Where a `Settings` of either line keeps its state, and what this package attaches to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from types import FrameType, MappingProxyType
+from typing import Any, NamedTuple
+
+from dynaconf.base import LazySettings, Settings
+from dynaconf.utils.functional import empty
+
+try:
+    from dynaconf.nodes import DataDict, DataList
+except ImportError:  # up to 3.2
+    DataDict = DataList = None
+
+from .._environ.rules import Plan
+from .._model.errors import ConfigError
+from .._model.options import Options
+from .._source.content import Payload
+
+ATTACHMENT = "__k8s_reload__"  # dynaconf takes a name with two underscores for internal
+WRAPPER_ATTRIBUTE = "_k8s_reloader"
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+_CONSTRUCTING = (LazySettings.configure.__code__, LazySettings._setup.__code__)
+
+
+class Carried(NamedTuple):
+    """What code did to the live object and a candidate takes over before it loads.
+
+    Attributes:
+        code: what was set.
+        defaults: dynaconf's defaults, `code` included, to tell what is set later.
+        envs: the environments that `setenv` switched through.
+        modules: Python modules whose hooks run.
+        hooks: functions that run after loading.
+        validators: the validators.
+    """
+
+    code: Mapping[Any, Any] = NOTHING
+    defaults: Mapping[Any, Any] = NOTHING
+    envs: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    hooks: tuple[Callable[..., Any], ...] = ()
+    validators: tuple[Any, ...] = ()
+
+
+class Attachment:
+    """Ties one generation's settings object to its reloader, its payload and its environment.
+
+    Attributes:
+        reloader: the `Reloader` that the object belongs to.
+        options: the options it was constructed with.
+        payload: what the mounts held.
+        plan: what the payload does to the environment.
+        published: the process's environment is this generation's own.
+        values: the flat values as they were at publication.
+        keywords: the arguments of ``Dynaconf(...)``.
+        built: dynaconf's defaults as they were when construction was complete.
+        code: what code has set, which a reload keeps.
+        modules: the Python modules that loading, not code, put into dynaconf's list of them.
+        unbound: the validators that were given no environment.
+        carried: what the candidate has still to take over from the live object.
+        taken: what it took over.
+        predecessors: the ``from_env`` children that the candidate's are built after.
+        completes_at_includes: construction ends without validators, so at the last loader.
+        anchor: the object within which the lazy values of this generation resolve.
+        wrapper: the lazy wrapper that constructed the object, if one did.
+        children: the arguments of each ``from_env`` child, by dynaconf's key for it.
+    """
+
+    def __init__(  # noqa: PLR0913 -- because it brings together what others make
+        self,
+        reloader: Any,
+        options: Options,
+        payload: Payload,
+        plan: Plan,
+        *,
+        published: bool = False,
+        keywords: Mapping[str, Any] = NOTHING,
+        anchor: Any = None,
+        wrapper: Any = None,
+    ) -> None:
+        self.reloader = reloader
+        self.options = options
+        self.payload = payload
+        self.plan = plan
+        self.published = published
+        self.values: Mapping[str, Any] = NOTHING
+        self.keywords = keywords
+        self.built: Mapping[Any, Any] = NOTHING
+        self.code: Mapping[Any, Any] = NOTHING
+        self.modules: frozenset[str] = frozenset()
+        self.unbound: tuple[Any, ...] = ()
+        self.carried: Carried | None = None
+        self.taken = Carried()
+        self.predecessors: Mapping[str, Any] = NOTHING
+        self.completes_at_includes = False
+        self.anchor = anchor
+        self.wrapper = wrapper
+        self.children: dict[str, tuple[str, bool, dict[str, Any]]] = {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:
+        """Dynaconf copies a settings object for each hook; the copy belongs where this does."""
+        return self
+
+
+def attachment_of(settings: object) -> Attachment | None:
+    """Give what this package attached to a `Settings`, if anything."""
+    found: Attachment | None = vars(settings).get(ATTACHMENT)
+    return found
+
+
+def attached(settings: object) -> Attachment:
+    """Give the attachment of a `Settings` that is known to have one."""
+    found: Attachment = vars(settings)[ATTACHMENT]
+    return found
+
+
+def unwrap(settings: object) -> Settings:
+    """Give the `Settings` behind a lazy wrapper, which is set up if need be.
+
+    Raises:
+        ConfigError: it is no settings object of dynaconf.
+    """
+    if issubclass(type(settings), LazySettings):  # isinstance would ask the wrapped object
+        if vars(settings)["_wrapped"] is empty:
+            bool(settings)
+        settings = vars(settings)["_wrapped"]
+    if not isinstance(settings, Settings):
+        raise ConfigError(
+            f"{type(settings).__name__} is no settings object of dynaconf; give what "
+            "Dynaconf(...) returned"
+        )
+    return settings
+
+
+def constructing_wrapper(settings: Settings) -> LazySettings | None:
+    """Find the lazy wrapper that is constructing these settings in this thread, if one is.
+
+    dynaconf gives a loader the new `Settings` only; whose it will be stands in the frames above
+    (``LazySettings.configure``, and ``_setup`` up to 3.2).
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not Settings.__init__.__code__:
+        frame = frame.f_back
+    while frame is not None and frame.f_locals.get("self") is settings:
+        frame = frame.f_back  # the constructors of subclasses
+    if frame is None or frame.f_code not in _CONSTRUCTING:
+        return None
+    wrapper: LazySettings = frame.f_locals["self"]
+    return wrapper
+
+
+def reloader_of(wrapper: LazySettings | None) -> Any:
+    """Give the reloader that `remember` left with a lazy wrapper, if any."""
+    return None if wrapper is None else vars(wrapper).get(WRAPPER_ATTRIBUTE)
+
+
+def remember(wrapper: LazySettings | None, reloader: object) -> None:
+    """Leave a reloader with its lazy wrapper, for when ``configure()`` makes another object."""
+    if wrapper is not None:
+        vars(wrapper)[WRAPPER_ATTRIBUTE] = reloader
+
+
+def get(settings: object, name: str) -> Any:
+    """Read a part of dynaconf's own state, such as ``"loaded_envs"``."""
+    core = vars(settings).get("__core__")
+    if core is None:
+        return vars(settings)["validators" if name == "validators" else f"_{name}"]
+    return getattr(core if name in ("store", "validators") else core.config, name)
+
+
+def put(settings: object, name: str, value: Any) -> None:
+    """Write a part of dynaconf's own state."""
+    core = vars(settings).get("__core__")
+    if core is None:
+        vars(settings)["validators" if name == "validators" else f"_{name}"] = value
+    else:
+        setattr(core if name in ("store", "validators") else core.config, name, value)
+
+
+def empty_like(store: Any) -> Any:
+    """Make an empty store that evaluates and converts as this one does."""
+    if hasattr(store, "__meta__"):
+        return type(store)(core=store.__meta__.core)
+    return type(store)(box_settings=store._box_config["box_settings"])
+
+
+def contained(settings: Settings, value: Any) -> Any:
+    """Make the container that dynaconf since 3.3 stores for a list or a dictionary."""
+    kinds: dict[Any, Any] = {list: DataList, dict: DataDict}
+    kind = kinds.get(type(value))
+    if kind is None or not isinstance(get(settings, "store"), DataDict):
+        return None
+    return kind(value, box_settings=settings)
+
+
+def clear_cache(settings: object) -> None:
+    """Forget what readers were given, where dynaconf remembers it: since 3.3."""
+    core = vars(settings).get("__core__")
+    if core is not None:
+        core.clear_cache()
+
+
+def keywords(settings: Settings) -> dict[Any, Any]:
+    """The arguments of ``Dynaconf(...)``, and what code has set since."""
+    return dict(dict.items(get(settings, "defaults")))
+
+
+def prefix(settings: Settings) -> Any:
+    """The application's ``envvar_prefix``: a string, ``False`` or ``None``."""
+    return settings.get("ENVVAR_PREFIX_FOR_DYNACONF")
+
+
+def reads_mounts(settings: Settings, paths: Iterable[str]) -> bool:
+    """Tell whether dynaconf itself looked into a mount, before or beside this package's loader.
+
+    It did if a settings file lies in one, or if the variable that switches environments comes
+    from one with another value than the process had.
+    """
+    roots = tuple(f"{os.path.realpath(path)}{os.sep}" for path in paths)
+    if any(
+        f"{os.path.realpath(str(name))}".startswith(roots) for name in get(settings, "loaded_files")
+    ):
+        return True
+    switcher = keywords(settings).get("ENV_SWITCHER_FOR_DYNACONF", "ENV_FOR_DYNACONF")
+    name = str(switcher).upper()
+    return attached(settings).plan.environment.get(name) != os.environ.get(name)

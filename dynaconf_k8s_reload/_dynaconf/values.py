@@ -1,0 +1,176 @@
+"""Lazy values (``@format``, ``@jinja``) pinned to one generation, and values laid out flat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from dynaconf.base import UPPER_DEFAULT_SETTINGS, Settings
+from dynaconf.utils import missing
+from dynaconf.utils.parse_conf import Lazy
+
+from .._model.changes import Change, Changes, diff, flatten, same
+from . import state
+from .literal import Literal
+
+SCALARS = frozenset({str, bytes, int, float, bool, type(None), datetime, date, time})
+OPTIONS = frozenset(UPPER_DEFAULT_SETTINGS)
+
+
+class PinnedLazy(Lazy):  # type: ignore[misc] # reason: dynaconf is untyped
+    """A lazy value that resolves ``this`` and ``env`` within its generation, however late."""
+
+    anchor: Settings
+    environment: Mapping[str, str]
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What the template sees."""
+        return {"env": self.environment, "this": self.anchor}
+
+    @classmethod
+    def of(cls, lazy: Lazy, anchor: Settings, environment: Mapping[str, str]) -> PinnedLazy:
+        """Pin a copy: settings modules may share the original among objects."""
+        pinned: PinnedLazy = cls.__new__(cls)
+        pinned.__dict__.update(vars(lazy))
+        pinned.anchor = anchor
+        pinned.environment = environment
+        return pinned
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PinnedLazy:
+        """Stay on the generation: a copy of its settings would be a copy of nothing else."""
+        return PinnedLazy.of(self, self.anchor, self.environment)
+
+    def __reduce__(self) -> Any:
+        """Pickle as dynaconf's own, since a generation does not travel."""
+        return Lazy, (self.value, self.formatter, self.casting)
+
+
+def pinned(value: Any, settings: Settings) -> Any:
+    """Pin a value that is being loaded, for dynaconf may evaluate it to merge it."""
+    if not isinstance(value, Lazy):
+        return value
+    attachment = state.attached(settings)
+    return PinnedLazy.of(value, attachment.anchor, attachment.plan.environment)
+
+
+def _plain(lazy: Lazy) -> Lazy:
+    return Lazy(lazy.value, lazy.formatter, lazy.casting)
+
+
+def pin(settings: Settings, anchor: Settings, environment: Mapping[str, str]) -> None:
+    """Pin every lazy value of `settings` that is not pinned yet, and end every `Literal`."""
+    _pin(state.get(settings, "store"), anchor, environment, literals_end=True)
+
+
+def pin_key(settings: Settings, key: Any) -> None:
+    """Pin what one key holds while an object is being loaded."""
+    attachment = state.attachment_of(settings)
+    if attachment is None or attachment.published or attachment.anchor is None:
+        return
+    store, name = state.get(settings, "store"), str(key).upper()
+    value = dict.get(store, name)
+    environment = attachment.plan.environment
+    if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
+        put_raw(store, name, PinnedLazy.of(value, attachment.anchor, environment))
+    elif isinstance(value, (dict, list)):
+        _pin(value, attachment.anchor, environment)
+
+
+def _pin(
+    container: Any, anchor: Settings, environment: Mapping[str, str], *, literals_end: bool = False
+) -> None:
+    for key, value in _raw_items(container):
+        if type(value) in SCALARS:
+            continue
+        if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
+            put_raw(container, key, PinnedLazy.of(value, anchor, environment))
+        elif isinstance(value, (dict, list)):
+            _pin(value, anchor, environment, literals_end=literals_end)
+        elif literals_end and type(value) is Literal:
+            put_raw(container, key, str(value))
+
+
+def put_raw(container: Any, key: Any, value: Any) -> None:
+    """Put a value into one of dynaconf's containers as it is."""
+    kind: Any = dict if isinstance(container, dict) else list
+    kind.__setitem__(container, key, value)
+
+
+def _raw_items(container: Any) -> list[tuple[Any, Any]]:
+    if isinstance(container, dict):
+        return list(dict.items(container))
+    return list(enumerate(list.__iter__(container)))
+
+
+def raw(settings: Settings) -> dict[Any, Any]:
+    """The top-level settings as they are stored, lazy values unevaluated."""
+    return dict(dict.items(state.get(settings, "store")))
+
+
+def copied(value: Any) -> Any:
+    """Copy plain and dynaconf's own containers, and lazy values; all else stays the object it is.
+
+    A container that two builds share would carry ``@insert`` and ``@del`` from one to the other.
+    """
+    if isinstance(value, Lazy):
+        return _plain(value)  # for the next generation to pin
+    if isinstance(value, dict) and is_container(value):
+        return {key: copied(item) for key, item in dict.items(value)}
+    if isinstance(value, list) and is_container(value):
+        return [copied(item) for item in list.__iter__(value)]
+    return value
+
+
+def is_container(value: object) -> bool:
+    """Tell a plain or dynaconf's own dictionary or list from an application's subclass of one."""
+    return type(value) in (dict, list) or type(value).__module__.startswith("dynaconf.")
+
+
+def values(settings: Settings) -> dict[str, Any]:
+    """Lay out an application's settings as dotted keys, lazy values evaluated.
+
+    A lazy value that cannot be evaluated is given as it is.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in raw(settings).items():
+        if name in OPTIONS:
+            continue
+        if type(value) in SCALARS:
+            flat[str(name)] = value
+        else:
+            flat.update(flatten({name: _evaluated(value, settings)}))
+    return flat
+
+
+def changes_between(old: Settings, new: Settings) -> Changes:
+    """Compare two generations by what they were when published, and by what readers see now.
+
+    An application may have completed a value in place, as Django does ``DATABASES``; that its own
+    completion is missing from the new generation is no change.
+    """
+    published = state.attached(old).values
+    changes = diff(values(old), state.attached(new).values or values(new))
+    real = [change for change in changes.values() if not _in_place(change, published)]
+    return changes if len(real) == len(changes) else Changes(real)
+
+
+def _in_place(change: Change, published: Mapping[str, Any]) -> bool:
+    if change.kind == "removed":
+        return change.key not in published
+    before = published.get(change.key, missing)
+    return before is not missing and before is not change.old and same(before, change.new)
+
+
+def _evaluated(value: Any, settings: Settings) -> Any:
+    if isinstance(value, Lazy):
+        try:
+            value = value(settings)
+        except Exception:  # noqa: BLE001 -- because a template may raise anything, at any read
+            return str(value)
+    if isinstance(value, dict):
+        return {key: _evaluated(item, settings) for key, item in dict.items(value)}
+    if isinstance(value, list):
+        return [_evaluated(item, settings) for item in list.__iter__(value)]
+    return value

@@ -1,0 +1,1 @@
+"""``os.environ``: what is mirrored, and the environment of the next generation."""

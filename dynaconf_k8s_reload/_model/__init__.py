@@ -1,0 +1,1 @@
+"""Values: no disk, no thread, no settings object."""

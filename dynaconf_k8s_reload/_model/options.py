@@ -1,0 +1,136 @@
+"""The options of the loader: keywords of ``Dynaconf(...)`` or ``…_FOR_DYNACONF`` variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
+
+from .._source.fingerprint import DATA_LINK
+from .._source.mounts import Mount
+from .errors import ConfigError
+from .slips import nearest, one_slip_apart
+
+__all__ = ["DEFAULT_PROTECTED", "Options"]
+
+DEFAULT_MOUNT = "/config"
+DEFAULT_PROTECTED = (
+    *("PATH", "HOME", "USER", "SHELL", "HOSTNAME"),
+    *("LD_*", "DYLD_*", "PYTHON*", "*_FOR_DYNACONF", "KUBERNETES_*"),
+)
+SUFFIX = "_FOR_DYNACONF"
+A_DAY = 24 * 60 * 60
+
+
+class Options(NamedTuple):
+    """The options of one application, checked; `read` collects them."""
+
+    k8s_mounts: tuple[Mount, ...] = ()
+    k8s_watch: bool = True
+    k8s_mirror: bool = True
+    k8s_env_wins: tuple[str, ...] = ()
+    k8s_prefixed_only: bool = False
+    k8s_protected: tuple[str, ...] = DEFAULT_PROTECTED
+    k8s_resync: float = 30.0
+    k8s_debounce: float = 0.2
+    k8s_restart_keys: tuple[str, ...] = ()
+    k8s_restart_503: bool = False
+
+    @classmethod
+    def read(cls, keywords: Mapping[Any, Any], environ: Mapping[str, str]) -> Options:
+        """Collect the options from the keywords of ``Dynaconf(...)`` and from the environment.
+
+        The keyword wins. A variable is parsed as dynaconf parses its own.
+
+        Raises:
+            ConfigError: an option is mistyped or its value is not what it takes.
+        """
+        given: dict[str, Any] = {}
+        for variable in environ:
+            if variable.startswith("K8S_") and variable.endswith(SUFFIX):
+                name = variable.removesuffix(SUFFIX).lower()
+                if name not in _READERS:
+                    raise ConfigError(
+                        f"{variable} is no option of dynaconf-k8s-reload{nearest(name, _READERS)}; "
+                        f"write one of {', '.join(_READERS)}, in upper case and with {SUFFIX}"
+                    )
+                text = boolean_fix(environ[variable])
+                given[name] = parse_conf_data(text, tomlfy=True, box_settings={})
+        for keyword, value in keywords.items():
+            name = str(keyword).lower().removesuffix(SUFFIX.lower())
+            if name in _READERS:
+                given[name] = value
+            else:
+                meant = [option for option in _READERS if one_slip_apart(name, option)]
+                if meant:
+                    raise ConfigError(
+                        f"{keyword} is no option of dynaconf-k8s-reload; write {meant[0]}, or give "
+                        "a setting of your own another name"
+                    )
+        if "k8s_mounts" not in given and os.path.islink(os.path.join(DEFAULT_MOUNT, DATA_LINK)):
+            given["k8s_mounts"] = [DEFAULT_MOUNT]
+        return cls(**{name: _READERS[name](name, value) for name, value in given.items()})
+
+    def mirrors(self, mount: Mount) -> bool:
+        """Tell whether the variables of a mount are mirrored into ``os.environ``."""
+        return not mount.secret and (self.k8s_mirror if mount.mirror is None else mount.mirror)
+
+    def prefixed_only(self, mount: Mount) -> bool:
+        """Tell whether only names with the application's prefix become settings."""
+        return self.k8s_prefixed_only if mount.prefixed_only is None else mount.prefixed_only
+
+
+def _mounts(name: str, value: object) -> tuple[Mount, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(f"{name} is not a list of mounts; write {name}=['{DEFAULT_MOUNT}']")
+    mounts = tuple(Mount.of(item) for item in value)
+    seen: set[str] = set()
+    for mount in mounts:
+        real = os.path.realpath(mount.path)
+        if real in seen:
+            raise ConfigError(f"{name} lists {mount.path} twice; write each directory once")
+        seen.add(real)
+    return mounts
+
+
+def _patterns(name: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise ConfigError(f"{name} is not a list of strings; write {name}=['APP_*']")
+
+
+def _flag(name: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ConfigError(f"{name} is not a boolean; write true or false")
+
+
+def _seconds(name: str, value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= A_DAY:
+        return float(value)
+    raise ConfigError(f"{name} is not a number of seconds, a day at most; write {name}=1.5")
+
+
+def _resync(name: str, value: object) -> float:
+    seconds = _seconds(name, value)
+    if seconds > 0:
+        return seconds
+    raise ConfigError(f"{name} is 0, which would never rest; write {name}=30")
+
+
+_READERS: dict[str, Callable[[str, object], Any]] = {
+    "k8s_mounts": _mounts,
+    "k8s_watch": _flag,
+    "k8s_mirror": _flag,
+    "k8s_env_wins": _patterns,
+    "k8s_prefixed_only": _flag,
+    "k8s_protected": _patterns,
+    "k8s_resync": _resync,
+    "k8s_debounce": _seconds,
+    "k8s_restart_keys": _patterns,
+    "k8s_restart_503": _flag,
+}
+
+assert set(_READERS) == set(Options._fields)  # noqa: S101 -- because a reader for each field keeps `read` total

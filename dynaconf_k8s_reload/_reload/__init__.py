@@ -1,0 +1,1 @@
+"""One reload, step by step, and what an application holds of it."""

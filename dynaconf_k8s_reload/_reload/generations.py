@@ -1,0 +1,255 @@
+"""One reload, step by step: read, build, validate, publish, or refuse as a whole."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from dynaconf.base import Settings
+
+from .. import _dynaconf
+from .._dynaconf import Attachment
+from .._environ.mirror import MIRROR
+from .._model.changes import Changes
+from .._model.errors import ConfigError, MountError
+from .._model.options import Options
+from .._source.content import Payload
+from .._source.fingerprint import token
+from .._source.reading import Reader
+from .._source.turns import short_turns
+from . import log as report
+from .history import Record
+from .notifier import Notifier, reference_to
+from .refusal import changed_names, explain
+
+if TYPE_CHECKING:
+    from .._model.status import ReloadResult
+
+__all__ = ["Generations"]
+
+CONFIRM_SECONDS = 5.0
+
+_keys = itertools.count(1)
+
+
+class Generations:
+    """Leads one application's settings from one generation to the next; it watches nothing.
+
+    Attributes:
+        key: names it to the mirror.
+        lock: held for a whole reload, one at a time.
+        publishing: held for the moment of publication, and for what must not fall into it. Whoever
+            holds it calls no application's code and waits for no other lock.
+        options: those of the settings that are being served.
+        reader: reads the mounts.
+        inert: set on the class by a tool that only looks: nothing is mirrored or watched.
+        restart_keys: patterns of keys that need a restart, beside those of the options; for what
+            a framework reads once.
+    """
+
+    inert = False
+
+    def __init__(self, options: Options) -> None:
+        self.key = next(_keys)
+        self.lock = threading.RLock()
+        self.publishing = threading.RLock()
+        self.options = options
+        self.reader = Reader()
+        self.restart_keys: tuple[str, ...] = ()
+        self._record = Record()
+        self._live: Settings | None = None
+        self._checks: list[Callable[[], Callable[..., Any] | None]] = []
+        self._notifier = Notifier()
+        self._snapshot: Settings | None = None
+        self._busy = False
+        self._explicit = False
+        self._stopped = False
+        self._warn = report.Warnings()
+
+    @property
+    def label(self) -> str:
+        """The mounts, for messages."""
+        return ", ".join(mount.path for mount in self.options.k8s_mounts) or "no mount"
+
+    @property
+    def _settings(self) -> Settings:
+        if self._live is None:
+            raise ConfigError("the settings are still being loaded; call the reloader afterwards")
+        return self._live
+
+    def _construct(self, settings: Settings, validate: Callable[[], object]) -> None:
+        """Complete a new object: validate it, and confirm that it is of one generation."""
+        _dynaconf.seal(settings)
+        attachment = _dynaconf.attached(settings)
+        if _dynaconf.reads_mounts(settings, [m.path for m in attachment.options.k8s_mounts]):
+            built = self._build(settings, attachment.options, attachment.payload)
+            _dynaconf.publish(settings, built)
+        else:
+            validate()
+            _dynaconf.seal(settings)
+
+    def _adopt(self, settings: Settings) -> None:
+        """Publish a new object, the first one or what ``configure()`` made, as a generation."""
+        started = time.monotonic()
+        attachment, before = _dynaconf.attached(settings), self._live
+        changes = Changes() if before is None else _dynaconf.changes_between(before, settings)
+        attachment.values = _dynaconf.values(settings)
+        with self.publishing:
+            self.options = attachment.options
+            self.reader.seen = tuple(snapshot.token for snapshot in attachment.payload.snapshots)
+            self._mirror(attachment)
+            attachment.published = True
+            attachment.plan.environment.settle()
+            self._live, self._snapshot = settings, None
+            self._record.applied((), None)
+            _dynaconf.remember(attachment.wrapper, self)
+        self._warn.of_differing(attachment)
+        self._tell(attachment, changes, started)
+
+    def _reload(self, *, explicit: bool) -> ReloadResult:
+        started = time.monotonic()
+        with self.lock:
+            if self._busy:
+                raise ConfigError(
+                    "a check or a hook called reload() within a reload; subscribe with on_change"
+                )
+            self._busy, self._explicit = True, explicit
+            try:
+                with short_turns():
+                    return self._attempt(started, explicit=explicit)
+            finally:
+                self._busy = False
+
+    def _attempt(self, started: float, *, explicit: bool) -> ReloadResult:
+        current = _dynaconf.attached(self._settings)
+        payload: Payload | None = None
+        try:
+            snapshots = self.reader.read(self.options, current.payload.snapshots)
+            payload = Payload(snapshots, current.payload)
+            if payload.digest == current.payload.digest:
+                current.payload = payload  # the same content, perhaps in another directory
+                self._record.unchanged()
+                return self._result("unchanged", started)
+            refused = self._record.refusal_of(payload.digest)
+            if refused is not None and not explicit:
+                return self._result("rejected", started, error=refused)
+            return self._result("applied", started, self._advance(payload, started))
+        except BaseException as error:  # a settings file may even call sys.exit()
+            if explicit and not isinstance(error, Exception):
+                raise  # such as Ctrl-C; the watch, which must not stop, refuses the content
+            return self._reject(error, payload, current, started)
+
+    def _advance(self, payload: Payload, started: float) -> Changes:
+        live = self._settings
+        give_up = time.monotonic() + CONFIRM_SECONDS
+        while True:
+            built = self._build(live, self.options, payload)
+            changes = self._check(live, built)
+            if self._publish(live, built, changes, started):
+                return changes
+            if time.monotonic() > give_up:
+                raise MountError(
+                    f"{self.label}: code kept switching the environment, or adding validators or "
+                    "from_env() objects, while a generation was built; it is built again at the "
+                    "next comparison"
+                )
+
+    def _build(self, live: Settings, options: Options, payload: Payload) -> Settings:
+        """Build a candidate of one generation of the mounts, its settings files included."""
+        give_up = time.monotonic() + CONFIRM_SECONDS
+        while True:
+            plan = MIRROR.plan(self.key, payload, options, _dynaconf.prefix(live))
+            attachment = Attachment(self, options, payload, plan)
+            failure: BaseException | None = None
+            try:
+                built = _dynaconf.build(live, attachment)
+            except BaseException as error:  # noqa: BLE001 -- because it is raised below, unless the mounts moved meanwhile
+                failure = error
+            moved = any(token(s.mount.path) != s.token for s in payload.snapshots)
+            if failure is not None and not (moved and isinstance(failure, Exception)):
+                raise failure
+            paths = [snapshot.mount.path for snapshot in payload.snapshots]
+            if failure is None and not (moved and _dynaconf.reads_mounts(built, paths)):
+                return built
+            if time.monotonic() > give_up:
+                raise MountError(
+                    f"{self.label} kept changing while settings files in it were loaded; "
+                    "they are loaded again at the next comparison"
+                )
+            payload = Payload(self.reader.read(options, payload.snapshots), payload)
+
+    def _check(self, live: Settings, built: Settings) -> Changes:
+        _dynaconf.attached(built).values = _dynaconf.values(built)
+        changes = _dynaconf.changes_between(live, built)
+        for reference in self._checks:
+            check = reference()
+            if check is not None:
+                check(built, changes)
+        return changes
+
+    def _publish(self, live: Settings, built: Settings, changes: Changes, started: float) -> bool:
+        attachment = _dynaconf.attached(built)
+        before = _dynaconf.attached(live).payload
+        with self.publishing:
+            if self._stopped and not self._explicit:
+                return True  # it was still to be published when the watch was stopped
+            if not _dynaconf.is_current(live, built):
+                return False
+            _dynaconf.replay(live, built)
+            self._mirror(attachment)
+            _dynaconf.publish(live, built)
+            attachment.plan.environment.settle()
+            self._snapshot = None
+            self._record.applied(
+                changes.matching((*self.options.k8s_restart_keys, *self.restart_keys)),
+                report.lag(before, attachment.payload),
+            )
+        self._tell(attachment, changes, started)
+        return True
+
+    def _mirror(self, attachment: Attachment) -> None:
+        if self.inert:
+            return
+        MIRROR.apply(self.key, attachment.plan, attachment.payload)
+        report.rewritten(lambda: MIRROR.rewritten(self.key))
+
+    def _tell(self, attachment: Attachment, changes: Changes, started: float) -> None:
+        if changes:
+            self._notifier.publish("change", changes)
+        self._warn.of_skipped(attachment)
+        self._warn.of_contested(self.label, MIRROR.contested(self.key))
+        report.applied(self._record.generation, changes, attachment.payload, started)
+
+    def _reject(
+        self, error: BaseException, payload: Payload | None, current: Attachment, started: float
+    ) -> ReloadResult:
+        changed = [] if payload is None else changed_names(current.payload, payload)
+        rejected = explain(error, [m.path for m in self.options.k8s_mounts], changed)
+        content = payload.digest if payload is not None else str(error)
+        if self._record.refused(content, rejected, retry=isinstance(error, MountError)):
+            report.rejected(rejected)
+            self._notifier.publish("error", rejected)
+        return self._result("rejected", started, error=rejected)
+
+    def _result(
+        self,
+        outcome: Literal["applied", "unchanged", "rejected"],
+        started: float,
+        changes: Changes | None = None,
+        error: Any = None,
+    ) -> ReloadResult:
+        from .._model.status import ReloadResult  # noqa: PLC0415 -- because it takes long to import, and loading needs none
+
+        seconds = time.monotonic() - started
+        return ReloadResult(outcome, self._record.generation, changes or Changes(), error, seconds)
+
+    def _add_check(self, function: Callable[..., Any]) -> None:
+        with self.publishing:
+            self._checks = [*self._checks, reference_to(function)]
+
+    def _remove_check(self, function: Callable[..., Any]) -> None:
+        with self.publishing:
+            self._checks = [check for check in self._checks if check() not in (function, None)]

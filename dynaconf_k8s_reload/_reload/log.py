@@ -1,0 +1,99 @@
+"""What a reload says in the log: keys, counts and times, never a value."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+
+from .._dynaconf import Attachment
+from .._model.changes import Changes
+from .._model.errors import ReloadRejected
+from .._source.content import Payload
+
+__all__ = ["Warnings", "applied", "lag", "rejected", "rewritten"]
+
+log = logging.getLogger("dynaconf_k8s_reload")
+
+REMEMBERED = 1000
+LISTED = 100  # keys in one line of the log
+
+
+class Warnings:
+    """Logs each warning once."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, None] = {}
+
+    def once(self, message: str) -> None:
+        """Log a warning unless it has been logged before, as far as that is remembered."""
+        if message not in self._given:
+            if len(self._given) >= REMEMBERED:
+                del self._given[next(iter(self._given))]
+            self._given[message] = None
+            log.warning("%s", message)
+
+    def of_skipped(self, attachment: Attachment) -> None:
+        """Name the variables that are not mirrored."""
+        for name, reason in attachment.plan.skipped.items():
+            self.once(f"{attachment.payload.variables[name].source} is not mirrored: {reason}")
+
+    def of_contested(self, label: str, contested: Mapping[str, str]) -> None:
+        """Name the variables that another reloader gives another value."""
+        for name, other in contested.items():
+            self.once(
+                f"{name} is provided by {label} and, with another value, by {other} for another "
+                "Dynaconf object; the last loaded wins, so exclude it from one of the two mounts"
+            )
+
+    def of_differing(self, attachment: Attachment) -> None:
+        """Name the variables that the process had with another value at the first load."""
+        for name in attachment.plan.differing:
+            source = attachment.payload.variables[name].source
+            self.once(
+                f"{name} had another value in the process than in {source}, which is used from "
+                "now on; if the process's own shall win, list it in k8s_env_wins, and if the "
+                "same ConfigMap is the pod's envFrom, give the mount env_from=True"
+            )
+
+
+def applied(generation: int, changes: Changes, payload: Payload, started: float) -> None:
+    """Say that a generation has been published."""
+    listed = [f"{change.key} {change.kind}" for change in islice(changes.values(), LISTED)]
+    if len(changes) > LISTED:
+        listed.append(f"and {len(changes) - LISTED} more")
+    log.info(
+        "generation %d applied: %d settings changed (%s), %d variables in %d mounts, %.3f s",
+        generation,
+        len(changes),
+        ", ".join(listed) or "none",
+        len(payload.variables),
+        len(payload.snapshots),
+        time.monotonic() - started,
+    )
+
+
+def rejected(error: ReloadRejected) -> None:
+    """Say that an update was refused."""
+    log.error("%s", error)
+
+
+def rewritten(names: Callable[[], Iterable[str]]) -> None:
+    """Say which variables the application has written itself, to whoever wants details."""
+    listed = ", ".join(names()) if log.isEnabledFor(logging.DEBUG) else ""
+    if listed:
+        log.debug(
+            "written by the application and left so until the mount's value changes: %s", listed
+        )
+
+
+def lag(before: Payload, after: Payload) -> float | None:
+    """Give the seconds since a writer committed the latest of what differs."""
+    committed = [
+        new.committed_at
+        for old, new in zip(before.snapshots, after.snapshots, strict=True)
+        if new.committed_at is not None
+        and (old.files, old.settings_files) != (new.files, new.settings_files)
+    ]
+    return max(0.0, time.time() - max(committed)) if committed else None

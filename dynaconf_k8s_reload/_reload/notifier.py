@@ -1,0 +1,189 @@
+"""Subscribers, and the one thread in which they are called."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from .._model.changes import Changes
+from .._model.errors import RedactedCause, ReloadRejected
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Notifier", "reference_to"]
+
+log = logging.getLogger("dynaconf_k8s_reload")
+
+Kind = Literal["change", "error"]
+Reference = Callable[[], Callable[..., Any] | None]
+
+
+class _Subscriber:
+    def __init__(
+        self,
+        kind: Kind,
+        reference: Reference,
+        patterns: tuple[str, ...],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self.kind = kind
+        self.reference = reference
+        self.patterns = patterns
+        self.loop = loop
+        self.pending: Any = None
+
+    def offer(self, news: Any) -> None:
+        """Keep the news for the thread, merged with what it has not been told yet."""
+        if self.kind == "error":
+            self.pending = news
+        else:
+            changes: Changes = news.matching(self.patterns) if self.patterns else news
+            self.pending = changes if self.pending is None else self.pending.then(changes)
+            self.pending = self.pending or None
+
+
+class _Board:
+    """What the notifier and its thread share; the thread holds nothing else of the reloader."""
+
+    def __init__(self, subscribers: Iterable[_Subscriber] = ()) -> None:
+        self.condition = threading.Condition()
+        self.subscribers = list(subscribers)
+        self.thread: threading.Thread | None = None
+        self.resting = False  # the thread ends once everybody has been told
+        self.closed = False  # it ends as soon as it can
+
+
+class Notifier:
+    """Calls subscribers one after another, in the order of registration, outside every lock.
+
+    The thread starts with the first subscriber. While a subscriber runs, what happens meanwhile is
+    merged into one pending call for each.
+    """
+
+    def __init__(self) -> None:
+        self._board = _Board()
+        self._finalizer = weakref.finalize(self, _close, self._board)
+
+    def subscribe(
+        self, kind: Kind, function: Callable[..., Any], patterns: tuple[str, ...]
+    ) -> None:
+        """Register a function; of a bound method, the object is not kept alive.
+
+        Raises:
+            ConfigError: the function is asynchronous and no event loop runs.
+        """
+        loop = None
+        if _is_async(function):
+            loop = _loops().running_loop("register an async function in a coroutine")
+        subscriber = _Subscriber(kind, reference_to(function), patterns, loop)
+        with self._board.condition:
+            self._board.subscribers.append(subscriber)
+            _wake(self._board)
+
+    def unsubscribe(self, function: Callable[..., Any]) -> None:
+        """Forget a function, however often it was registered."""
+        board = self._board
+        with board.condition:
+            board.subscribers[:] = [
+                s for s in board.subscribers if s.reference() not in (function, None)
+            ]
+
+    def publish(self, kind: Kind, news: Changes | ReloadRejected) -> None:
+        """Tell the subscribers of this kind; returns at once."""
+        with self._board.condition:
+            for subscriber in self._board.subscribers:
+                if subscriber.kind == kind:
+                    subscriber.offer(news)
+            if _next(self._board) is not None:
+                _wake(self._board)
+
+    def rest(self) -> None:
+        """End the thread once everybody has been told; it starts again when there is news."""
+        with self._board.condition:
+            self._board.resting = True
+            self._board.condition.notify_all()
+
+    def close(self) -> None:
+        """End the thread without telling anybody anything more; a later subscription restarts."""
+        _close(self._board)
+        self.renew_after_fork()
+
+    def renew_after_fork(self) -> None:
+        """Take fresh locks in a forked child, where no thread of the parent's lives on."""
+        self._finalizer.detach()
+        self._board = _Board(subscribers=self._board.subscribers)
+        self._finalizer = weakref.finalize(self, _close, self._board)
+
+
+def reference_to(function: Callable[..., Any]) -> Reference:
+    """Refer to a function; to a bound method, without keeping its object alive."""
+    if inspect.ismethod(function):
+        return weakref.WeakMethod(function)
+    return lambda: function
+
+
+def _loops() -> Any:
+    return import_module(".loops", __package__)  # asyncio takes longer than all else together
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    called = getattr(function, "__call__", None)  # noqa: B004 -- because an object may have an `async def __call__`
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def _wake(board: _Board) -> None:
+    board.resting = False
+    board.condition.notify_all()
+    if board.thread is None:
+        board.thread = threading.Thread(
+            target=_run, args=(board,), name="k8s-reload-notify", daemon=True
+        )
+        board.thread.start()
+
+
+def _close(board: _Board) -> None:
+    board.closed = True  # the garbage collector may call this at any point: wait for no lock
+    if board.condition.acquire(blocking=False):
+        board.condition.notify_all()
+        board.condition.release()
+
+
+def _run(board: _Board) -> None:
+    while True:
+        with board.condition:
+            board.condition.wait_for(
+                lambda: board.closed or board.resting or _next(board) is not None
+            )
+            subscriber = _next(board)
+            if board.closed or subscriber is None:
+                board.thread = None
+                return
+            news, subscriber.pending = subscriber.pending, None
+        _call(board, subscriber, news)
+        del subscriber, news
+
+
+def _next(board: _Board) -> _Subscriber | None:
+    return next((s for s in board.subscribers if s.pending is not None), None)
+
+
+def _call(board: _Board, subscriber: _Subscriber, news: Any) -> None:
+    function = subscriber.reference()
+    if function is None:  # its object has been collected
+        with board.condition:
+            board.subscribers[:] = [s for s in board.subscribers if s is not subscriber]
+        return
+    try:
+        if subscriber.loop is None:
+            function(news)
+        else:
+            _loops().wait_for(function(news), subscriber.loop)
+    except BaseException as error:  # noqa: BLE001 -- because one subscriber must not stop the others
+        name = getattr(function, "__qualname__", type(function).__name__)
+        log.error("subscriber %s failed: %s", name, RedactedCause.of(error))

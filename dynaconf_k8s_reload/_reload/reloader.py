@@ -1,0 +1,264 @@
+"""`Reloader`, what an application holds: reload, status, snapshots, subscriptions, the watch."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dynaconf.base import Settings
+
+from .. import _dynaconf
+from .._environ.mirror import MIRROR
+from .._model.errors import ConfigError
+from .._model.options import Options
+from .._source.fingerprint import Token
+from .._source.mounts import Snapshot
+from .._watch import processes as forking
+from .._watch.watcher import WATCHER, Watch
+from .generations import Generations
+
+if TYPE_CHECKING:
+    from .._model.status import MountStatus, ReloadResult, Status
+    from .stream import Stream
+
+__all__ = ["Reloader", "get_reloader"]
+
+_ALL = forking.ALL
+
+STOP_SECONDS = 2.0
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Reloader(Generations):
+    """Makes one application's settings, and ``os.environ``, follow its mounts.
+
+    There is one for each ``Dynaconf(...)`` whose loaders name ``dynaconf_k8s_reload.loader``;
+    `get_reloader` gives it. As a context manager it watches within the ``with`` block.
+    """
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._watch: Watch | None = None
+        weakref.finalize(self, MIRROR.forget, self.key).atexit = False
+        _ALL.add(self)
+
+    def __repr__(self) -> str:
+        return f"<Reloader of {self.label}, generation {self._record.generation}>"
+
+    # what an application calls
+
+    def reload(self) -> ReloadResult:
+        """Reload now, in this thread, without waiting for the subscribers.
+
+        It reads the mounts, also content that was refused before. Nothing is raised for what is
+        wrong with them: see ``error`` of the result.
+
+        Raises:
+            ConfigError: it is called from within a reload, by a check or a hook.
+        """
+        return self._reload(explicit=True)
+
+    def status(self) -> Status:
+        """Tell what is being served, and how the watch is."""
+        with self.publishing:
+            attachment = _dynaconf.attached(self._settings)
+            mounts = tuple(
+                self._mount_status(snapshot) for snapshot in attachment.payload.snapshots
+            )
+            watch = self._watch
+            watching = WATCHER.mode(watch)
+            off_by_choice = watch is None
+            return self._record.status(
+                revision=attachment.payload.revision,
+                mounts=mounts,
+                watching=watching,
+                checked_at=watch.checked_at if watch is not None else None,
+                skipped=dict(attachment.plan.skipped),
+                healthy=off_by_choice or watching != "off",
+            )
+
+    def snapshot(self) -> Settings:
+        """Give the settings of this generation, which nothing that happens later can touch.
+
+        Several reads that must agree go through one snapshot. It is made once for a generation;
+        treat it as read-only, since others may hold the same.
+        """
+        snapshot = self._snapshot
+        if snapshot is None:
+            with self.publishing:
+                snapshot = self._snapshot = self._snapshot or _dynaconf.island(self._settings)
+        return snapshot
+
+    def on_change(self, *patterns: str) -> Callable[[Function], Function]:
+        """Subscribe a function to changes of the settings.
+
+        Args:
+            patterns: dotted keys or shell-style patterns, in any case; none means every change.
+                A key covers what is nested in it.
+
+        The function is called with the `Changes` that match, once for each generation, in the
+        notifier's thread; an ``async def`` on the event loop that runs while it is registered.
+        A bound method does not keep its object alive.
+        """
+        if any(not isinstance(pattern, str) for pattern in patterns):
+            raise ConfigError(
+                "on_change takes patterns; write @reloader.on_change() for every change"
+            )
+
+        def register(function: Function) -> Function:
+            self._notifier.subscribe("change", function, patterns)
+            return function
+
+        return register
+
+    def on_validate(self, function: Function) -> Function:
+        """Have an update checked before anything is published.
+
+        The function is called with the candidate settings and the `Changes`; raising rejects.
+        """
+        self._add_check(function)
+        return function
+
+    def on_error(self, function: Function) -> Function:
+        """Have a function called with the `ReloadRejected` of each refused content."""
+        self._notifier.subscribe("error", function, ())
+        return function
+
+    def unsubscribe(self, function: Callable[..., Any]) -> None:
+        """Forget a function that was given to `on_change`, `on_validate` or `on_error`."""
+        self._remove_check(function)
+        self._notifier.unsubscribe(function)
+
+    def changes(self, *patterns: str) -> Stream:
+        """Give an asynchronous iterator of `Changes`, from now on, for the running event loop."""
+        from .stream import Stream  # noqa: PLC0415 -- because asyncio takes longer to import than all else
+
+        return Stream(self._notifier, patterns)
+
+    def start(self) -> None:
+        """Watch the mounts and mirror them; does nothing where it already does."""
+        with self.lock:
+            if self._watch is None and self.options.k8s_mounts and not self.inert:
+                with self.publishing:
+                    self._stopped = False
+                    self._see_what_is_published()
+                    self._mirror(_dynaconf.attached(self._settings))
+                paths = [mount.path for mount in self.options.k8s_mounts]
+                self._watch = Watch(
+                    paths, weakref.ref(self), self.options.k8s_resync, self.options.k8s_debounce
+                )
+                WATCHER.add(self._watch)
+
+    def stop(self, restore: bool = False) -> None:  # noqa: FBT001, FBT002 -- because the published signature has it so
+        """Stop to watch; the settings stay as they are.
+
+        Args:
+            restore: also put the environment back as it was before the mirror, except what the
+                application has changed since.
+        """
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            WATCHER.remove(watch, wait=STOP_SECONDS)
+        self._notifier.rest()
+        with self.publishing:
+            self._stopped = True  # a reload that takes longer than we wait publishes no more
+            MIRROR.stop(self.key, restore=restore)
+
+    def __enter__(self) -> Reloader:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # what the loader and the settings objects call
+
+    def touched(self) -> None:
+        """Code has set something: the next snapshot has it."""
+        self._snapshot = None
+
+    def warn_once(self, message: str) -> None:
+        """Log a warning unless it has been logged before."""
+        self._warn.once(message)
+
+    def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
+        """Validate a new object, mirror it and publish it as a first generation, and watch.
+
+        It is the very first one, or what ``configure()`` made: then subscribers stay.
+        """
+        with self.lock:
+            self._construct(settings, validate)
+            watch, self._watch = self._watch, None
+            if watch is not None:
+                WATCHER.remove(watch)
+            self._adopt(settings)
+            if watch is not None or self.options.k8s_watch:
+                self.start()
+
+    # the watching thread's side
+
+    @property
+    def seen(self) -> Sequence[Token]:
+        """What the mounts were when they were last read."""
+        return self.reader.seen
+
+    def changed(self) -> None:
+        """A comparison found a difference: reload."""
+        self._reload(explicit=False)
+
+    def renew_after_fork(self) -> None:
+        """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
+        self.lock = threading.RLock()
+        self.publishing = threading.RLock()
+        self._busy = False
+        if self._live is not None:
+            self._see_what_is_published()
+        self._notifier.renew_after_fork()
+
+    def _see_what_is_published(self) -> None:
+        """Have the watch find whatever else was read, but not published, once more."""
+        snapshots = _dynaconf.attached(self._settings).payload.snapshots
+        self.reader.seen = tuple(snapshot.token for snapshot in snapshots)
+
+    def _mount_status(self, snapshot: Snapshot) -> MountStatus:
+        from .._model.status import MountStatus  # noqa: PLC0415 -- because it takes long to import, and loading needs none
+
+        path = snapshot.mount.path
+        return MountStatus(
+            path=path,
+            present=snapshot.present,
+            generation_dir=snapshot.generation_dir,
+            keys=len(snapshot.files),
+            watching=WATCHER.mode(self._watch, path),
+            problem=self.reader.problems.get(path),
+        )
+
+
+def get_reloader(settings: Any) -> Reloader:
+    """Give the reloader of a ``Dynaconf``, ``LazySettings`` or ``Settings`` object.
+
+    A lazy object is loaded if it has not been.
+
+    Raises:
+        ConfigError: it is no settings object, or the loader is not in use.
+    """
+    inner = _dynaconf.unwrap(settings)
+    while inner is not settings:  # Django's override_settings wraps a wrapper
+        settings, inner = inner, _dynaconf.unwrap(inner)
+    attachment = _dynaconf.attachment_of(inner)
+    if attachment is None:
+        raise ConfigError(
+            "these settings are not loaded by dynaconf-k8s-reload; write "
+            'Dynaconf(loaders=["dynaconf_k8s_reload.loader"], ...)'
+        )
+    reloader: Reloader = attachment.reloader
+    return reloader

@@ -1,0 +1,1 @@
+"""A directory, read as one generation."""

@@ -1,0 +1,166 @@
+"""What all mounts of an application say together: variables by name, in one immutable value."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any
+
+from .fingerprint import Token
+from .mounts import Mount, Snapshot
+
+__all__ = ["UNPARSED", "Payload", "Variable", "came_by_env_from"]
+
+
+UNPARSED: Any = object()
+
+
+class Variable:
+    """One key of one mount, as ``envFrom`` would name it; what it says never changes.
+
+    Attributes:
+        name: the mount's prefix and the key, ``sub/x`` written ``sub__x``.
+        content: the exact text, or the bytes where they are not UTF-8.
+        key: the key in the mount.
+        mount: the mount that provides it.
+        value: the scalar that the content was parsed to, `UNPARSED` while it has not been, or is
+            none.
+        places: where the value goes, by the prefix that the application's settings do without;
+            shared with the same key's variables of other generations.
+    """
+
+    __slots__ = ("content", "key", "mount", "name", "places", "value")
+
+    def __init__(self, content: str | bytes, key: str, mount: Mount) -> None:
+        self.name = mount.prefix + key.replace("/", "__")
+        self.content = content
+        self.key = key
+        self.mount = mount
+        self.value = UNPARSED
+        self.places: dict[str, Any] = {}
+
+    def with_content(self, content: str | bytes) -> Variable:
+        """Give the same key with another content."""
+        variable: Variable = Variable.__new__(Variable)
+        variable.name, variable.key, variable.mount = self.name, self.key, self.mount
+        variable.content, variable.value, variable.places = content, UNPARSED, self.places
+        return variable
+
+    @property
+    def source(self) -> str:
+        """The file that a person would look at."""
+        return f"{self.mount.path}/{self.key}"
+
+    def __repr__(self) -> str:
+        return f"Variable({self.name!r} of {self.source})"
+
+
+class Payload:
+    """The snapshots of all mounts, lowest precedence first.
+
+    Attributes:
+        snapshots: one for each mount.
+        by_snapshot: for each of these, key to variable.
+        variables: name to variable; where several mounts provide a name, the last one's.
+        shared: the names that several variables provide, to these, lowest precedence first.
+        digest: a hash of the content, the same in every process that reads the same content.
+
+    Args:
+        snapshots: one for each mount.
+        before: an earlier payload; what is the same in both is taken from it.
+    """
+
+    __slots__ = ("by_snapshot", "digest", "shared", "snapshots", "variables")
+
+    def __init__(self, snapshots: Sequence[Snapshot] = (), before: Payload | None = None) -> None:
+        self.snapshots = tuple(snapshots)
+        self.by_snapshot = _all_variables(self.snapshots, before)
+        variables: dict[str, Variable] = {}
+        shared: dict[str, tuple[Variable, ...]] = {}
+        for provided in self.by_snapshot:
+            for variable in provided.values():
+                name = variable.name
+                if name in variables:
+                    shared[name] = (*shared.get(name, (variables[name],)), variable)
+                variables[name] = variable
+        self.variables: Mapping[str, Variable] = MappingProxyType(variables)
+        self.shared: Mapping[str, Sequence[Variable]] = MappingProxyType(shared)
+        self.digest = _digest(self.snapshots)
+
+    def __repr__(self) -> str:
+        return f"Payload({len(self.variables)} variables, revision {self.revision})"
+
+    @property
+    def revision(self) -> str:
+        """The start of the digest, for people."""
+        return self.digest[:16]
+
+    def provided(self, name: str) -> Sequence[Variable]:
+        """The variables that provide a name, lowest precedence first."""
+        return self.shared.get(name) or (self.variables[name],)
+
+    def of_mount(self, mount: Mount) -> list[Variable]:
+        """The variables that come from `mount`, sorted by name."""
+        return sorted(
+            [variable for variable in self.variables.values() if variable.mount is mount],
+            key=attrgetter("name"),
+        )
+
+
+def came_by_env_from(provided: Iterable[Variable], value: str | None) -> bool:
+    """Tell whether a process that has `value` has it from one of these, as its ``envFrom``.
+
+    A mount can say so itself; otherwise it has if it is what the mount says.
+    """
+    return any(
+        variable.content == value if variable.mount.env_from is None else variable.mount.env_from
+        for variable in provided
+    )
+
+
+def _all_variables(
+    snapshots: Sequence[Snapshot], before: Payload | None
+) -> tuple[Mapping[str, Variable], ...]:
+    """The variables of each snapshot, by key."""
+    if before is None or len(before.snapshots) != len(snapshots):
+        return tuple(
+            _variables(snapshot, Snapshot(snapshot.mount, Token()), {}) for snapshot in snapshots
+        )
+    return tuple(map(_variables, snapshots, before.snapshots, before.by_snapshot))
+
+
+def _variables(
+    snapshot: Snapshot, before: Snapshot, known: Mapping[str, Variable]
+) -> dict[str, Variable]:
+    if before.mount is not snapshot.mount:
+        known = {}
+    mount, earlier = snapshot.mount, before.files
+    variables: dict[str, Variable] = {}
+    for key, content in snapshot.files.items():
+        variable = known.get(key)
+        if variable is None:
+            variables[key] = Variable(_decode(content), key, mount)
+        elif earlier[key] == content:
+            variables[key] = variable
+        else:
+            variables[key] = variable.with_content(_decode(content))
+    return variables
+
+
+def _decode(content: bytes) -> str | bytes:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content
+
+
+def _digest(snapshots: Sequence[Snapshot]) -> str:
+    parts: list[bytes] = []
+    for snapshot in snapshots:
+        parts.append(f"{snapshot.mount.path}\0".encode())
+        for files in (snapshot.files, snapshot.settings_files):
+            sizes = ",".join(map(str, map(len, files.values())))
+            parts += ("\0".join([str(len(files)), *files, sizes, ""]).encode(), *files.values())
+    return hashlib.sha256(b"".join(parts)).hexdigest()

@@ -1,0 +1,1 @@
+"""When to look at the mounts: events, comparisons, forks."""

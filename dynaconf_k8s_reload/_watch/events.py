@@ -1,0 +1,248 @@
+"""watchdog's observer behind a small face: armed, checked, re-armed, dropped; never trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .._source.fingerprint import token
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
+__all__ = ["Events", "patched_by"]
+
+log = logging.getLogger("dynaconf_k8s_reload")
+
+RETRY_AT_FIRST = 1.0
+RETRY_AT_MOST = 30.0
+GRACE_SECONDS = 0.1
+
+Identity = tuple[int, ...]
+
+# Reading is no news, and so that it does not even wake a thread the kernel is not asked for it.
+# A file that is written and closed is a modified directory.
+_NEWS = [
+    f"{what}{how}Event"
+    for what in ("Dir", "File")
+    for how in ("Created", "Deleted", "Modified", "Moved", "Attrib")
+]
+
+_abandoned: list[Any] = []  # a parent's observers, kept from being collected in the child
+
+
+class Events:
+    """Gives a hint when something happens in one of a set of directories.
+
+    Make it in the thread that adds a watch: a fork while another thread imports watchdog would
+    leave the child waiting for ever for that import.
+
+    Args:
+        hint: called in watchdog's thread; must neither block nor raise.
+    """
+
+    def __init__(self, hint: Callable[[], object]) -> None:
+        self._handler: Any = _Handler(hint)
+        self._observer: BaseObserver | None = None
+        self._armed: dict[str, Identity] = {}
+        self._armed_at = 0.0
+        self._retry_at = 0.0
+        self._retry_after = RETRY_AT_FIRST
+        self._degraded = False
+        if not patched_by():
+            with contextlib.suppress(Exception):  # `keep` will find it too, and report it
+                _import()
+
+    def covers(self, path: str) -> bool:
+        """Tell whether events come for this directory, as it is now."""
+        return self._observer is not None and self._armed.get(path) == _identity(path) != ()
+
+    def keep(self, paths: Iterable[str]) -> float:
+        """Arm what is not armed, replace what is dead; give the time of the next attempt."""
+        now = time.monotonic()
+        wanted = {path: _identity(path) for path in paths}
+        present = {path: identity for path, identity in wanted.items() if identity}
+        alive = self._alive()
+        if alive and self._armed == present:
+            if now > self._armed_at + RETRY_AT_MOST:
+                self._retry_after = RETRY_AT_FIRST
+            return float("inf")
+        if self._degraded and now < self._retry_at:
+            return self._retry_at
+        died = self._observer is not None and not alive
+        self.drop()
+        if not present:
+            return float("inf")
+        if died and now < self._armed_at + RETRY_AT_FIRST:
+            return self._failed("watchdog's threads end at once", now)
+        problem = self._arm(present)
+        if problem:
+            return self._failed(problem, now)
+        self._recovered(now)
+        return float("inf")
+
+    def drop(self) -> None:
+        """Stop the observer, if any, in a thread of its own: that can take watchdog half a second.
+
+        The next `keep` makes another.
+        """
+        observer, self._observer, self._armed = self._observer, None, {}
+        if observer is None:
+            return
+        closer = threading.Thread(
+            target=_stop, args=(observer, GRACE_SECONDS), name="k8s-reload-close", daemon=True
+        )
+        try:
+            closer.start()
+        except RuntimeError:  # no thread is left to be had
+            _stop(observer, GRACE_SECONDS)
+
+    def close(self) -> None:
+        """Stop the observer, if any, and wait for its threads."""
+        observer, self._observer, self._armed = self._observer, None, {}
+        if observer is not None:
+            _stop(observer)
+
+    def abandon(self) -> None:
+        """Let go of a parent's observer in a forked child: to stop it would end the parent's."""
+        _abandoned.append(self._observer)
+        self._observer, self._armed = None, {}
+
+    def _alive(self) -> bool:
+        observer = self._observer
+        return (
+            observer is not None
+            and observer.is_alive()
+            and all(emitter.is_alive() for emitter in list(observer.emitters))
+        )
+
+    def _arm(self, present: dict[str, Identity]) -> str:
+        patched = patched_by()
+        if patched:
+            return f"watchdog cannot run under {patched}"
+        try:
+            make, news = _import()
+            self._observer = observer = make()
+            for path in present:
+                plain = token(path).is_plain
+                observer.schedule(
+                    self._handler, os.path.realpath(path), recursive=plain, event_filter=news
+                )
+            observer.start()
+        except Exception as error:  # noqa: BLE001 -- because without events there is still polling
+            _release(error)
+            self.drop()
+            return _describe(error)
+        self._armed = present
+        return ""
+
+    def _failed(self, problem: str, now: float) -> float:
+        if not self._degraded:
+            log.warning("no events (%s); the mounts are compared every second instead", problem)
+        self._degraded = True
+        self._retry_at = now + self._retry_after
+        self._retry_after = min(2 * self._retry_after, RETRY_AT_MOST)
+        return self._retry_at
+
+    def _recovered(self, now: float) -> None:
+        if self._degraded and self._observer is not None:
+            log.info("events come again; polling has ended")
+            self._degraded = False
+        self._armed_at = now
+
+
+class _Handler:  # not of watchdog's class, so that importing watchdog may fail
+    """Turns every event into a hint: what happened is for the comparison to find."""
+
+    def __init__(self, hint: Callable[[], object]) -> None:
+        self._hint = hint
+
+    def dispatch(self, event: Any) -> None:  # noqa: ARG002 -- because watchdog gives it
+        """Take an event of watchdog."""
+        self._hint()
+
+
+_LIMITS = {
+    errno.EMFILE: "no inotify instance is left, see fs.inotify.max_user_instances",
+    errno.ENOSPC: "no inotify watch is left, see fs.inotify.max_user_watches",
+}
+
+
+def _describe(error: Exception) -> str:
+    """Say what keeps events away; nothing where there is nothing to report."""
+    if isinstance(error, ImportError):
+        return "watchdog cannot be imported"
+    if isinstance(error, FileNotFoundError):  # it went meanwhile: waited for like any absent one
+        return ""
+    if "interpreter shutdown" in str(error):  # Python 3.12 starts no thread any more at its end
+        return ""
+    described = f"watchdog failed ({type(error).__name__})"
+    return _LIMITS.get(error.errno or 0, described) if isinstance(error, OSError) else described
+
+
+def _import() -> tuple[Callable[[], BaseObserver], list[Any]]:
+    observers = importlib.import_module("watchdog.observers")
+    events = importlib.import_module("watchdog.events")
+    if observers.Observer.__name__ == "PollingObserver":
+        raise ImportError  # it lists every file each second, where a comparison reads a link
+    return observers.Observer, [getattr(events, name) for name in _NEWS if hasattr(events, name)]
+
+
+def _stop(observer: BaseObserver, grace: float = 0.0) -> None:
+    """Stop an observer, also one that never started or has died.
+
+    Args:
+        observer: the observer.
+        grace: seconds for an emitter whose directory went to end by itself. To stop it at the same
+            moment makes watchdog 4 close one descriptor twice, the second time perhaps another's.
+    """
+    with contextlib.suppress(Exception):  # there is nothing else to be done with it
+        for emitter in list(observer.emitters):
+            if grace and emitter.is_alive():
+                emitter.join(grace)
+        observer.stop()
+        if observer.is_alive():
+            observer.join()
+
+
+def _release(error: Exception) -> None:
+    """Close the inotify instance that watchdog up to 6 leaves open when a watch cannot be added.
+
+    That happens where a directory goes between being listed and being watched; nothing but the
+    frame in which the instance was being made knows it.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        made: Any = frame.f_locals.get("self")
+        if type(made).__name__ == "Inotify":
+            with contextlib.suppress(Exception):  # it may be closed already
+                getattr(made, "_close_resources", made.close)()  # 6.0 leaves it to its reader
+            return
+
+
+def _identity(path: str) -> Identity:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    readable = os.access(path, os.R_OK | os.X_OK)
+    return (status.st_dev, status.st_ino) if readable else ()
+
+
+def patched_by() -> str:
+    """Tell what has replaced the threads of this process, if anything has."""
+    monkey: Any = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        return "gevent"
+    patcher: Any = sys.modules.get("eventlet.patcher")
+    if patcher is not None and patcher.is_monkey_patched("thread"):
+        return "eventlet"
+    return ""

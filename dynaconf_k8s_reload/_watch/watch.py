@@ -1,0 +1,107 @@
+"""`Watch`: one reloader's mounts, compared with what the reloader has read; no threads."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from .._source.fingerprint import Token, token
+
+__all__ = ["POLL_EVERY", "Watch", "Watched"]
+
+POLL_EVERY = 1.0
+QUIET_AT_MOST = 10.0  # times the debounce, for a plain directory that is never quiet
+NEVER = float("inf")
+
+
+class Watched(Protocol):
+    """What reads the mounts and reloads; the watch does not keep it alive."""
+
+    @property
+    def seen(self) -> Sequence[Token]:
+        """The tokens of what was read last, in the order of the watch's paths."""
+
+    def changed(self) -> None:
+        """Read again: a token differs. Called in the watching thread."""
+
+
+class Watch:
+    """What one reloader wants watched.
+
+    Attributes:
+        paths: the mounts' directories.
+        owner: a weak reference to who is told.
+        resync: seconds between two comparisons when no event comes.
+        debounce: seconds for which a plain directory must have been quiet.
+        checked_at: when the tokens were last compared.
+        removed: it is compared no more.
+        moved: the last comparison found another token than the one before.
+        lock: held while it is compared and its owner reloads.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], owner: weakref.ref[Watched], resync: float, debounce: float
+    ) -> None:
+        self.paths = paths
+        self.owner = owner
+        self.resync = resync
+        self.debounce = debounce
+        self.checked_at: datetime | None = None
+        self.removed = False
+        self.moved = False
+        self.lock: Any = threading.RLock()
+        self._last: dict[str, Token] = {}
+        self._quiet: dict[str, tuple[Token, float, float]] = {}
+        self._on_collection: Any = None
+
+    def compare(self, now: float) -> float:
+        """Compare, reload if something differs; give the time at which to look again."""
+        with self.lock:
+            owner = self.owner()
+            if owner is None or self.removed:
+                return NEVER
+            self.checked_at = datetime.now(timezone.utc)
+            current = {path: token(path) for path in self.paths}
+            self.moved = any(self._last.get(path, new) != new for path, new in current.items())
+            self._last = current
+            seen = owner.seen
+            if len(seen) != len(self.paths):  # it is being configured, and will be watched anew
+                return now + POLL_EVERY
+            due = [
+                self._due(path, current[path], now)
+                for path, token in zip(self.paths, seen, strict=True)
+                if self._differs(path, current[path], token)
+            ]
+            if due and max(due) <= now:
+                self._quiet.clear()
+                owner.changed()
+                return NEVER
+            return max(due, default=NEVER)
+
+    def renew(self, hint: Callable[[], object]) -> None:
+        """Begin anew, in a new thread.
+
+        Args:
+            hint: called when the owner has been collected, by the garbage collector.
+        """
+        self.lock = threading.RLock()
+        self._last, self._quiet = {}, {}
+        owner = self.owner()
+        if owner is not None:
+            self._on_collection = weakref.ref(owner, lambda _: hint())
+
+    def _differs(self, path: str, current: Token, seen: Token) -> bool:
+        if current == seen:
+            self._quiet.pop(path, None)
+        return current != seen
+
+    def _due(self, path: str, current: Token, now: float) -> float:
+        differing, since, first = self._quiet.get(path, (current, now, now))
+        if differing != current:
+            since = now
+        self._quiet[path] = (current, since, first)
+        debounce = self.debounce if current.is_plain else 0.0
+        return min(since + debounce, first + debounce * QUIET_AT_MOST)

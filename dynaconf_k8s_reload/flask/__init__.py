@@ -1,0 +1,168 @@
+"""`K8sReload`: a Flask application on ``FlaskDynaconf`` that follows its mounts throughout.
+
+The settings follow without it; this makes follow what ``FlaskDynaconf`` and Flask keep copies of.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import weakref
+from http import HTTPStatus
+from typing import Any
+
+import click
+from dynaconf.contrib.flask_dynaconf import DynaconfConfig
+from flask import Flask, Response, current_app, jsonify
+from flask.cli import AppGroup
+
+from .. import _dynaconf
+from .._dynaconf.flask import make_live
+from .._model.changes import Changes
+from .._model.errors import ConfigError
+from .._reload.pending import pending
+from .._reload.probe import probe
+from .._reload.reloader import Reloader, get_reloader
+from ..signals import settings_reloaded
+
+__all__ = ["K8sReload"]
+
+NAME = "k8s_reload"
+READ_ONCE = ("PROVIDE_AUTOMATIC_OPTIONS",)  # when a route is added
+
+
+class K8sReload:
+    """A Flask extension; one object may serve several apps.
+
+    Args:
+        app: the app, on which ``FlaskDynaconf`` has been called; or call `init_app` later.
+        status_url: where the app answers a probe with its status, such as ``"/-/config"``; by
+            default nowhere.
+
+    The app's `Reloader` is ``app.extensions["k8s_reload"]``.
+
+    Raises:
+        ConfigError: as `init_app`.
+    """
+
+    def __init__(self, app: Flask | None = None, *, status_url: str | None = None) -> None:
+        self.status_url = status_url
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Make an app follow; call it after ``FlaskDynaconf``.
+
+        Raises:
+            ConfigError: the app's configuration is not dynaconf's, the loader is not in use, or the
+                app has been set up before.
+        """
+        if NAME in app.extensions:
+            raise ConfigError("this app has its K8sReload already; call init_app once for each app")
+        reloader = _reloader_of(app)
+        make_live(app)
+        app.extensions[NAME] = reloader
+        reloader.restart_keys = tuple({*reloader.restart_keys, *READ_ONCE})
+        app.cli.add_command(_commands)
+        if self.status_url is not None:
+            app.add_url_rule(self.status_url, NAME, _answer)
+        follower = _Follower(app)
+        reloader.on_change()(follower)
+        weakref.finalize(app, reloader.unsubscribe, follower).atexit = False
+
+
+class _Follower:
+    """Passes changes on to an app, and does not keep it alive."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = weakref.ref(app)
+        self._debug = bool(app.debug)
+        self._auto_reload = _auto_reload(app)
+
+    def __call__(self, changes: Changes) -> None:
+        app = self._app()
+        if app is not None:
+            self._follow_templates(app)
+            self._follow_logger(app)
+            settings_reloaded.send(app, changes=changes)
+
+    def _follow_templates(self, app: Flask) -> None:
+        """Flask sets this once, in the template environment that it makes at first use."""
+        before, self._auto_reload = self._auto_reload, _auto_reload(app)
+        if "jinja_env" in vars(app) and app.jinja_env.auto_reload == before:
+            app.jinja_env.auto_reload = self._auto_reload
+
+    def _follow_logger(self, app: Flask) -> None:
+        """Flask sets the level once, at the first use of ``app.logger``."""
+        before, self._debug = self._debug, bool(app.debug)
+        if "logger" in vars(app) and self._debug != before:
+            was, becomes = (
+                (logging.NOTSET, logging.DEBUG) if self._debug else (logging.DEBUG, logging.NOTSET)
+            )
+            if app.logger.level == was:
+                app.logger.setLevel(becomes)
+
+
+def _reloader_of(app: Flask) -> Reloader:
+    if not isinstance(app.config, DynaconfConfig):
+        raise ConfigError(
+            "this app's configuration is not dynaconf's; call "
+            'FlaskDynaconf(app, loaders=["dynaconf_k8s_reload.loader"], ...) before K8sReload'
+        )
+    settings = _settings_of(app)
+    if _dynaconf.attachment_of(_dynaconf.unwrap(settings)) is None:
+        raise ConfigError(
+            "this app's settings are not loaded by dynaconf-k8s-reload; write "
+            'FlaskDynaconf(app, loaders=["dynaconf_k8s_reload.loader"], ...)'
+        )
+    return get_reloader(settings)
+
+
+def _settings_of(app: Flask) -> Any:
+    config: Any = app.config
+    return config._settings  # noqa: SLF001 -- because dynaconf gives it no other name
+
+
+def _auto_reload(app: Flask) -> bool:
+    """Tell whether a template environment made now would look for changed templates."""
+    asked = app.config["TEMPLATES_AUTO_RELOAD"]
+    return bool(app.debug if asked is None else asked)
+
+
+def _answer() -> tuple[Response, int]:
+    code, data = probe(_current())
+    answer = jsonify(data)
+    answer.cache_control.no_store = True
+    return answer, code
+
+
+def _current() -> Reloader:
+    reloader: Reloader = current_app.extensions[NAME]
+    return reloader
+
+
+_commands = AppGroup("k8s-reload", help="Show how the mounted ConfigMaps are followed.")
+
+
+@_commands.command("status")
+def _status() -> None:
+    """Print the status that an application starting now has; the exit code is 1 if unhealthy."""
+    code, data = probe(_current())
+    click.echo(json.dumps(data, indent=2))
+    if code != HTTPStatus.OK:
+        raise SystemExit(1)
+
+
+@_commands.command("diff")
+def _diff() -> None:
+    r"""List the variables that this process was started with and that the mounts have otherwise.
+
+    \b
+    added             a mount has it, the process was started without
+    modified          both have it, with different values
+    environment only  it has the application's prefix, and no mount has it: deleted there since,
+                      or set elsewhere
+    """
+    _current().stop(restore=True)  # so that the variables are those of the start again
+    for name, kind in pending(_settings_of(current_app)).items():
+        click.echo(f"{kind:16}  {name}")

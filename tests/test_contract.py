@@ -1,0 +1,265 @@
+"""What this package assumes of dynaconf's private ground, on each supported line."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynaconf import Dynaconf, LazySettings, Validator
+from dynaconf.base import Settings
+from dynaconf.loaders import py_loader
+from dynaconf.utils.functional import empty
+from dynaconf.utils.parse_conf import Lazy, parse_conf_data
+from dynaconf.validator import ValidatorList
+
+from dynaconf_k8s_reload import ConfigError, _dynaconf, get_reloader
+from dynaconf_k8s_reload._dynaconf import state
+from dynaconf_k8s_reload._dynaconf.state import ATTACHMENT
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import make_settings
+
+NAMES = (
+    *("store", "defaults", "loaded_envs", "loaded_hooks", "loaded_by_loaders", "deleted"),
+    *("loaded_py_modules", "loaded_files", "loaders", "post_hooks", "env_cache", "validators"),
+)
+
+
+def plain(**keywords: Any) -> Settings:
+    return Settings(**keywords)
+
+
+def test_all_state_lives_in_the_instance_dictionary() -> None:
+    """Handing one object's dictionary to another makes it the same settings in every respect."""
+    one, other = plain(A=1, D={"x": [1]}), plain(A=2, B=3)
+    object.__setattr__(other, "__dict__", vars(one))
+    assert other.as_dict() == one.as_dict()
+    assert other.A == other["A"] == other.get("a") == 1
+    assert "B" not in other
+    other.set("C", 5)
+    assert one.C == 5
+
+
+def test_each_named_part_of_the_state_is_found_and_can_be_replaced() -> None:
+    """Every part that is read or written by name exists on this line of dynaconf."""
+    settings = plain(A=1)
+    for name in NAMES:
+        value = state.get(settings, name)
+        state.put(settings, name, value)
+        assert state.get(settings, name) is value
+    assert ("__core__" in vars(settings)) != ("_defaults" in vars(settings))
+
+
+def test_construction_ends_with_a_validation_that_names_its_arguments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the last step of a construction calls the validators with ``only_current_env``."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(ValidatorList, "validate", lambda self, **given: calls.append(given))
+    settings = plain(A=1, validate_on_update=True)
+    assert [set(call) for call in calls] == [{"only", "exclude", "only_current_env"}]
+    settings.set("B", 1, validate=True)
+    assert calls[1:] == [{}]
+
+
+def test_the_lazy_wrapper_is_found_while_it_constructs_and_only_then() -> None:
+    """Whoever constructs a ``Settings`` is found in the frames: a wrapper, or nobody."""
+    found: list[Any] = []
+
+    class Looking(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        def execute_loaders(self, *args: Any, **keywords: Any) -> None:
+            found.append(_dynaconf.constructing_wrapper(self))
+
+    lazy = Dynaconf(_wrapper_class=Looking)
+    assert lazy.as_dict is not None
+    lazy.configure()
+    Looking()
+    assert found[0] is lazy
+    assert found[1] is lazy
+    assert found[2] is None
+
+
+def test_the_wrapped_object_is_where_it_is_looked_for() -> None:
+    """A lazy object keeps what it wraps in ``_wrapped``, and is set up when it is asked for."""
+    lazy = Dynaconf(A=1)
+    assert vars(lazy)["_wrapped"] is empty
+    assert _dynaconf.unwrap(lazy) is vars(lazy)["_wrapped"]
+    assert _dynaconf.unwrap(_dynaconf.unwrap(lazy)) is _dynaconf.unwrap(lazy)
+    with pytest.raises(ConfigError, match="dict is no settings object"):
+        _dynaconf.unwrap({})
+
+
+def test_the_cache_of_other_environments_is_keyed_by_the_arguments() -> None:
+    """``from_env`` keeps its objects under a key made of its three arguments."""
+    settings = plain(A=1, ENVIRONMENTS_FOR_DYNACONF=True)
+    child = settings.from_env("other", keep=True, X=1)
+    cache = state.get(settings, "env_cache")
+    assert cache["other_True_{'X': 1}"] is child
+    assert settings.from_env("other", keep=True, X=1) is child
+    assert isinstance(child, LazySettings)
+
+
+def test_includes_are_loaded_after_the_loaders(tmp_path: Path) -> None:
+    """``load_includes`` comes behind the last loader, and appends to the loaded files."""
+    (tmp_path / "more.toml").write_text("X = 1\n")
+    order: list[str] = []
+
+    class Looking(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        def load_includes(self, env: Any, silent: Any, key: Any) -> None:
+            before = list(state.get(self, "loaded_files"))
+            super().load_includes(env, silent=silent, key=key)
+            order.append(f"{len(state.get(self, 'loaded_files')) - len(before)}")
+
+    assert Looking(INCLUDES_FOR_DYNACONF=[str(tmp_path / "more.toml")]).X == 1
+    assert order[0] == "1"
+
+
+def test_a_lazy_value_takes_its_context_from_a_property() -> None:
+    """What a template sees comes from ``Lazy.context``, a property that a subclass replaces."""
+
+    class Elsewhere(Lazy):  # type: ignore[misc] # reason: dynaconf is untyped
+        @property
+        def context(self) -> dict[str, Any]:
+            return {"this": {"A": "elsewhere"}, "env": {}}
+
+    lazy = parse_conf_data("@format {this[A]}", tomlfy=True, box_settings={})
+    assert type(lazy) is Lazy
+    assert set(vars(lazy)) == {"value", "formatter", "casting"}
+    settings = plain(A="here")
+    settings.store["B"] = lazy
+    assert isinstance(dict.__getitem__(settings.store, "B"), Lazy)
+    lazy.__class__ = Elsewhere
+    assert settings.store["B"] == "elsewhere"
+
+
+def test_environment_is_read_through_the_settings_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dynaconf looks options and env switchers up in ``Settings.environ``, which may differ."""
+
+    class Elsewhere(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        @property
+        def environ(self) -> Any:
+            return {"MODE": "production"}
+
+        @environ.setter
+        def environ(self, _: Any) -> None: ...
+
+    monkeypatch.setenv("MODE", "development")
+    settings = Elsewhere(ENV_SWITCHER_FOR_DYNACONF="MODE", ENVIRONMENTS_FOR_DYNACONF=True)
+    assert settings.current_env.lower() == "production"
+    assert settings.get_environ("MODE") == "production"
+
+
+def test_python_settings_files_are_named_among_the_modules(tmp_path: Path) -> None:
+    """A ``@post_hook`` belongs to a module that stands in the list of loaded ones."""
+    file = tmp_path / "app_settings.py"
+    file.write_text(
+        "from dynaconf.hooking import post_hook\n@post_hook\ndef hook(_):\n    return {'X': 1}\n"
+    )
+    settings = plain(SETTINGS_FILE_FOR_DYNACONF=[str(file)])
+    (hook,) = state.get(settings, "post_hooks")
+    assert hook._dynaconf_hook
+    assert hook.__module__ in state.get(settings, "loaded_py_modules")
+    assert settings.X == 1
+    assert py_loader
+
+
+def test_the_class_of_a_following_object_is_still_the_applications(volume: AtomicWriter) -> None:
+    """An instance of a ``_wrapper_class`` stays one, by name too, and two objects share a class."""
+
+    class Mine(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        def shout(self) -> str:
+            return str(self.A).upper()
+
+    volume.write({"A": "quiet"})
+    one = make_settings(volume.directory, k8s_watch=False, _wrapper_class=Mine)
+    other = make_settings(volume.directory, k8s_watch=False, _wrapper_class=Mine)
+    one, other = _dynaconf.unwrap(one), _dynaconf.unwrap(other)
+    assert one.shout() == "QUIET"
+    kind = type(one)
+    assert issubclass(kind, Mine)
+    assert (kind.__name__, kind.__module__) == ("Mine", __name__)
+    assert type(other) is kind
+    volume.write({"A": "louder"})
+    get_reloader(one).reload()
+    assert one.shout() == "LOUDER"
+
+
+def test_a_subclass_of_a_following_class_is_left_as_it_is(settings: Any) -> None:
+    """A class that follows already is not joined once more."""
+    settings.as_dict()
+    kind: Any = type(_dynaconf.unwrap(settings))
+    other = kind(LOADERS_FOR_DYNACONF=["dynaconf_k8s_reload.loader"], k8s_mounts=[], A=1)
+    assert type(other) is kind
+    assert other.A == 1
+    unattached = kind(dynaconf_skip_loaders=True, LOADERS_FOR_DYNACONF=[], A=2)
+    assert ATTACHMENT not in vars(unattached)
+    assert unattached.A == 2
+    assert unattached.environ is os.environ
+
+
+@pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy])
+def test_copies_work_as_they_do_without_this_package(
+    volume: AtomicWriter, settings: Any, copier: Any
+) -> None:
+    """``copy`` and ``deepcopy`` give settings of the same class with the same values."""
+    volume.write({"A": "1", "B": "@format {this.A}{env[HOME]}", "C__d": "@format {this.A}"})
+    for original in (settings, _dynaconf.unwrap(settings)):
+        twin = copier(original)
+        assert type(twin) is type(_dynaconf.unwrap(settings)) or isinstance(twin, LazySettings)
+        shown = {k: v for k, v in twin.as_dict().items() if k.isupper()}  # 3.2 adds raw_b
+        assert {**shown, "C": None} == {**settings.as_dict(), "C": None}
+        assert (twin.B, twin.C.d) == (f"1{os.environ['HOME']}", "1")
+    twin = copy.deepcopy(settings)
+    twin.set("A", 5)
+    assert settings.A == 1
+
+
+def test_what_pickles_without_this_package_pickles_with_it(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """A pickled object comes back as plain settings of dynaconf, wherever plain ones do."""
+    volume.write({"A": "1", "B": "@format {this.A}", "C__d": "[1, 2]"})
+    try:
+        pickle.dumps(plain(A=1))
+    except AttributeError as error:  # up to 3.2 each object holds os.environ
+        assert "encode" in str(error)  # noqa: PT017 -- because either line is right
+        with pytest.raises(AttributeError):
+            pickle.dumps(settings)
+        return
+    for _ in range(2):
+        back: Any = pickle.loads(pickle.dumps(settings))
+        assert back.as_dict() == settings.as_dict()
+        assert back.B == "1"
+        assert type(_dynaconf.unwrap(back)) is Settings
+        assert _dynaconf.attachment_of(_dynaconf.unwrap(back)) is None
+        volume.write({"A": "1", "B": "@format {this.A}", "C__d": "[1, 2]", "E": "1"})
+        get_reloader(settings).reload()
+
+
+def test_validators_of_a_copy_are_not_those_of_construction(settings: Any) -> None:
+    """After construction the list of validators is dynaconf's own again."""
+    settings.as_dict()
+    assert type(settings.validators) is ValidatorList
+    settings.validators.register(Validator("A", must_exist=True))
+    with pytest.raises(Exception, match="A is required"):
+        settings.validators.validate()
+
+
+def test_plain_containers_work_as_well(volume: AtomicWriter) -> None:
+    """With ``dynaboxify=False`` (3.3) dictionaries stay plain ones, in snapshots too."""
+    volume.write({"A": "1", "DB__x": "1", "L": "[1, {y = 1}]"})
+    settings = make_settings(volume.directory, k8s_watch=False, dynaboxify=False)
+    reloader = get_reloader(settings)
+    snapshot = reloader.snapshot()
+    settings.set("PLAIN", [1])
+    dict.__setitem__(settings.store, "LIST", [1])
+    copied = reloader.snapshot()
+    dict.__getitem__(settings.store, "LIST").append(2)
+    assert dict.__getitem__(copied.store, "LIST") == [1]
+    volume.write({"A": "2", "DB__x": "2"})
+    assert reloader.reload().outcome == "applied"
+    assert (settings.A, settings.DB["x"], list(settings.PLAIN)) == (2, 2, [1])
+    assert (snapshot.A, snapshot.DB["x"], snapshot.L[1]["y"]) == (1, 1, 1)
