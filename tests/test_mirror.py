@@ -23,7 +23,7 @@ from dynaconf_k8s_reload._environ.mirror import Mirror
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._reload import reloader
 from dynaconf_k8s_reload._source.content import Payload
-from dynaconf_k8s_reload._source.mounts import read
+from dynaconf_k8s_reload._source.reading import read
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 

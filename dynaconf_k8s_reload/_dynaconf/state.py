@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from types import FrameType, MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,8 +17,9 @@ try:
 except ImportError:  # up to 3.2
     DataDict = DataList = None
 
-from .._environ.rules import Plan
+from .._environ.overlay import Plan
 from .._model.errors import ConfigError
+from .._model.names import Names
 from .._model.options import Options
 from .._source.content import Payload
 
@@ -210,9 +212,17 @@ def keywords(settings: Settings) -> dict[Any, Any]:
     return dict(dict.items(get(settings, "defaults")))
 
 
-def prefix(settings: Settings) -> Any:
-    """The application's ``envvar_prefix``: a string, ``False`` or ``None``."""
-    return settings.get("ENVVAR_PREFIX_FOR_DYNACONF")
+def names(settings: Settings) -> Names:
+    """Give the rule by which these settings make keys of the names of variables."""
+    return _names(
+        settings.get("ENVVAR_PREFIX_FOR_DYNACONF"),
+        settings.get("NESTED_SEPARATOR_FOR_DYNACONF") or "",
+        settings.get("INDEX_SEPARATOR_FOR_DYNACONF") or "",
+        nested=settings.get("DOTTED_LOOKUP_FOR_DYNACONF") is True,
+    )
+
+
+_names = lru_cache(Names)  # equal rules are one object, which remembers what it was asked
 
 
 def reads_mounts(settings: Settings, paths: Iterable[str]) -> bool:

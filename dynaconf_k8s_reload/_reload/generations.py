@@ -161,7 +161,7 @@ class Generations:
         """Build a candidate of one generation of the mounts, its settings files included."""
         give_up = time.monotonic() + CONFIRM_SECONDS
         while True:
-            plan = MIRROR.plan(self.key, payload, options, _dynaconf.prefix(live))
+            plan = MIRROR.plan(self.key, payload, options, _dynaconf.names(live))
             attachment = Attachment(self, options, payload, plan)
             failure: BaseException | None = None
             try:

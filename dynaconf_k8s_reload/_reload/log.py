@@ -36,7 +36,7 @@ class Warnings:
 
     def of_skipped(self, attachment: Attachment) -> None:
         """Name the variables that are not mirrored."""
-        for name, reason in attachment.plan.skipped.items():
+        for name, reason in attachment.plan.decision.skipped.items():
             self.once(f"{attachment.payload.variables[name].source} is not mirrored: {reason}")
 
     def of_contested(self, label: str, contested: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from .._environ.mirror import MIRROR
 from .._model.errors import ConfigError
 from .._model.options import Options
 from .._source.fingerprint import Token
-from .._source.mounts import Snapshot
+from .._source.reading import Snapshot
 from .._watch import processes as forking
 from .._watch.watcher import WATCHER, Watch
 from .generations import Generations
@@ -77,7 +77,7 @@ class Reloader(Generations):
                 mounts=mounts,
                 watching=watching,
                 checked_at=watch.checked_at if watch is not None else None,
-                skipped=dict(attachment.plan.skipped),
+                skipped={name: why.value for name, why in attachment.plan.decision.skipped.items()},
                 healthy=off_by_choice or watching != "off",
             )
 

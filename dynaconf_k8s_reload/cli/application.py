@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import _dynaconf
 from .._model.errors import K8sReloadError, RedactedCause
+from .._model.names import Names
 from .._reload.generations import Generations
 from .screen import CannotRunError
 
@@ -36,9 +37,9 @@ class Application:
     written: frozenset[str]
 
     @property
-    def prefix(self) -> object:
-        """Its ``envvar_prefix``."""
-        return None if self.settings is None else _dynaconf.prefix(self.settings)
+    def names(self) -> Names | None:
+        """How it makes settings of names."""
+        return None if self.settings is None else _dynaconf.names(self.settings)
 
 
 def load(name: str) -> Application:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._model.errors import MountError
-from .._source.mounts import Mount, Snapshot, read
+from .._model.mount import Mount
+from .._source.reading import Snapshot, read
 from .facts import MountEntry, file_system, sub_paths
 from .findings import Finding, sentence
 from .screen import printable

@@ -10,7 +10,6 @@ from .. import _dynaconf
 from .._model.changes import Change, Changes
 from .._source.content import Payload
 from .application import Application
-from .checks_keys import setting_of
 from .findings import Finding, listed, sentence
 
 __all__ = ["check_application", "settings_files"]
@@ -93,8 +92,9 @@ def _written(application: Application, payload: Payload) -> Iterator[Finding]:
 
 def _restart_only(application: Application, payload: Payload) -> Iterator[Finding]:
     attachment: Any = application.attachment
-    prefix = _dynaconf.prefix(application.settings)
-    settings = (setting_of(name, prefix) for name in payload.variables)
+    names = _dynaconf.names(application.settings)
+    paths = (names.path(key) for name in payload.variables for key in names.keys(name))
+    settings = map(".".join, paths)
     keys = Changes(Change(key, None, None, "added") for key in settings)
     restart = keys.matching(attachment.options.k8s_restart_keys)
     if restart:

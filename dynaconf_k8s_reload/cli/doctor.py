@@ -13,9 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from .._model.errors import ConfigError
-from .._model.options import DEFAULT_MOUNT, Options
+from .._model.mount import Mount
+from .._model.names import Names
+from .._model.options import Options
 from .._source.content import Payload
-from .._source.mounts import Mount, Snapshot
+from .._source.reading import DEFAULT_MOUNT, Snapshot, default_mounts
 from .._watch.events import patched_by
 from .application import Application, load
 from .checks_keys import check_keys
@@ -104,13 +106,13 @@ def _diagnose(
     present = [snapshot.mount.path for snapshot in snapshots if snapshot.present]
     error = inotify_error(present[0]) if present else 0
     findings.extend(check_system(inotify(), error, patched_by()))
-    prefix: object = None
+    names: Names | None = None
     files: set[str] = set()
     if application is not None:
         findings.extend(check_application(application, payload, directories))
         files = settings_files(application)
-        prefix = application.prefix
-    findings.extend(check_keys(payload, options, environ, prefix, files))
+        names = application.names
+    findings.extend(check_keys(payload, options, environ, names, files))
     return _Diagnosis(snapshots, by_severity(findings))
 
 
@@ -118,7 +120,7 @@ def _options(application: Application | None) -> Options:
     if application is not None and application.attachment is not None:
         return application.attachment.options
     try:
-        return Options.read({}, os.environ)
+        return Options.read({}, os.environ, default_mounts())
     except ConfigError as error:
         raise CannotRunError(str(error)) from None
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from .._model.changes import Change
 from .._model.errors import MountError
+from .._model.mount import Mount
 from .._model.options import Options
 from .._source.fingerprint import Token
-from .._source.mounts import Mount, Snapshot
-from .._source.reading import Reader
+from .._source.reading import Reader, Snapshot
 from .volumes import differences
 
 __all__ = ["Followed", "Follower", "Seen"]

@@ -6,7 +6,8 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
-from .._source.mounts import Mount, Snapshot
+from .._model.mount import Mount
+from .._source.reading import Snapshot
 from .facts import MountEntry, is_secret_volume, mount_table
 from .screen import counted, printable
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from dynaconf.utils.parse_conf import Lazy, MetaValue, boolean_fix, parse_conf_data
 
+from .._model.names import without_newline
+
 __all__ = ["kind_of"]
 
 
 def kind_of(text: str) -> str:
     """Name the type that a text gets as a setting, or the token that does something later."""
-    if text.endswith("\n") and text.count("\n") == 1:
-        text = text[:-1]
+    text = without_newline(text)
     token = text.split(maxsplit=1)[0] if text.startswith("@") else ""
     try:
         value: Any = parse_conf_data(boolean_fix(text), tomlfy=True, box_settings={})

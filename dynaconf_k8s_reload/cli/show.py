@@ -12,9 +12,11 @@ from rich.text import Text
 
 from .._environ.rules import Decision, decide
 from .._model.errors import MountError
+from .._model.mount import Mount
+from .._model.names import Names
 from .._model.options import Options
 from .._source.content import Payload, Variable
-from .._source.mounts import Mount, Snapshot, read
+from .._source.reading import Snapshot, read
 from .looking import described, mounts_of
 from .parsing import kind_of
 from .screen import CannotRunError, console, example, printable, put, quoted, say
@@ -86,7 +88,7 @@ def _show(mount: Mount, *, values: bool) -> bool:
 def _rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str, bytes]]:
     payload = Payload([snapshot])
     options = Options(k8s_mounts=(snapshot.mount,))
-    decision = decide(payload, options, None, os.environ.get)
+    decision = decide(payload, options, Names(), os.environ.get)
     by_key = {
         variable.key: (variable, variable is winner)
         for name, winner in payload.variables.items()

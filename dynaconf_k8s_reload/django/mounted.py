@@ -29,14 +29,9 @@ class Provided(NamedTuple):
 def provided(reloader: Reloader) -> Iterator[Provided]:
     """Give the settings that the mounts provide now."""
     snapshot = reloader.snapshot()
-    prefixes = _prefixes(_dynaconf.prefix(snapshot))
+    names = _dynaconf.names(snapshot)
     for name, variable in _dynaconf.attached(snapshot).payload.variables.items():
-        prefix = next((each for each in prefixes if name.startswith(each)), "")
-        if prefix or not reloader.options.prefixed_only(variable.mount):
-            setting = name.removeprefix(prefix).partition("__")[0].upper()
-            yield Provided(setting, variable, bool(prefix))
-
-
-def _prefixes(prefix: object) -> list[str]:
-    own = prefix.upper().split(",") if isinstance(prefix, str) else []
-    return [f"{each}_" for each in (*own, "DYNACONF")]
+        only = reloader.options.prefixed_only(variable.mount)
+        prefixed = name.startswith(tuple(filter(None, names.prefixes)))
+        for key in names.keys(name, prefixed_only=only):
+            yield Provided(names.top(key), variable, prefixed)
