@@ -15,7 +15,6 @@ from dynaconf.base import Settings
 from . import _dynaconf
 from ._dynaconf import Attachment
 from ._dynaconf.variables import load_environment, load_mount
-from ._environ.mirror import MIRROR
 from ._model.errors import ConfigError
 from ._model.options import Options
 from ._reload.reloader import Reloader
@@ -65,7 +64,8 @@ def _beneath(attachment: Attachment) -> Mapping[str, str]:
     """Give the variables beneath the mounts; of a published generation, as they are by now."""
     if not attachment.published:
         return attachment.plan.beneath
-    return MIRROR.beneath(attachment.reloader.key, attachment.plan, attachment.payload)
+    reloader = attachment.reloader
+    return reloader.mirror.beneath(reloader.key, attachment.plan, attachment.payload)
 
 
 def _first_load(settings: Settings) -> Attachment:
@@ -80,7 +80,7 @@ def _first_load(settings: Settings) -> Attachment:
     wrapper = _dynaconf.constructing_wrapper(settings)
     reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)
     payload = Payload(reloader.reader.read_first(options))
-    plan = MIRROR.plan(reloader.key, payload, options, _dynaconf.names(settings))
+    plan = reloader.mirror.plan(reloader.key, payload, options, _dynaconf.names(settings))
     attachment = Attachment(reloader, options, payload, plan, wrapper=wrapper)
     _dynaconf.adopt(settings, attachment)
     return attachment

@@ -17,6 +17,7 @@ from .putting import is_scalar, put_all
 from .snapshot import island
 from .state import (
     Attachment,
+    Owner,
     attached,
     attachment_of,
     constructing_wrapper,
@@ -30,9 +31,11 @@ from .state import (
 from .store import indexed
 from .values import changes_between, pinned, values
 
+# The face of this room: nobody outside uses anything else of it.
 __all__ = [
     "Attachment",
     "Literal",
+    "Owner",
     "adopt",
     "attached",
     "attachment_of",

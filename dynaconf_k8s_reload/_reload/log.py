@@ -12,8 +12,6 @@ from .._model.changes import Changes
 from .._model.errors import ReloadRejected
 from .._source.content import Payload
 
-__all__ = ["Warnings", "applied", "lag", "rejected", "rewritten"]
-
 log = logging.getLogger("dynaconf_k8s_reload")
 
 REMEMBERED = 1000

@@ -8,8 +8,6 @@ from typing import Any
 
 from .. import _dynaconf
 
-__all__ = ["pending"]
-
 
 def pending(settings: Any, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Compare a process's variables with those that the mounts provide.

@@ -12,9 +12,6 @@ from .._model.mount import Mount
 from .fingerprint import Token
 from .reading import Snapshot
 
-__all__ = ["UNPARSED", "Payload", "Variable", "came_by_env_from"]
-
-
 UNPARSED: Any = object()
 
 
