@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -13,17 +14,7 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.segment import Segment, Segments
 
-__all__ = [
-    "CannotRunError",
-    "console",
-    "counted",
-    "example",
-    "printable",
-    "put",
-    "quoted",
-    "say",
-    "steps",
-]
+STYLES = {"added": "green", "modified": "yellow", "removed": "red"}  # of a change
 
 
 class CannotRunError(click.ClickException):
@@ -89,3 +80,13 @@ def steps() -> Iterator[Any]:
     ) as progress:
         task = progress.add_task("", total=None)
         yield lambda text: progress.update(task, description=text, refresh=True)
+
+
+def until_ended(run: Callable[[], object]) -> None:
+    """Call a function, and take Ctrl-C and SIGTERM for its end, which is no failure."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            run()
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -8,20 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from .._source.fingerprint import DATA_LINK
-
-__all__ = [
-    "Inotify",
-    "MountEntry",
-    "file_system",
-    "inotify",
-    "inotify_error",
-    "is_secret_volume",
-    "mount_table",
-    "sub_paths",
-]
+from ..mounts import MountEntry
 
 # The kubelet's places for them, and the directories of its writer.
 _OF_A_GENERATION = re.compile(r"/volume-subpaths/|/\.\.\d{4}(_\d\d){5}\.\d+(/|$)")
@@ -44,37 +32,6 @@ _NO_EVENTS = {
 }
 
 
-class MountEntry(NamedTuple):
-    """One line of ``/proc/self/mountinfo``.
-
-    Attributes:
-        root: what of the file system is mounted.
-        point: where.
-        kind: the file system's type.
-    """
-
-    root: str
-    point: str
-    kind: str
-
-
-def mount_table(path: str = "/proc/self/mountinfo") -> list[MountEntry]:
-    """Read the mounts that this process sees; of two at one place, the later hides the other."""
-    entries = []
-    with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="surrogateescape") as f:
-        for line in f:
-            before, _, after = line.partition(" - ")
-            fields = before.split(" ")
-            entries.append(
-                MountEntry(_unescaped(fields[3]), _unescaped(fields[4]), after.split(" ")[0])
-            )
-    return entries
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
-
-
 def sub_paths(directory: str, table: Sequence[MountEntry]) -> list[str]:
     """List what is mounted by ``subPath``: files of a directory, or what is named itself.
 
@@ -89,17 +46,6 @@ def sub_paths(directory: str, table: Sequence[MountEntry]) -> list[str]:
             or (entry.point == real and _OF_A_GENERATION.search(entry.root))
         }
     )
-
-
-def is_secret_volume(directory: str, table: Sequence[MountEntry]) -> bool:
-    """Tell whether a directory is in all likelihood the volume of a Secret.
-
-    The kubelet keeps those in memory: a tmpfs of its own with a ``..data``. Projected volumes are
-    such as well, and may hold a token.
-    """
-    real = os.path.realpath(directory)
-    kinds = [entry.kind for entry in table if entry.point == real]
-    return kinds[-1:] == ["tmpfs"] and os.path.islink(os.path.join(directory, DATA_LINK))
 
 
 def file_system(directory: str) -> str:

@@ -6,14 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .. import _dynaconf
-from .._model.changes import Change, Changes
-from .._source.content import Payload
+from ... import _dynaconf
+from ..._model.changes import Change, Changes
+from ..._source.content import Payload
 from .application import Application
-from .checks_keys import setting_of
 from .findings import Finding, listed, sentence
-
-__all__ = ["check_application", "settings_files"]
+from .keys import setting_of
 
 LOADER = "dynaconf_k8s_reload.loader"
 ENV_LOADER = "dynaconf.loaders.env_loader"

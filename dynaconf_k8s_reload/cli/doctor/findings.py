@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from .screen import printable
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-__all__ = ["Finding", "by_severity", "listed", "sentence"]
+from ..screen import printable, put
 
 Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 AT_MOST = 10  # a list of keys that nobody reads to its end
 
 
@@ -49,3 +52,17 @@ def listed(names: Iterable[str]) -> str:
 def sentence(text: str) -> str:
     """Begin with a capital letter and end with a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def show(out: Console, finding: Finding) -> None:
+    """Print a finding."""
+    body = Table.grid()
+    body.add_row(Text(finding.title, style="bold"))
+    body.add_row(Text(finding.detail))
+    body.add_row(Text(finding.remedy))
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=len("WARNING"))
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(finding.severity.upper(), style=STYLES[finding.severity]), body)
+    out.print()
+    put(out, grid)

@@ -11,12 +11,10 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from .. import _dynaconf
-from .._model.errors import K8sReloadError, RedactedCause
-from .._reload.generations import Generations
-from .screen import CannotRunError
-
-__all__ = ["Application", "load"]
+from ... import _dynaconf
+from ..._model.errors import K8sReloadError, RedactedCause
+from ..._reload.generations import Generations
+from ..screen import CannotRunError
 
 
 @dataclass(frozen=True)
