@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["READ_ONCE", "READ_UNTIL_SIGNAL", "restart_keys"]
-
 READ_ONCE = frozenset(
     {
         # at start
