@@ -35,7 +35,7 @@ def sender_of(settings: Any) -> Any:
 
 
 def make_live(settings: Any) -> None:
-    """Have Django follow dynaconf's settings, in place; once in a process."""
+    """Make Django follow dynaconf's settings, in place; call it once in a process."""
     _fall_back(settings)
     _follow_module(settings)
     _follow_original(settings)
@@ -43,7 +43,7 @@ def make_live(settings: Any) -> None:
 
 
 def _fall_back(settings: Any) -> None:
-    """Have a key that leaves the mount fall back to what the project or Django has beneath it.
+    """Let a key that leaves the mount fall back to what the project or Django has beneath it.
 
     At the first load dynaconf takes over Django's defaults, but not those of names that the mount
     provides at that moment.
@@ -59,7 +59,7 @@ def _fall_back(settings: Any) -> None:
 
 
 def _follow_original(settings: Any) -> None:
-    """Have the settings object that Django made follow, too.
+    """Make Django's own settings object follow.
 
     Modules that were imported before ``DjangoDynaconf`` ran hold it: ``django.http.request``, for
     one, which reads ``ALLOWED_HOSTS``.
@@ -122,7 +122,7 @@ def _overridden(holder: Any, boot: Any, name: str) -> Any:
 
 
 def _follow_module(settings: Any) -> None:
-    """Have the attributes of the settings module follow."""
+    """Make the attributes of the settings module follow."""
     module = sys.modules[contrib.django_settings.SETTINGS_MODULE]
     populated = {name: vars(module)[name] for name in _names(settings) if name in vars(module)}
 
@@ -147,7 +147,7 @@ def _names(settings: Any) -> list[str]:
 
 
 def _follow_csrf() -> None:
-    """Have ``CSRF_TRUSTED_ORIGINS`` read at each request: the middleware would keep it for good."""
+    """Have ``CSRF_TRUSTED_ORIGINS`` read at each request; the middleware would keep it for good."""
     for name in ORIGINS:
         cached = vars(CsrfViewMiddleware)[name]
         setattr(CsrfViewMiddleware, name, property(cached.func))

@@ -1,4 +1,4 @@
-"""The directories that a command is given, as mounts: which hold Secrets, and what they are."""
+"""The directories that a command is given: read as mounts, described and compared."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ values_option = click.option(
 def mounts_of(
     directories: Sequence[str], secrets: Sequence[str], table: Sequence[MountEntry] | None = None
 ) -> list[Mount]:
-    """Make a mount of each directory, once; secret if it is said to be or looks like one."""
+    """Make one mount of each directory; secret if it is declared so, or looks like a Secret."""
     table = mount_table() if table is None else table
     declared = {os.path.realpath(path) for path in secrets}
     mounts: dict[str, Mount] = {}
@@ -70,7 +70,7 @@ def described(snapshot: Snapshot) -> Iterable[str]:
 
 
 def _size_of(snapshot: Snapshot) -> int:
-    """Give the bytes of all keys together."""
+    """Count the bytes of all keys together."""
     both = (snapshot.files, snapshot.settings_files)
     return sum(len(content) for files in both for content in files.values())
 
@@ -83,7 +83,7 @@ def _ago(seconds: float) -> str:
 
 
 def differences(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Change]:
-    """Compare two contents of a volume by key; unlike those of settings, names differ by case."""
+    """Compare two contents of a volume by key; unlike a setting's name, a key has its case."""
     changes = []
     for key in sorted({*old, *new}):
         if key not in new:
@@ -129,8 +129,8 @@ def _unescaped(text: str) -> str:
 def _is_secret_volume(directory: str, table: Sequence[MountEntry]) -> bool:
     """Tell whether a directory is in all likelihood the volume of a Secret.
 
-    The kubelet keeps those in memory: a tmpfs of its own with a ``..data``. Projected volumes are
-    such as well, and may hold a token.
+    The kubelet keeps those in memory: each is a tmpfs with a ``..data``. So are projected volumes,
+    which may hold a token.
     """
     real = os.path.realpath(directory)
     kinds = [entry.kind for entry in table if entry.point == real]

@@ -99,7 +99,7 @@ def _variable(variable: Variable, decision: Decision, *, wins: bool) -> str:
 
 
 def kind_of(text: str) -> str:
-    """Name the type that a text gets as a setting, or the token that does something later."""
+    """Name the type that dynaconf gives a text, or its token if that is evaluated later."""
     if text.endswith("\n") and text.count("\n") == 1:
         text = text[:-1]
     token = text.split(maxsplit=1)[0] if text.startswith("@") else ""

@@ -108,7 +108,7 @@ def _as_dict(seen: Seen, *, values: bool) -> dict[str, Any]:
 
 
 def _json(content: bytes | None) -> Any:
-    """Give text as it is, and what is no text as ``{"base64": ...}``."""
+    """Give text as it is, and other bytes as ``{"base64": ...}``."""
     if content is None:
         return None
     try:
@@ -119,7 +119,7 @@ def _json(content: bytes | None) -> Any:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found in one mount at one look: changes, or a problem.
+    """What one look at a mount found: changes, or a problem.
 
     Attributes:
         mount: the mount.
@@ -150,7 +150,7 @@ class Followed:
 
     @property
     def token(self) -> Token:
-        """What the directory was when it was last read; equal to nothing if it never could be."""
+        """The directory's state at the last read; equal to no other if it was never read."""
         return self._reader.seen[0] if self._reader.seen else Token(error="never read")
 
     @property
@@ -164,7 +164,7 @@ class Followed:
         }
 
     def look(self) -> Seen | None:
-        """Read it; give what is new, None if nothing is. The first content is not."""
+        """Read it, and give what is new, or None; the first content is not news."""
         is_first, before = not self._snapshots, self.files
         problem = None
         try:
@@ -195,11 +195,11 @@ class Follower:
 
     @property
     def seen(self) -> Sequence[Token]:
-        """What the directories were when they were last read."""
+        """The directories' states at the last read."""
         return [each.token for each in self.followed]
 
     def changed(self) -> None:
-        """Look at all of them."""
+        """Look at every mount."""
         for each in self.followed:
             news = each.look()
             if news is not None:

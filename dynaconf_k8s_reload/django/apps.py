@@ -1,4 +1,4 @@
-"""The app: it joins the watch that the first load of the settings has started."""
+"""The app: it joins the watch that the first load of the settings started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .restart import restart_keys
 
 
 class K8sReloadConfig(AppConfig):  # type: ignore[misc] # reason: Django is untyped
-    """Has Django follow dynaconf's settings wherever it keeps a copy, and sends the signals."""
+    """Makes Django follow dynaconf's settings wherever it keeps a copy, and sends the signals."""
 
     name = "dynaconf_k8s_reload.django"
     label = "dynaconf_k8s_reload"

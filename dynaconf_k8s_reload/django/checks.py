@@ -1,4 +1,4 @@
-"""System checks: what cannot work, and what a restart alone can change."""
+"""System checks: what cannot work, and what only a restart can change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENV_LOADER = "dynaconf.loaders.env_loader"
 
 
 def check_mounts(**_: Any) -> list[CheckMessage]:
-    """Give what is wrong with the settings and their mounts; no message shows a value."""
+    """Report what is wrong with the settings and their mounts; no message shows a value."""
     try:
         reloader = get_reloader(current_settings())
     except ConfigError:

@@ -18,7 +18,7 @@ from .._reload.probe import probe
 def status(_: Any) -> JsonResponse:
     """Answer ``Status.as_dict()``: 200 when healthy, else 503; never a value.
 
-    With ``k8s_restart_503`` it is also 503 once a restart is required.
+    With ``k8s_restart_503``, also 503 once a restart is required.
     """
     code, body = probe(get_reloader(current_settings()))
     return JsonResponse(body, status=code)

@@ -144,7 +144,7 @@ def _follow(
 def _state(file: str) -> tuple[int, int, int] | None:
     try:
         status = os.stat(file)
-    except FileNotFoundError:  # an editor is putting another in its place
+    except FileNotFoundError:  # an editor is replacing it
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
 

@@ -1,6 +1,6 @@
-"""Manifests of ConfigMaps and Secrets, read as Kubernetes reads them: a ConfigMap's keys.
+"""Manifests of ConfigMaps and Secrets, in YAML or JSON, read as Kubernetes reads them.
 
-No message shows a value, nor the line of YAML on which something is wrong.
+No message shows a value. One about YAML gives the number of a line, but not its text.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _GO_KINDS = {bool: "bool", int: "number", float: "number", dict: "object", list:
 
 
 def parse(text: str, source: str) -> list[Manifest]:
-    """Read the ConfigMaps and Secrets of a file; objects of other kinds are passed over.
+    """Read the ConfigMaps and Secrets of a file; objects of other kinds are skipped.
 
     Args:
-        text: YAML of any number of documents, or JSON; a ``List`` stands for its items.
+        text: YAML of any number of documents, or JSON; a ``List`` counts as its items.
         source: the name of the file, for messages.
 
     Raises:
-        ManifestError: it is no YAML, an object is invalid, or there is none.
+        ManifestError: it is not YAML, an object is invalid, or there is none.
     """
     objects = [item for document in _documents(text, source) for item in _items(document, source)]
     manifests = [_manifest(item) for item in objects if item.get("kind") in _TEXT]
@@ -135,9 +135,9 @@ _Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, wher
 
 
 class _Loader(_Fastest):  # type: ignore[misc] # reason: it is one or the other
-    """YAML as Kubernetes' own reader has it: times and keys are text, and a key comes once."""
+    """YAML as Kubernetes reads it: times and keys are text, and a key comes once."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- because PyYAML calls it so
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- because PyYAML passes it so
         seen = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.tag.endswith(":bool"):

@@ -18,7 +18,7 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 
 
 class ManifestError(Exception):
-    """A manifest is not what Kubernetes takes."""
+    """Kubernetes would refuse a manifest."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Manifest:
 
 
 def project(manifests: Sequence[Manifest], items: Sequence[tuple[str, str]]) -> dict[str, bytes]:
-    """Lay manifests into one volume; of a key that several have, the last one's content counts.
+    """Lay manifests into one volume; of a key that several have, the last one counts.
 
     Args:
         manifests: what the volume is made of.
-        items: keys and the paths to put them at; if there is one, other keys are left out.
+        items: keys and their paths; if there are any, all other keys are left out.
 
     Raises:
-        ManifestError: a path is not allowed, or a key is not there.
+        ManifestError: a path is not allowed, or a key does not exist.
     """
     merged: dict[str, bytes] = {}
     for manifest in manifests:
@@ -97,7 +97,7 @@ def wrong_name(name: str) -> list[str]:
 
 
 def wrong_paths(paths: Iterable[str]) -> list[str]:
-    """Say what is wrong with the paths of a volume's items, each and beside one another."""
+    """Say what is wrong with the paths of a volume's items, each by itself and all together."""
     listed = list(paths)
     wrong = [f'path: Invalid value: "{path}": {what}' for path in listed for what in _wrong(path)]
     folders = {path[:end] for path in listed for end, sign in enumerate(path) if sign == "/"}

@@ -18,7 +18,7 @@ from ..._watch.events import patched_by
 from ..mounts import described, mount_table, mounts_of
 from ..screen import CannotRunError, console, counted, example, printable, put, say, steps
 from .application import Application, load
-from .findings import Finding, by_severity, show
+from .findings import Finding, as_table, by_severity
 from .keys import check_keys
 from .linux import inotify, inotify_error
 from .mounts import check_system, look
@@ -60,7 +60,8 @@ def doctor(context: click.Context, directories: Sequence[str], name: str | None)
         for line in described(snapshot):
             put(out, Padding(Text(line), (0, 0, 0, 2)))
     for finding in diagnosis.findings:
-        show(out, finding)
+        out.print()
+        put(out, as_table(finding))
     out.print()
     out.print(
         f"{counted(len(diagnosis.findings), 'finding')}." if diagnosis.findings else "All is fine."

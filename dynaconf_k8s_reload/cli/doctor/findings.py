@@ -6,17 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..screen import printable, put
+from ..screen import printable
 
 Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
-AT_MOST = 10  # a list of keys that nobody reads to its end
+AT_MOST = 10  # nobody reads a longer list to its end
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,8 @@ class Finding:
     """One finding of the doctor.
 
     Attributes:
-        severity: ``"error"``: an update does not arrive; ``"warning"``: something else arrives
-            than may be expected; ``"note"``: by design, but worth knowing.
+        severity: ``"error"``: an update does not arrive; ``"warning"``: what arrives may not be
+            what is expected; ``"note"``: by design, but worth knowing.
         title: what is wrong.
         detail: where.
         remedy: what to do about it.
@@ -38,12 +37,12 @@ class Finding:
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings, the gravest first, otherwise as they came."""
+    """Sort findings by severity, the gravest first; equals keep their order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def listed(names: Iterable[str]) -> str:
-    """List names, and of very many the first."""
+    """List names; of very many, only the first."""
     shown = sorted(map(printable, names))
     more = f" and {len(shown) - AT_MOST} more" if len(shown) > AT_MOST else ""
     return ", ".join(shown[:AT_MOST]) + more
@@ -54,8 +53,8 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def show(out: Console, finding: Finding) -> None:
-    """Print a finding."""
+def as_table(finding: Finding) -> Table:
+    """Lay a finding out for the screen."""
     body = Table.grid()
     body.add_row(Text(finding.title, style="bold"))
     body.add_row(Text(finding.detail))
@@ -64,5 +63,4 @@ def show(out: Console, finding: Finding) -> None:
     grid.add_column(no_wrap=True, min_width=len("WARNING"))
     grid.add_column(overflow="fold")
     grid.add_row(Text(finding.severity.upper(), style=STYLES[finding.severity]), body)
-    out.print()
-    put(out, grid)
+    return grid

@@ -1,4 +1,4 @@
-"""What may be wrong with a directory itself."""
+"""What may keep updates from arriving: the directory, its file system, this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIMITS = {
 
 
 def look(mount: Mount, table: Sequence[MountEntry]) -> tuple[Snapshot | None, list[Finding]]:
-    """Read a mount, and check its directory; of one that cannot be read, give the findings only."""
+    """Read a mount and check its directory; if it cannot be read, give the findings only."""
     findings = list(_sub_path(mount.path, table))
     try:
         snapshot = read(mount)
@@ -81,9 +81,9 @@ def check_system(inotify: Inotify | None, error: int, patched: str) -> Iterator[
     """Check the machine and this process.
 
     Args:
-        inotify: what of it is used.
-        error: the number of the error that an attempt to watch gave.
-        patched: what has replaced the threads of the process, if anything.
+        inotify: how much of it is in use.
+        error: the errno of an attempt to watch; 0 if it worked.
+        patched: what has replaced the threads of the process, if anything has.
     """
     if inotify is not None:
         yield from _inotify(inotify, error)

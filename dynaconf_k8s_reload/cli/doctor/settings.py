@@ -21,12 +21,12 @@ USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {ENV_LOADER}.'
 def check_application(
     application: Application, payload: Payload, directories: Sequence[str]
 ) -> Iterator[Finding]:
-    """Check an application.
+    """Check how an application uses its mounts.
 
     Args:
         application: the application.
         payload: what the mounts hold.
-        directories: those that the person named.
+        directories: those that were named on the command line.
     """
     if application.problem:
         problem, _, remedy = application.problem.partition("; ")
