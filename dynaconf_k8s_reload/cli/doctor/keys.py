@@ -6,13 +6,11 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
-from .._environ.rules import Decision, NotMirrored, decide
-from .._model.names import Names
-from .._model.options import Options
-from .._source.content import Payload
+from ..._environ.rules import Decision, NotMirrored, decide
+from ..._model.names import Names
+from ..._model.options import Options
+from ..._source.content import Payload
 from .findings import Finding, Severity, listed
-
-__all__ = ["check_keys"]
 
 EXEC_AT_MOST = 6 * 1024 * 1024  # three quarters of the kernel's _STK_LIM, see execve(2)
 POINTER = 8
