@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._model.changes import Change, Changes
     from ._model.errors import ConfigError, K8sReloadError, MountError, ReloadRejected
-    from ._model.mount import Mount
+    from ._model.options import Mount
     from ._model.status import MountStatus, ReloadResult, Status
     from ._reload.reloader import Reloader, get_reloader
 
@@ -30,7 +30,7 @@ __all__ = [
 _MODULES = {
     "_model.changes": ("Change", "Changes"),
     "_model.errors": ("ConfigError", "K8sReloadError", "MountError", "ReloadRejected"),
-    "_model.mount": ("Mount",),
+    "_model.options": ("Mount",),
     "_reload.reloader": ("Reloader", "get_reloader"),
     "_model.status": ("MountStatus", "ReloadResult", "Status"),
 }

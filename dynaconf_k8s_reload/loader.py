@@ -44,7 +44,8 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
     """
     settings = _dynaconf.unwrap(obj)
     attachment = _dynaconf.attachment_of(settings) or _first_load(settings)
-    indexing = nullcontext() if attachment.published else _dynaconf.indexed(settings)
+    expected = len(attachment.payload.variables)
+    indexing = nullcontext() if attachment.published else _dynaconf.indexed(settings, expected)
     with indexing:
         _load(settings, attachment, _dynaconf.names(settings).top(key) if key else None)
 

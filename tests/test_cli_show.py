@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from command import approved, run, run_process, short_directory
-from dynaconf_k8s_reload._model.mount import Mount
+from dynaconf_k8s_reload._model.options import Mount
 from dynaconf_k8s_reload._source.fingerprint import Token
 from dynaconf_k8s_reload._source.reading import Snapshot
 from dynaconf_k8s_reload.cli.mounts import described

@@ -59,12 +59,11 @@ def the_long_way() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(putting, "put_all", put_all)
-        patch.setattr(_dynaconf, "indexed", lambda _: nullcontext())
-        patch.setattr(following, "indexed", lambda _: nullcontext())
+        patch.setattr(_dynaconf, "indexed", lambda *_: nullcontext())
+        patch.setattr(following, "indexed", lambda *_: nullcontext())
         patch.setattr(following, "put_defaults", lambda _: None)
         patch.setattr(applying, "PLAIN_LETTERS", frozenset())
         patch.setattr(applying, "NUMBER", "(?!)")
-        patch.delattr(following.FollowsMounts, "exists")
         patch.delattr(following.FollowsMounts, "get_environ")
         patch.setattr(Variable, "value", property(lambda _: UNPARSED, lambda *_: None))
         yield
@@ -137,7 +136,10 @@ def test_an_indexed_store_answers_like_dynaconfs_own(steps: list[tuple[str, Any]
             dict.__delitem__(each.store, key)
     plain, quick = (each.store for each in stores)
     kind = type(quick)
-    with indexing.indexed(state.unwrap(stores[1])), indexing.indexed(state.unwrap(stores[1])):
+    with (
+        indexing.indexed(state.unwrap(stores[1]), 1000),
+        indexing.indexed(state.unwrap(stores[1]), 1000),
+    ):
         assert quick.__class__ is kind
         for number, step in enumerate(steps):
             answers = [_do(store, *step, number) for store in (plain, quick)]

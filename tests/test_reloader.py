@@ -17,7 +17,7 @@ from dynaconf import Dynaconf, Validator
 from dynaconf_k8s_reload import Changes, ConfigError, Reloader, get_reloader
 from dynaconf_k8s_reload._dynaconf import unwrap
 from dynaconf_k8s_reload._model.options import Options
-from dynaconf_k8s_reload._reload import log as report
+from dynaconf_k8s_reload._reload import report
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors
 

@@ -12,7 +12,7 @@ import pytest
 from dynaconf import ValidationError, Validator
 
 from dynaconf_k8s_reload import MountError, get_reloader
-from dynaconf_k8s_reload._dynaconf import putting, unwrap
+from dynaconf_k8s_reload._dynaconf import putting, takeover, unwrap
 from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -149,11 +149,10 @@ def test_a_child_that_was_being_made_during_a_publication_follows(
     refused: Any, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A child that was built from the generation before is built again before it is given out."""
-    from dynaconf_k8s_reload._dynaconf import children
     from dynaconf_k8s_reload._dynaconf import live as following
 
     done: list[Any] = []
-    real = children.child_of
+    real = takeover.child_of
 
     def child_of(*args: Any) -> Any:
         construct = real(*args)

@@ -13,7 +13,7 @@ import pytest
 
 from dynaconf_k8s_reload import ReloadRejected, Status, get_reloader
 from dynaconf_k8s_reload._model.status import MountStatus
-from dynaconf_k8s_reload._reload.history import History
+from dynaconf_k8s_reload._reload.report import History
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 

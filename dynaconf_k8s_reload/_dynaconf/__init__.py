@@ -9,10 +9,6 @@ the live object is one assignment, and everybody who holds the live object follo
 """
 
 from .build import adopt, build, seal
-from .children import all_current as is_current
-from .children import hand_over as publish
-from .children import replay_all as replay
-from .literal import Literal
 from .putting import is_scalar, put_all
 from .snapshot import island
 from .state import (
@@ -29,7 +25,8 @@ from .state import (
     unwrap,
 )
 from .store import indexed
-from .values import changes_between, pinned, values
+from .takeover import is_current, publish, replay
+from .values import Literal, changes_between, pinned, values
 
 # The face of this room: nobody outside uses anything else of it.
 __all__ = [

@@ -8,10 +8,18 @@ from dynaconf.base import Settings
 from dynaconf.validator import ValidatorList
 
 from . import state
-from .children import renew_children, restore_dotenv, succeed, without_dotenv
 from .live import following
 from .state import ATTACHMENT, Attachment, attached
-from .takeover import remember_built, share_hooks, unbind, unbound_among
+from .takeover import (
+    remember_built,
+    renew_children,
+    restore_dotenv,
+    share_hooks,
+    succeed,
+    unbind,
+    unbound_among,
+    without_dotenv,
+)
 from .values import copied, pin
 
 SKIP_VALIDATORS = "dynaconf_skip_validators"

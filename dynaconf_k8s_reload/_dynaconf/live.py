@@ -13,11 +13,10 @@ from dynaconf.base import Settings
 from dynaconf.utils.functional import empty
 
 from . import state
-from .children import child_of
 from .putting import put_defaults
-from .state import ATTACHMENT, attached, attachment_of
+from .state import ATTACHMENT, Attachment, attached, attachment_of
 from .store import indexed
-from .takeover import take_over
+from .takeover import child_of, take_over
 from .values import pin, pin_key
 
 # Stands before a settings class among the bases, see `following`; to type checkers it is one.
@@ -33,7 +32,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment; for a candidate, as it will be once the candidate is published."""
-        attachment = attachment_of(self)
+        attachment: Attachment | None = vars(self).get(ATTACHMENT)
         if attachment is None or attachment.published:
             return os.environ
         return attachment.plan.environment
@@ -53,7 +52,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             # Into the generation that it is of, even if another one is published meanwhile.
             attachment.anchor.execute_loaders(*args, **kwargs)
             return
-        indexing = nullcontext() if attachment.published else indexed(self)
+        indexing = nullcontext() if attachment.published else indexed(self, attachment.expected)
         with _not_fresh(self, key=key), indexing:
             if key is None:
                 put_defaults(self)
@@ -63,17 +62,16 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             super().execute_loaders(*args, **kwargs)
         pin(self, attachment.anchor, attachment.plan.environment)
 
-    def exists(self, key: Any, fresh: Any = False) -> Any:  # noqa: FBT002 -- because the signature is dynaconf's
-        """Tell whether a key is set; while loading, dynaconf asks for each of its options."""
-        name = str(key).upper()
-        if _is_loading(self) and dict.__contains__(state.get(self, "store"), name):
-            return name not in state.get(self, "deleted")
-        return super().exists(key, fresh=fresh)
-
     def get_environ(self, key: Any, default: Any = None, cast: Any = None) -> Any:
-        """Give a variable; while loading, dynaconf asks for each of its options."""
-        if _is_loading(self) and str(key).upper() not in self.environ:
-            return default
+        """Give a variable; while loading, dynaconf asks for each of its own options."""
+        attachment = vars(self).get(ATTACHMENT)
+        if attachment is not None and not attachment.published:
+            name, environment = str(key).upper(), attachment.plan.environment
+            if not any(
+                name in names
+                for names in (environment.process, environment.provided, environment.released)
+            ):
+                return default
         return super().get_environ(key, default, cast)
 
     def load_includes(self, env: Any, silent: Any, key: Any) -> None:
@@ -176,11 +174,6 @@ def following(base: type[Settings]) -> type[Settings]:
     if issubclass(base, FollowsMounts):
         return base
     return type(base.__name__, (FollowsMounts, base), {"__module__": base.__module__})
-
-
-def _is_loading(settings: Settings) -> bool:
-    attachment = attachment_of(settings)
-    return attachment is not None and not attachment.published
 
 
 def _count_of_files(settings: Settings) -> int:

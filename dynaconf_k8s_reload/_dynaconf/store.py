@@ -18,6 +18,8 @@ from . import state
 # Stands before dynaconf's DataDict or DynaBox among the bases; to type checkers it is a dict.
 Base: Any = dict if TYPE_CHECKING else object
 
+INDEX_FROM = 200  # keys: measured with lists, which no short cut of `putting` covers
+
 READING = ("get", "__getitem__", "__contains__", "_safe_get")
 MUTATING = ("__delitem__", "update", "setdefault", "pop", "popitem", "clear", "__ior__")
 
@@ -118,11 +120,17 @@ def _indexed(base: type[Any]) -> type[Any]:
 
 
 @contextmanager
-def indexed(settings: Settings) -> Iterator[None]:
-    """Have the store of an object that nobody else reads yet find its keys by an index."""
+def indexed(settings: Settings, expected: int) -> Iterator[None]:
+    """Have the store of an object that nobody else reads yet find its keys by an index.
+
+    Args:
+        settings: the object that is being loaded.
+        expected: about how many keys it will have beside those that it has; with few in all, an
+            index costs more than it saves.
+    """
     store = state.get(settings, "store")
     base: Any = type(store)
-    if issubclass(base, Indexed) or base is dict:
+    if issubclass(base, Indexed) or base is dict or len(store) + expected < INDEX_FROM:
         yield
         return
     object.__setattr__(store, "spelling", Spelling(store))

@@ -1,8 +1,11 @@
-"""What code did to a live settings object, and how a candidate takes it over."""
+"""From one generation to the next: what a candidate takes over, its children, its publication.
+
+The settings objects of other environments, ``from_env()``, follow their parent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,10 +15,11 @@ from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 
 from . import state
-from .state import Carried, attached
-from .values import copied
+from .state import ATTACHMENT, Attachment, Carried, attached, unwrap
+from .values import copied, pin
 
 SOURCE = SourceMetadata("code", "set", "global")
+DOTENV = "load_dotenv"
 REGISTERED_HOOKS = ("_registered_hooks", "_REGISTERED_HOOKS")
 
 
@@ -42,7 +46,7 @@ def take_over(candidate: Settings, carried: Carried) -> None:
     state.put(candidate, "post_hooks", list(carried.hooks))
 
 
-def replay(live: Settings, candidate: Settings) -> None:
+def _replay_one(live: Settings, candidate: Settings) -> None:
     """Do to a candidate that is complete what code has set in `live` meanwhile."""
     taken = attached(candidate).taken
     defaults = dict(dict.items(state.get(live, "defaults")))
@@ -54,7 +58,7 @@ def replay(live: Settings, candidate: Settings) -> None:
     share_hooks(live, candidate)
 
 
-def is_current(live: Settings, candidate: Settings) -> bool:
+def _is_current_alone(live: Settings, candidate: Settings) -> bool:
     """Tell whether the candidate was built with the environment and the validators of now."""
     taken = attached(candidate).taken
     validators = state.get(live, "validators")
@@ -131,3 +135,104 @@ def _hooks_of_code(settings: Settings) -> tuple[Any, ...]:
         with suppress(AttributeError, TypeError):
             hook._called = False  # as dynaconf's reload() does
     return hooks
+
+
+def child_of(
+    parent: Attachment, kind: type[Settings], predecessor: Settings | None
+) -> Callable[..., Settings]:
+    """Give the constructor of a child of one generation.
+
+    Args:
+        parent: the attachment of the object that ``from_env`` is called on.
+        kind: the class of the child.
+        predecessor: the child of the generation before, whose state it takes over.
+    """
+
+    def construct(settings_module: Any = None, **keywords: Any) -> Settings:
+        child: Any = object.__new__(kind)
+        attachment = vars(child)[ATTACHMENT] = Attachment(
+            parent.reloader, parent.options, parent.payload, parent.plan, published=parent.published
+        )
+        attachment.anchor = child
+        keywords, dotenv = without_dotenv(keywords)
+        if predecessor is not None:
+            succeed(attachment, predecessor)
+        child.__init__(settings_module=settings_module, **keywords)
+        restore_dotenv(child, dotenv)
+        pin(child, child, parent.plan.environment)
+        remember_built(child, attachment.taken.modules)
+        return child
+
+    return construct
+
+
+def succeed(attachment: Attachment, predecessor: Settings) -> None:
+    """Have an object that is about to be constructed take over the state of its predecessor."""
+    attachment.carried = attachment.taken = carried_from(predecessor)
+    attachment.code = attachment.taken.code
+    attachment.expected = len(state.get(predecessor, "store"))
+    attachment.predecessors = {
+        key: unwrap(state.get(predecessor, "env_cache")[key])
+        for key in list(attached(predecessor).children)
+    }
+
+
+def renew_children(old: Settings, new: Settings) -> None:
+    """Build the children of `old`, and theirs, for the candidate `new`."""
+    for key, child in attached(new).predecessors.items():
+        env, keep, arguments = attached(old).children[key]
+        renew_children(child, unwrap(new.from_env(env, keep, **arguments)))
+
+
+def is_current(live: Settings, candidate: Settings) -> bool:
+    """Tell whether a candidate, with a child for each of `live`'s, needs nothing more built."""
+    return _is_current_alone(live, candidate) and all(
+        key in attached(candidate).children and is_current(*_pair(live, candidate, key))
+        for key in attached(live).children
+    )
+
+
+def replay(live: Settings, candidate: Settings) -> None:
+    """Replay what code has set meanwhile, in the children too."""
+    _replay_one(live, candidate)
+    for key in attached(live).children:
+        replay(*_pair(live, candidate, key))
+
+
+def publish(live: Settings, candidate: Settings) -> None:
+    """Hand the candidate's state to the live object, in one assignment, children first."""
+    cache = state.get(candidate, "env_cache")
+    for key in attached(live).children:
+        publish(*_pair(live, candidate, key))
+        cache[key] = state.get(live, "env_cache")[key]
+    for child in cache.values():  # also those that only validators asked for
+        attached(unwrap(child)).published = True
+    attached(candidate).published = True
+    remember_built(candidate, attached(candidate).taken.modules)
+    attached(candidate).predecessors = {}
+    attached(candidate).taken = Carried()  # or each generation would keep the one before
+    old_core, core = vars(live).get("__core__"), vars(candidate).get("__core__")
+    if core is not None:  # since 3.3 values are cached; a reader may be between the two
+        core.clear_cache()
+        old_core.cache_enabled = False
+    object.__setattr__(live, "__dict__", vars(candidate))
+
+
+def without_dotenv(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Keep dynaconf from writing a ``.env`` file into the environment once more.
+
+    Its variables have been in the process's environment since the first load.
+    """
+    names = tuple(name for name in keywords if name.lower() == DOTENV and keywords[name] is True)
+    return {**keywords, **dict.fromkeys(names, False)}, names
+
+
+def restore_dotenv(settings: Settings, names: Iterable[str]) -> None:
+    """Show the option again as the application gave it."""
+    for name in names:
+        state.get(settings, "defaults")[name] = True
+        settings.set(name, value=True, loader_identifier="init_kwargs", validate=False)
+
+
+def _pair(live: Settings, candidate: Settings, key: str) -> tuple[Settings, Settings]:
+    return tuple(unwrap(state.get(side, "env_cache")[key]) for side in (live, candidate))

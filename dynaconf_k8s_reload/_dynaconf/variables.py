@@ -12,13 +12,12 @@ from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
-from .._model.mount import Mount
 from .._model.names import Names, without_newline
+from .._model.options import Mount
 from .._source.content import UNPARSED, Variable
 from . import putting, state
-from .literal import Literal
 from .state import Attachment
-from .values import pinned
+from .values import Literal, pinned
 
 # No value of TOML begins with one of these, nor does a token of dynaconf: such text is itself.
 PLAIN_LETTERS = frozenset(string.ascii_letters) - frozenset("tfinTF")

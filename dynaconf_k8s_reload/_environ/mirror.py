@@ -58,8 +58,8 @@ class Mirror:
                 for name, text in claims.items()
                 if text is not None
                 and name not in self._records
-                and not any(each.mount.env_from is True for each in payload.provided(name))
                 and self._environ.get(name, text) != text
+                and not any(each.mount.env_from is True for each in payload.provided(name))
             )
             return Plan(environment, beneath, decision, differing, terms)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .._source.content import Payload, Variable
@@ -26,6 +27,7 @@ class Record(NamedTuple):
     owned: bool = False
 
 
+@dataclass
 class Owner:
     """What one reloader has had mirrored.
 
@@ -38,13 +40,12 @@ class Owner:
         stopped: its claims yield to every other's.
     """
 
-    def __init__(self) -> None:
-        self.terms: object = None
-        self.payload = Payload()
-        self.decision = Decision({}, {}, {})
-        self.ever: set[str] = set()
-        self.claims: Claims = {}
-        self.stopped = False
+    terms: object = None
+    payload: Payload = field(default_factory=Payload)
+    decision: Decision = field(default_factory=lambda: Decision({}, {}, {}))
+    ever: set[str] = field(default_factory=set)
+    claims: Claims = field(default_factory=dict)
+    stopped: bool = False
 
 
 def of_the_process(value: str | None) -> Record:

@@ -20,11 +20,11 @@ from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.fingerprint import token
 from .._source.reading import Reader
-from .._source.turns import short_turns
-from . import log
-from .history import History
+from .._source.switch_interval import short_switch_interval
+from . import report
 from .notifier import Notifier, reference_to
 from .refusal import changed_names, explain
+from .report import History
 
 CONFIRM_SECONDS = 5.0
 
@@ -71,7 +71,7 @@ class Generations:
         self._busy = False
         self._explicit = False
         self.stopped = False
-        self.warnings = log.Warnings()
+        self.warnings = report.Warnings()
 
     @property
     def label(self) -> str:
@@ -152,7 +152,7 @@ class Generations:
                 )
             self._busy, self._explicit = True, explicit
             try:
-                with short_turns():
+                with short_switch_interval():
                     return self._attempt(started, explicit=explicit)
             finally:
                 self._busy = False
@@ -239,7 +239,7 @@ class Generations:
             self._snapshot = None
             self.history.applied(
                 changes.matching((*self.options.k8s_restart_keys, *self.restart_keys)),
-                log.lag(before, attachment.payload),
+                report.lag(before, attachment.payload),
             )
         self._tell(attachment, changes, started)
         return True
@@ -248,14 +248,14 @@ class Generations:
         if self.inert:
             return
         self._mirror.apply(self.key, attachment.plan, attachment.payload)
-        log.rewritten(lambda: self._mirror.rewritten(self.key))
+        report.rewritten(lambda: self._mirror.rewritten(self.key))
 
     def _tell(self, attachment: Attachment, changes: Changes, started: float) -> None:
         if changes:
             self._notifier.publish("change", changes)
         self.warnings.of_skipped(attachment)
         self.warnings.of_contested(self.label, self._mirror.contested(self.key))
-        log.applied(self.history.generation, changes, attachment.payload, started)
+        report.applied(self.history.generation, changes, attachment.payload, started)
 
     def _reject(
         self, error: BaseException, payload: Payload | None, current: Attachment, started: float
@@ -264,7 +264,7 @@ class Generations:
         rejected = explain(error, [m.path for m in self.options.k8s_mounts], changed)
         content = payload.digest if payload is not None else str(error)
         if self.history.refused(content, rejected, retry=isinstance(error, MountError)):
-            log.rejected(rejected)
+            report.rejected(rejected)
             self._notifier.publish("error", rejected)
         return self._result("rejected", started, error=rejected)
 

@@ -16,10 +16,9 @@ from typing import NamedTuple
 from dynaconf.constants import ALL_EXTENSIONS
 
 from .._model.errors import MountError
-from .._model.mount import Mount
-from .._model.options import Options
+from .._model.options import Mount, Options
 from .fingerprint import DATA_LINK, Token, name_of, token, visible
-from .turns import short_turns
+from .switch_interval import short_switch_interval
 
 DEFAULT_MOUNT = "/config"
 MAX_FILE_BYTES = 1024 * 1024  # all of a ConfigMap is at most 1 MiB
@@ -166,7 +165,7 @@ class Reader:
         give_up = time.monotonic() + FIRST_SECONDS
         while True:
             try:
-                with short_turns():
+                with short_switch_interval():
                     snapshots = self._read_all(options, ())
                 break
             except MountError:

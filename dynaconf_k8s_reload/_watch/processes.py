@@ -13,7 +13,7 @@ import weakref
 from typing import Any
 
 from .._environ.mirror import MIRROR
-from .._source import turns
+from .._source import switch_interval
 from .watcher import WATCHER
 
 __all__ = ["ALL"]
@@ -41,7 +41,7 @@ def _after_in_parent() -> None:
 
 def _after_in_child() -> None:
     _held.__dict__.pop("locks", None)
-    turns.restore()
+    switch_interval.restore()
     MIRROR.renew_lock()
     for reloader in list(ALL):
         reloader.renew_after_fork()

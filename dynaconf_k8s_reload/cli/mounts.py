@@ -12,7 +12,7 @@ from typing import NamedTuple
 import click
 
 from .._model.changes import Change
-from .._model.mount import Mount
+from .._model.options import Mount
 from .._source.fingerprint import DATA_LINK
 from .._source.reading import Snapshot
 from .screen import counted, printable

@@ -14,9 +14,8 @@ from rich.text import Text
 
 from .._environ.rules import Decision, decide
 from .._model.errors import MountError
-from .._model.mount import Mount
 from .._model.names import Names, without_newline
-from .._model.options import Options
+from .._model.options import Mount, Options
 from .._source.content import Payload, Variable
 from .._source.reading import Snapshot, read
 from .mounts import described, directories_argument, mounts_of, secret_option, values_option

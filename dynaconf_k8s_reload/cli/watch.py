@@ -16,8 +16,7 @@ import click
 
 from .._model.changes import Change
 from .._model.errors import MountError
-from .._model.mount import Mount
-from .._model.options import Options
+from .._model.options import Mount, Options
 from .._source.fingerprint import Token
 from .._source.reading import Reader, Snapshot
 from .._watch.watcher import WATCHER, Watch

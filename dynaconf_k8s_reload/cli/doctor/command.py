@@ -11,9 +11,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ..._model.errors import ConfigError
-from ..._model.mount import Mount
 from ..._model.names import Names
-from ..._model.options import Options
+from ..._model.options import Mount, Options
 from ..._source.content import Payload
 from ..._source.reading import DEFAULT_MOUNT, Snapshot, default_mounts
 from ..._watch.events import patched_by

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._model.mount import Mount
-from dynaconf_k8s_reload._source import reading, turns
+from dynaconf_k8s_reload._model.options import Mount
+from dynaconf_k8s_reload._source import reading, switch_interval
 from dynaconf_k8s_reload._source.reading import Snapshot, read
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -30,40 +30,42 @@ def test_turns_are_short_within_and_as_before_after() -> None:
     """Also where what is done within fails."""
 
     def fail() -> None:
-        assert sys.getswitchinterval() == pytest.approx(turns.SHORT)
+        assert sys.getswitchinterval() == pytest.approx(switch_interval.SHORT)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), turns.short_turns():
+    with pytest.raises(ZeroDivisionError), switch_interval.short_switch_interval():
         fail()
     assert sys.getswitchinterval() == pytest.approx(USUAL)
 
 
 def test_an_interval_that_is_as_short_is_left_alone() -> None:
     """Neither the application's own short one nor that of another reader is touched."""
-    sys.setswitchinterval(turns.SHORT / 2)
-    with turns.short_turns():
-        assert sys.getswitchinterval() == pytest.approx(turns.SHORT / 2)
-    assert sys.getswitchinterval() == pytest.approx(turns.SHORT / 2)
+    sys.setswitchinterval(switch_interval.SHORT / 2)
+    with switch_interval.short_switch_interval():
+        assert sys.getswitchinterval() == pytest.approx(switch_interval.SHORT / 2)
+    assert sys.getswitchinterval() == pytest.approx(switch_interval.SHORT / 2)
 
 
-@pytest.mark.parametrize("chosen", [0.003, turns.SHORT / 2])
+@pytest.mark.parametrize("chosen", [0.003, switch_interval.SHORT / 2])
 def test_what_the_application_sets_meanwhile_stays(chosen: float) -> None:
     """The application's own word is the last one."""
-    with turns.short_turns():
+    with switch_interval.short_switch_interval():
         sys.setswitchinterval(chosen)
     assert sys.getswitchinterval() == pytest.approx(chosen)
 
 
 def test_a_child_forked_meanwhile_has_the_usual_interval() -> None:
-    """It does not inherit the short turns for ever."""
-    with turns.short_turns():
+    """It does not inherit the short interval for ever."""
+    with switch_interval.short_switch_interval():
         child = os.fork()
         if child == 0:
             os._exit(0 if sys.getswitchinterval() == pytest.approx(USUAL) else 1)
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_loading_takes_short_turns(volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_shortens_the_interval(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So does a first load while it reads, and a reload from its beginning to its end."""
     intervals: list[float] = []
 
@@ -79,5 +81,5 @@ def test_loading_takes_short_turns(volume: AtomicWriter, monkeypatch: pytest.Mon
     reloader.on_validate(lambda *_: intervals.append(sys.getswitchinterval()))
     volume.write({"MYAPP_A": "2"})
     assert reloader.reload().outcome == "applied"
-    assert intervals == pytest.approx([turns.SHORT] * 3)
+    assert intervals == pytest.approx([switch_interval.SHORT] * 3)
     assert sys.getswitchinterval() == pytest.approx(USUAL)

@@ -19,7 +19,7 @@ _usual: list[float] = []  # at most one: what to go back to
 
 
 @contextmanager
-def short_turns() -> Iterator[None]:
+def short_switch_interval() -> Iterator[None]:
     """Shorten the switch interval of the interpreter, unless it is as short already."""
     usual = sys.getswitchinterval()
     if usual <= SHORT:
