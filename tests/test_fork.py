@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking
-from dynaconf_k8s_reload._watch.watcher import WATCHER
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 

@@ -485,7 +485,7 @@ def test_closing_twice_and_without_a_watch(caplog: pytest.LogCaptureFixture) -> 
     idle = Watcher(events=Scripted)
     idle.close()
     idle.close()
-    idle.after_fork()
+    idle.renew_after_fork()
     assert idle.mode(None) == "off"
     assert not caplog.records
 

@@ -16,8 +16,7 @@ from .._model.errors import ConfigError
 from .._model.options import Options
 from .._source.fingerprint import Token
 from .._source.mounts import Snapshot
-from .._watch import processes as forking
-from .._watch.watcher import WATCHER, Watch
+from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch
 from .generations import Generations
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reloader", "get_reloader"]
 
-_ALL = forking.ALL
+_ALL: weakref.WeakSet[Any] = RENEWED_AFTER_FORK
 
 STOP_SECONDS = 2.0
 
@@ -219,6 +218,7 @@ class Reloader(Generations):
         """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
         self.lock = threading.RLock()
         self.publishing = threading.RLock()
+        MIRROR.renew_lock()
         self._busy = False
         if self._live is not None:
             self._see_what_is_published()

@@ -19,8 +19,6 @@ from .._source.fingerprint import token
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
-__all__ = ["Events", "patched_by"]
-
 log = logging.getLogger("dynaconf_k8s_reload")
 
 RETRY_AT_FIRST = 1.0

@@ -10,8 +10,6 @@ from typing import Any, Protocol
 
 from .._source.fingerprint import Token, token
 
-__all__ = ["POLL_EVERY", "Watch", "Watched"]
-
 POLL_EVERY = 1.0
 QUIET_AT_MOST = 10.0  # times the debounce, for a plain directory that is never quiet
 NEVER = float("inf")

@@ -24,8 +24,6 @@ from .watch import POLL_EVERY, Watch
 if TYPE_CHECKING:
     from .._model.status import Watching
 
-__all__ = ["WATCHER", "Watch", "Watcher"]
-
 log = logging.getLogger("dynaconf_k8s_reload")
 
 LOOK_AGAIN_FOR = 0.7  # watchdog's pairing delay and some more, in seconds
@@ -185,7 +183,7 @@ class Watcher:
         paths = watch.paths if path is None else [path]
         return "events" if all(session.events.covers(item) for item in paths) else "polling"
 
-    def after_fork(self) -> None:
+    def renew_after_fork(self) -> None:
         """Watch anew in a forked child, and leave everything of the parent's alone."""
         self.lock = threading.RLock()
         session, self._session = self._session, None

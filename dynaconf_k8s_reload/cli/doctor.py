@@ -16,7 +16,7 @@ from .._model.errors import ConfigError
 from .._model.options import DEFAULT_MOUNT, Options
 from .._source.content import Payload
 from .._source.mounts import Mount, Snapshot
-from .._watch.events import patched_by
+from .._watch import patched_by
 from .application import Application, load
 from .checks_keys import check_keys
 from .checks_mounts import look

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from .._model.options import Options
-from .._watch.watcher import WATCHER, Watch
+from .._watch import WATCHER, Watch
 from .apply import STYLES
 from .ending import until_ended
 from .following import Follower, Seen
