@@ -23,7 +23,6 @@ log = logging.getLogger("dynaconf_k8s_reload")
 
 RETRY_AT_FIRST = 1.0
 RETRY_AT_MOST = 30.0
-GRACE_SECONDS = 0.1
 
 Identity = tuple[int, ...]
 
@@ -97,12 +96,12 @@ class Events:
         if observer is None:
             return
         closer = threading.Thread(
-            target=_stop, args=(observer, GRACE_SECONDS), name="k8s-reload-close", daemon=True
+            target=_stop, args=(observer,), name="k8s-reload-close", daemon=True
         )
         try:
             closer.start()
         except RuntimeError:  # no thread is left to be had
-            _stop(observer, GRACE_SECONDS)
+            _stop(observer)
 
     def close(self) -> None:
         """Stop the observer, if any, and wait for its threads."""
@@ -195,34 +194,25 @@ def _import() -> tuple[Callable[[], BaseObserver], list[Any]]:
     return observers.Observer, [getattr(events, name) for name in _NEWS if hasattr(events, name)]
 
 
-def _stop(observer: BaseObserver, grace: float = 0.0) -> None:
-    """Stop an observer, also one that never started or has died.
-
-    Args:
-        observer: the observer.
-        grace: seconds for an emitter whose directory went to end by itself. To stop it at the same
-            moment makes watchdog 4 close one descriptor twice, the second time perhaps another's.
-    """
+def _stop(observer: BaseObserver) -> None:
+    """Stop an observer, even one that never started or has died."""
     with contextlib.suppress(Exception):  # there is nothing else to be done with it
-        for emitter in list(observer.emitters):
-            if grace and emitter.is_alive():
-                emitter.join(grace)
         observer.stop()
         if observer.is_alive():
             observer.join()
 
 
 def _release(error: Exception) -> None:
-    """Close the inotify instance that watchdog up to 6 leaves open when a watch cannot be added.
+    """Close the inotify instance that watchdog 6 leaves open when a watch cannot be added.
 
-    That happens where a directory goes between being listed and being watched; nothing but the
-    frame in which the instance was being made knows it.
+    That happens where a directory goes between being listed and being watched. Only the frame in
+    which the instance was being made knows it. watchdog 7 has no such class.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made: Any = frame.f_locals.get("self")
         if type(made).__name__ == "Inotify":
-            with contextlib.suppress(Exception):  # it may be closed already
-                getattr(made, "_close_resources", made.close)()  # 6.0 leaves it to its reader
+            with contextlib.suppress(Exception):  # where even its descriptors could not be had
+                made._close_resources()  # noqa: SLF001 -- because `close` leaves it to a reader, which never started
             return
 
 
