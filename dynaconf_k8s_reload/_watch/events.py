@@ -1,4 +1,4 @@
-"""watchdog's observer behind a small face: armed, checked, re-armed, dropped; never trusted."""
+"""Events of the file system: watchdog's observer, which is checked, replaced, and never trusted."""
 
 from __future__ import annotations
 
@@ -26,28 +26,32 @@ RETRY_AT_MOST = 30.0
 
 Identity = tuple[int, ...]
 
-# Reading is no news, and so that it does not even wake a thread the kernel is not asked for it.
-# A file that is written and closed is a modified directory.
+# The kernel is not asked about reads, so that they do not even wake a thread. watchdog reports the
+# end of a write as a modified directory.
 _NEWS = [
     f"{what}{how}Event"
     for what in ("Dir", "File")
     for how in ("Created", "Deleted", "Modified", "Moved", "Attrib")
 ]
 
-_abandoned: list[Any] = []  # a parent's observers, kept from being collected in the child
+_abandoned: list[Any] = []  # a parent's observers, which must not be collected in the child
 
 
 class Events:
     """Gives a hint when something happens in one of a set of directories.
 
-    Make it in the thread that adds a watch: a fork while another thread imports watchdog would
-    leave the child waiting for ever for that import.
+    Make it in the thread that adds a watch: after a fork while another thread imports watchdog, the
+    child would wait for that import for ever.
 
     Args:
         hint: called in watchdog's thread; must neither block nor raise.
+        clock: gives the time in seconds.
     """
 
-    def __init__(self, hint: Callable[[], object]) -> None:
+    def __init__(
+        self, hint: Callable[[], object], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._handler: Any = _Handler(hint)
         self._observer: BaseObserver | None = None
         self._armed: dict[str, Identity] = {}
@@ -56,7 +60,7 @@ class Events:
         self._retry_after = RETRY_AT_FIRST
         self._degraded = False
         if not patched_by():
-            with contextlib.suppress(Exception):  # `keep` will find it too, and report it
+            with contextlib.suppress(Exception):  # `keep` meets it again, and reports it
                 _import()
 
     def covers(self, path: str) -> bool:
@@ -65,7 +69,7 @@ class Events:
 
     def keep(self, paths: Iterable[str]) -> float:
         """Arm what is not armed, replace what is dead; give the time of the next attempt."""
-        now = time.monotonic()
+        now = self._clock()
         wanted = {path: _identity(path) for path in paths}
         present = {path: identity for path, identity in wanted.items() if identity}
         alive = self._alive()
@@ -88,9 +92,9 @@ class Events:
         return float("inf")
 
     def drop(self) -> None:
-        """Stop the observer, if any, in a thread of its own: that can take watchdog half a second.
+        """Stop the observer, if any, in another thread: it can take watchdog half a second.
 
-        The next `keep` makes another.
+        The next `keep` makes a new one.
         """
         observer, self._observer, self._armed = self._observer, None, {}
         if observer is None:
@@ -100,7 +104,7 @@ class Events:
         )
         try:
             closer.start()
-        except RuntimeError:  # no thread is left to be had
+        except RuntimeError:  # no more threads can be started
             _stop(observer)
 
     def close(self) -> None:
@@ -110,7 +114,7 @@ class Events:
             _stop(observer)
 
     def abandon(self) -> None:
-        """Let go of a parent's observer in a forked child: to stop it would end the parent's."""
+        """Let go of a parent's observer in a forked child: stopping it would end the parent's."""
         _abandoned.append(self._observer)
         self._observer, self._armed = None, {}
 
@@ -157,14 +161,14 @@ class Events:
         self._armed_at = now
 
 
-class _Handler:  # not of watchdog's class, so that importing watchdog may fail
-    """Turns every event into a hint: what happened is for the comparison to find."""
+class _Handler:  # not derived from watchdog's class, since watchdog may fail to import
+    """Turns every event into a hint: the comparison finds out what happened."""
 
     def __init__(self, hint: Callable[[], object]) -> None:
         self._hint = hint
 
-    def dispatch(self, event: Any) -> None:  # noqa: ARG002 -- because watchdog gives it
-        """Take an event of watchdog."""
+    def dispatch(self, event: Any) -> None:  # noqa: ARG002 -- because watchdog passes it
+        """Take an event from watchdog."""
         self._hint()
 
 
@@ -175,12 +179,12 @@ _LIMITS = {
 
 
 def _describe(error: Exception) -> str:
-    """Say what keeps events away; nothing where there is nothing to report."""
+    """Say what keeps events away; an empty string if there is nothing to report."""
     if isinstance(error, ImportError):
         return "watchdog cannot be imported"
-    if isinstance(error, FileNotFoundError):  # it went meanwhile: waited for like any absent one
+    if isinstance(error, FileNotFoundError):  # it has just gone: wait for it as for an absent one
         return ""
-    if "interpreter shutdown" in str(error):  # Python 3.12 starts no thread any more at its end
+    if "interpreter shutdown" in str(error):  # since Python 3.12 no thread starts then
         return ""
     described = f"watchdog failed ({type(error).__name__})"
     return _LIMITS.get(error.errno or 0, described) if isinstance(error, OSError) else described
@@ -190,13 +194,13 @@ def _import() -> tuple[Callable[[], BaseObserver], list[Any]]:
     observers = importlib.import_module("watchdog.observers")
     events = importlib.import_module("watchdog.events")
     if observers.Observer.__name__ == "PollingObserver":
-        raise ImportError  # it lists every file each second, where a comparison reads a link
+        raise ImportError  # it lists every file each second; a comparison only reads a link
     return observers.Observer, [getattr(events, name) for name in _NEWS if hasattr(events, name)]
 
 
 def _stop(observer: BaseObserver) -> None:
     """Stop an observer, even one that never started or has died."""
-    with contextlib.suppress(Exception):  # there is nothing else to be done with it
+    with contextlib.suppress(Exception):  # nothing more can be done about it
         observer.stop()
         if observer.is_alive():
             observer.join()
