@@ -57,7 +57,7 @@ class Watch:
         self.checked_at: datetime | None = None
         self.removed = False
         self.moved = False
-        self.lock: Any = threading.RLock()
+        self.lock = threading.RLock()
         self._last: dict[str, Token] = {}
         self._quiet: dict[str, tuple[Token, float, float]] = {}
         self._on_collection: Any = None
