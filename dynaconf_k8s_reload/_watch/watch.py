@@ -1,6 +1,6 @@
 """`Watch`: one reloader's mounts, compared with what it has read, and when to compare again.
 
-Nothing here starts a thread or asks for the time: the watcher does.
+Nothing here starts a thread or waits: that is the watcher's.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Watch:
                 return now + POLL_EVERY
             due = [
                 self._due(path, current[path], now)
-                for path, token in zip(self.paths, seen, strict=True)
-                if self._differs(path, current[path], token)
+                for path, read in zip(self.paths, seen, strict=True)
+                if self._differs(path, current[path], read)
             ]
             if due and max(due) <= now:
                 self._quiet.clear()
