@@ -18,7 +18,7 @@ import pyperf
 from subjects import PREFIX, content, following, mounted, plain, reload_by_hand
 
 from dynaconf_k8s_reload import Mount, get_reloader
-from dynaconf_k8s_reload._source.mounts import read
+from dynaconf_k8s_reload._source.reading import read
 
 SIZES = (10, 20, 100, 1_000, 5_000, 10_000)
 RIVALS_UP_TO = 5_000  # dynaconf alone takes half a minute for ten thousand

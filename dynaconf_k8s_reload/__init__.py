@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._model.changes import Change, Changes
     from ._model.errors import ConfigError, K8sReloadError, MountError, ReloadRejected
+    from ._model.mount import Mount
     from ._model.status import MountStatus, ReloadResult, Status
     from ._reload.reloader import Reloader, get_reloader
-    from ._source.mounts import Mount
 
 __all__ = [
     "Change",
@@ -30,7 +30,7 @@ __all__ = [
 _MODULES = {
     "_model.changes": ("Change", "Changes"),
     "_model.errors": ("ConfigError", "K8sReloadError", "MountError", "ReloadRejected"),
-    "_source.mounts": ("Mount",),
+    "_model.mount": ("Mount",),
     "_reload.reloader": ("Reloader", "get_reloader"),
     "_model.status": ("MountStatus", "ReloadResult", "Status"),
 }

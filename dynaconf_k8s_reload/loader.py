@@ -15,12 +15,11 @@ from dynaconf.base import Settings
 from . import _dynaconf
 from ._dynaconf import Attachment
 from ._dynaconf.variables import load_environment, load_mount
-from ._environ.mirror import MIRROR
 from ._model.errors import ConfigError
 from ._model.options import Options
-from ._model.paths import Paths
 from ._reload.reloader import Reloader
 from ._source.content import Payload
+from ._source.reading import default_mounts
 
 __all__ = ["load"]
 
@@ -47,7 +46,7 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
     attachment = _dynaconf.attachment_of(settings) or _first_load(settings)
     indexing = nullcontext() if attachment.published else _dynaconf.indexed(settings)
     with indexing:
-        _load(settings, attachment, Paths.of_settings(settings).top(key) if key else None)
+        _load(settings, attachment, _dynaconf.names(settings).top(key) if key else None)
 
 
 def _load(settings: Settings, attachment: Attachment, wanted: str | None) -> None:
@@ -65,11 +64,12 @@ def _beneath(attachment: Attachment) -> Mapping[str, str]:
     """Give the variables beneath the mounts; of a published generation, as they are by now."""
     if not attachment.published:
         return attachment.plan.beneath
-    return MIRROR.beneath(attachment.reloader.key, attachment.plan, attachment.payload)
+    reloader = attachment.reloader
+    return reloader.mirror.beneath(reloader.key, attachment.plan, attachment.payload)
 
 
 def _first_load(settings: Settings) -> Attachment:
-    options = Options.read(_dynaconf.keywords(settings), os.environ)
+    options = Options.read(_dynaconf.keywords(settings), os.environ, default_mounts())
     mirroring = [mount.path for mount in options.k8s_mounts if options.mirrors(mount)]
     if mirroring and _has_env_loader(settings):
         raise ConfigError(
@@ -80,7 +80,7 @@ def _first_load(settings: Settings) -> Attachment:
     wrapper = _dynaconf.constructing_wrapper(settings)
     reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)
     payload = Payload(reloader.reader.read_first(options))
-    plan = MIRROR.plan(reloader.key, payload, options, _dynaconf.prefix(settings))
+    plan = reloader.mirror.plan(reloader.key, payload, options, _dynaconf.names(settings))
     attachment = Attachment(reloader, options, payload, plan, wrapper=wrapper)
     _dynaconf.adopt(settings, attachment)
     return attachment

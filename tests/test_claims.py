@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dynaconf_k8s_reload import Mount
-from dynaconf_k8s_reload._environ.claims import up_to_date, wanted
+from dynaconf_k8s_reload._environ.owners import up_to_date, wanted
 from dynaconf_k8s_reload._environ.rules import Claims
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.fingerprint import Token
-from dynaconf_k8s_reload._source.mounts import Snapshot
+from dynaconf_k8s_reload._source.reading import Snapshot
 
 
 def payload(generation: str, files: dict[str, bytes], *mounts: Mount) -> Payload:

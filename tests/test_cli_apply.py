@@ -283,7 +283,7 @@ def test_an_unreadable_manifest_is_waited_for(tmp_path: Path, mount: Path) -> No
 
 def test_a_manifest_that_an_editor_is_replacing(tmp_path: Path) -> None:
     """While a manifest is not there, nothing is known of it; saved again, it is another."""
-    state = import_module("dynaconf_k8s_reload.cli.apply")._state
+    state = import_module("dynaconf_k8s_reload.cli.apply.command")._state
     manifest = tmp_path / "app.yaml"
     assert state(manifest) is None
     manifest.touch()

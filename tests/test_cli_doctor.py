@@ -332,6 +332,17 @@ def test_the_prefix_makes_names_collide(volume: AtomicWriter, examine: Examine) 
     finds(done, "WARNING  Several keys name one setting", "LEVEL, MYAPP_LEVEL are all LEVEL,")
 
 
+def test_names_that_the_application_s_separator_keeps_apart(
+    volume: AtomicWriter, examine: Examine
+) -> None:
+    """What is nested by another separator only collides with nothing."""
+    volume.write({"MYAPP_A__B": "flat", "MYAPP_A.B": "nested"})
+    module = SETTINGS.format(mount=volume.directory)
+    module = module.replace("envvar_prefix", 'nested_separator="___", envvar_prefix')
+    done = examine(module)
+    assert "Several keys name one setting" not in done.out
+
+
 @pytest.mark.parametrize("files", ['["{path}"]', '"{path}"'])
 def test_settings_files_in_the_mount(volume: AtomicWriter, examine: Examine, files: str) -> None:
     """A file in the mount that the application lists among its settings files is as it should be;

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from command import approved, run, run_process, short_directory
+from dynaconf_k8s_reload._model.mount import Mount
 from dynaconf_k8s_reload._source.fingerprint import Token
-from dynaconf_k8s_reload._source.mounts import Mount, Snapshot
-from dynaconf_k8s_reload.cli.looking import described
-from dynaconf_k8s_reload.cli.parsing import kind_of
+from dynaconf_k8s_reload._source.reading import Snapshot
+from dynaconf_k8s_reload.cli.mounts import described
+from dynaconf_k8s_reload.cli.show import kind_of
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 PAYLOAD: dict[str, str | bytes] = {

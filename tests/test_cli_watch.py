@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from command import approved, run, running, short_directory
-from dynaconf_k8s_reload._source.mounts import Mount
-from dynaconf_k8s_reload.cli.following import Followed
+from dynaconf_k8s_reload._model.mount import Mount
+from dynaconf_k8s_reload.cli.watch import Followed
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,20 @@ def test_the_checks_explain_what_a_restart_alone_changes(volume: AtomicWriter) -
     with Project(volume.directory, k8s_prefixed_only=True) as project:
         project.do(CHECK)
         assert [message[:4] for message in project(MESSAGES)] == ["W003", "W003"]
+
+
+@pytest.mark.parametrize("separator", [".", "___"])
+def test_the_checks_see_a_setting_by_any_separator(volume: AtomicWriter, separator: str) -> None:
+    """A nested key is told as the loader takes it, with dots or with the project's separator."""
+    key = separator.join(["DJANGO_DATABASES", "default", "CONN_MAX_AGE"])
+    volume.write({key: "5"})
+    options: dict[str, Any] = {"k8s_mirror": False}
+    if separator != ".":
+        options["nested_separator"] = separator
+    with Project(volume.directory, **options) as project:
+        project.do(CHECK)
+        assert project("settings.DATABASES['default']['CONN_MAX_AGE']") == 5
+        assert [message[:4] for message in project(MESSAGES)] == ["W003"]
 
 
 def test_the_checks_name_an_absent_mount(tmp_path: Path) -> None:

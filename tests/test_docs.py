@@ -81,7 +81,7 @@ def test_each_message_can_be_found() -> None:
 def test_each_reason_for_no_variable_can_be_found() -> None:
     """So does whoever looks for why a key is no variable."""
     pytest.importorskip("rich", reason="the command line is an extra")
-    from dynaconf_k8s_reload.cli.checks_keys import _NOT_MIRRORED
+    from dynaconf_k8s_reload.cli.doctor.keys import _NOT_MIRRORED
 
     page = " ".join((DOCS / "troubleshooting.md").read_text().split())
     for reason, (_, title, _) in _NOT_MIRRORED.items():

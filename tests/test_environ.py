@@ -14,10 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.fingerprint import Token
-from dynaconf_k8s_reload._source.mounts import Snapshot
+from dynaconf_k8s_reload._source.reading import Snapshot
 
 OWNER, OTHER = 1, 2
 
@@ -31,7 +32,7 @@ def publish(
     mirror: Mirror, owner: int, text: Mapping[str, str], options: Options | None = None
 ) -> list[str]:
     held = payload(text, f"/config{owner}")
-    plan = mirror.plan(owner, held, options or Options(), "MYAPP")
+    plan = mirror.plan(owner, held, options or Options(), Names("MYAPP"))
     mirror.apply(owner, plan, held)
     return mirror.rewritten(owner)
 
@@ -105,7 +106,7 @@ def test_what_is_given_back_to_a_removed_variable() -> None:
     mirror = Mirror(process)
     publish(mirror, OWNER, {"MYAPP_A": "1"})
     del process["MYAPP_A"]
-    plan = mirror.plan(OWNER, payload({}), Options(), "MYAPP")
+    plan = mirror.plan(OWNER, payload({}), Options(), Names("MYAPP"))
     assert plan.beneath == {"MYAPP_A": "before"}
     mirror.apply(OWNER, plan, payload({}))
     assert process == {"MYAPP_A": "before"}
@@ -147,7 +148,7 @@ def test_a_name_that_another_secret_mount_provides_too() -> None:
     process = {"MYAPP_A": "1"}
     mirror = Mirror(process)
     publish(mirror, OTHER, {"MYAPP_A": "1"}, Options(k8s_mirror=False))
-    plan = mirror.plan(OWNER, payload({}), Options(), "MYAPP")
+    plan = mirror.plan(OWNER, payload({}), Options(), Names("MYAPP"))
     assert plan.beneath == {"MYAPP_A": "1"}
 
 

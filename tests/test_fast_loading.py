@@ -58,7 +58,7 @@ def the_long_way() -> Iterator[None]:
             settings.set(key, value, loader_identifier=source, validate=False)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_dynaconf, "put_all", put_all)
+        patch.setattr(putting, "put_all", put_all)
         patch.setattr(_dynaconf, "indexed", lambda _: nullcontext())
         patch.setattr(following, "indexed", lambda _: nullcontext())
         patch.setattr(following, "put_defaults", lambda _: None)

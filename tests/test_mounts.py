@@ -15,7 +15,7 @@ import pytest
 
 from dynaconf_k8s_reload import ConfigError, Mount, MountError
 from dynaconf_k8s_reload._source.fingerprint import Token, token
-from dynaconf_k8s_reload._source.mounts import MAX_FILE_BYTES, USUAL_FILE_BYTES, read
+from dynaconf_k8s_reload._source.reading import MAX_FILE_BYTES, USUAL_FILE_BYTES, read
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 Order = Literal["current", "1.20"]
@@ -53,7 +53,7 @@ def unprivileged(directory: Path) -> str:
     program = (
         "import os, sys\n"
         "from dynaconf_k8s_reload import Mount, MountError\n"
-        "from dynaconf_k8s_reload._source.mounts import read\n"
+        "from dynaconf_k8s_reload._source.reading import read\n"
         "from dynaconf_k8s_reload._source.fingerprint import token\n"
         "os.setgroups([]), os.setgid(65534), os.setuid(65534)\n"
         "print(token(sys.argv[1]).error or '-')\n"

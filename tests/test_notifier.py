@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import Change, Changes, ConfigError, get_reloader
-from dynaconf_k8s_reload._reload import loops, notifier
+from dynaconf_k8s_reload._reload import notifier
 from dynaconf_k8s_reload._reload.notifier import Notifier
 from dynaconf_k8s_reload._reload.stream import Stream
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -207,7 +207,7 @@ def test_a_bound_method_does_not_keep_its_object_alive(
     assert done.wait(10)
     assert len(bell._board.subscribers) == 1
     reloader.unsubscribe(print)
-    assert reloader._checks == []
+    assert reloader._generations._checks == []
 
 
 def test_the_thread_ends_with_its_notifier() -> None:
@@ -288,7 +288,7 @@ def test_async_subscribers_run_on_their_loop(
     bell: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ``async def``, a partial of one and an object with one run where they were registered."""
-    monkeypatch.setattr(loops, "LOOP_CHECK_SECONDS", 0.0001)
+    monkeypatch.setattr(notifier, "LOOP_CHECK_SECONDS", 0.0001)
     told: list[Any] = []
 
     async def main() -> None:
@@ -330,7 +330,7 @@ def test_an_async_subscriber_of_a_closed_loop_is_reported(
     bell: Notifier, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loop that is closed, before or while the coroutine runs, is an error of that subscriber."""
-    monkeypatch.setattr(loops, "LOOP_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(notifier, "LOOP_CHECK_SECONDS", 0.01)
     told: list[Any] = []
     entered = threading.Event()
 

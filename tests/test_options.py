@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import ConfigError, Mount
-from dynaconf_k8s_reload._model import options
 from dynaconf_k8s_reload._model.options import DEFAULT_PROTECTED, Options
+from dynaconf_k8s_reload._source import reading
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, make_settings
 
@@ -48,11 +48,13 @@ def test_the_default_mount_must_be_a_volume(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The default counts only where it holds a `..data`, and only where no mount is given."""
-    monkeypatch.setattr(options, "DEFAULT_MOUNT", str(volume.directory))
-    assert Options.read({}, {}).k8s_mounts == ()
+    monkeypatch.setattr(reading, "DEFAULT_MOUNT", str(volume.directory))
+    assert Options.read({}, {}, reading.default_mounts()).k8s_mounts == ()
     volume.write({})
-    assert Options.read({}, {}).k8s_mounts == (Mount(str(volume.directory)),)
-    assert Options.read({"k8s_mounts": []}, {}).k8s_mounts == ()
+    assert Options.read({}, {}, reading.default_mounts()).k8s_mounts == (
+        Mount(str(volume.directory)),
+    )
+    assert Options.read({"k8s_mounts": []}, {}, reading.default_mounts()).k8s_mounts == ()
 
 
 @pytest.mark.parametrize("name", Options._fields)
@@ -88,8 +90,8 @@ def test_each_option_has_three_forms(name: str) -> None:
         ({"k8s_debounce": -1}, r"k8s_debounce is not a number of seconds"),
         ({"k8s_debounce": float("nan")}, r"k8s_debounce is not a number of seconds"),
         ({"k8s_resync": 0}, r"k8s_resync is 0, which would never rest; write k8s_resync=30"),
-        ({"k8s_mount": ["/c"]}, r"k8s_mount is no option .*; write k8s_mounts, or give"),
-        ({"K8S_MIRORR": True}, r"K8S_MIRORR is no option .*; write k8s_mirror, or give"),
+        ({"k8s_mount": ["/c"]}, r"k8s_mount is not an option .*; write k8s_mounts, or give"),
+        ({"K8S_MIRORR": True}, r"K8S_MIRORR is not an option .*; write k8s_mirror, or give"),
         ({"K8S_WATHC_FOR_DYNACONF": True}, r"write k8s_watch, or give"),
     ],
 )
@@ -103,7 +105,7 @@ def test_a_wrong_keyword_says_what_to_write(keywords: dict[str, Any], message: s
     ("variable", "text", "message"),
     [
         ("K8S_MONTS_FOR_DYNACONF", "[]", r"\(did you mean 'k8s_mounts'\?\); write one of k8s_mou"),
-        ("K8S_XYZ_FOR_DYNACONF", "1", r"K8S_XYZ_FOR_DYNACONF is no option of .*; write one of"),
+        ("K8S_XYZ_FOR_DYNACONF", "1", r"K8S_XYZ_FOR_DYNACONF is not an option of .*; write one of"),
         ("K8S_MOUNTS_FOR_DYNACONF", "/config", r"not a list of mounts; write k8s_mounts=\['/con"),
         ("K8S_MIRROR_FOR_DYNACONF", "of", r"k8s_mirror is not a boolean; write true or false"),
     ],

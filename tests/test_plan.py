@@ -9,11 +9,13 @@ import sys
 import pytest
 
 from dynaconf_k8s_reload import Mount
-from dynaconf_k8s_reload._environ.rules import MAX_BYTES, Decision, Environment, decide
+from dynaconf_k8s_reload._environ.overlay import Environment
+from dynaconf_k8s_reload._environ.rules import MAX_BYTES, Decision, decide
+from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.fingerprint import Token
-from dynaconf_k8s_reload._source.mounts import Snapshot
+from dynaconf_k8s_reload._source.reading import Snapshot
 
 PROCESS = {"HAS": "process's"}
 
@@ -27,7 +29,7 @@ def decided(
 ) -> Decision:
     mount = Mount("/config", mirror=mirror, secret=secret)
     payload = Payload([Snapshot(mount, Token(), files=files)])
-    return decide(payload, options or Options(), "MYAPP,other", PROCESS.get)
+    return decide(payload, options or Options(), Names("MYAPP,other"), PROCESS.get)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +98,16 @@ def test_a_locale_that_lacks_letters() -> None:
     """Text that the locale cannot encode is skipped, since no variable could hold it."""
     program = (
         "from dynaconf_k8s_reload import Mount\n"
-        "from dynaconf_k8s_reload._source.mounts import Snapshot\n"
+        "from dynaconf_k8s_reload._source.reading import Snapshot\n"
         "from dynaconf_k8s_reload._source.fingerprint import Token\n"
         "from dynaconf_k8s_reload._model.options import Options\n"
         "from dynaconf_k8s_reload._source.content import Payload\n"
         "from dynaconf_k8s_reload._environ.rules import decide\n"
+        "from dynaconf_k8s_reload._model.names import Names\n"
         "files = {'EURO': b'\\xe2\\x82\\xac', 'A': b'a'}\n"
         "payload = Payload([Snapshot(Mount('/config'), Token(), files=files)])\n"
-        "print(decide(payload, Options(), None, {}.get).skipped)\n"
+        "skipped = decide(payload, Options(), Names(), {}.get).skipped\n"
+        "print({name: str(why) for name, why in skipped.items()})\n"
     )
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     run = subprocess.run(

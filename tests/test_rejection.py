@@ -16,6 +16,7 @@ from dynaconf import ValidationError, Validator
 from dynaconf_k8s_reload import ConfigError, MountError, ReloadRejected, get_reloader
 from dynaconf_k8s_reload._model.errors import RedactedCause
 from dynaconf_k8s_reload._reload.refusal import changed_names, explain
+from dynaconf_k8s_reload._source import reading
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
@@ -184,7 +185,6 @@ def test_an_unreadable_file_refuses_the_update(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     """A file without permission keeps the last generation, and is tried again by the watch."""
-    from dynaconf_k8s_reload._source import mounts
 
     volume.write(GOOD)
     reloader = get_reloader(settings)
@@ -195,7 +195,7 @@ def test_an_unreadable_file_refuses_the_update(
         raise PermissionError(13, SECRET)
 
     with monkeypatch.context() as patch:
-        patch.setattr(mounts, "_read_file", deny)
+        patch.setattr(reading, "_read_file", deny)
         result = reloader.reload()
         assert result.outcome == "rejected"
         assert "cannot be read (EACCES)" in str(result.error)
@@ -348,7 +348,7 @@ def test_a_validation_error_without_details_is_told_by_its_place() -> None:
 def test_changed_names_are_variables_and_settings_files(volume: AtomicWriter) -> None:
     """What was added, changed and removed is named, in variables and in settings files."""
     from dynaconf_k8s_reload import Mount
-    from dynaconf_k8s_reload._source.mounts import read
+    from dynaconf_k8s_reload._source.reading import read
 
     mount = Mount(str(volume.directory))
     volume.write({"A": "1", "B": "1", "app.toml": "X = 1", "same.toml": ""})

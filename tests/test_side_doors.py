@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from dynaconf import ValidationError, Validator
 
-from dynaconf_k8s_reload import MountError, _dynaconf, get_reloader
-from dynaconf_k8s_reload._dynaconf import unwrap
+from dynaconf_k8s_reload import MountError, get_reloader
+from dynaconf_k8s_reload._dynaconf import putting, unwrap
 from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -238,7 +238,7 @@ def test_a_first_load_that_fails_leaves_nothing_behind(
     assert dict(os.environ) == before
     assert set(threading.enumerate()) == threads
     assert len(RENEWED_AFTER_FORK) == reloaders
-    assert not environ.MIRROR._claims
+    assert not environ.MIRROR._owners
     volume.write({"MYAPP_A": "1"})
     assert settings.A == 1
     assert get_reloader(settings).status().generation == 1
@@ -309,7 +309,7 @@ def test_a_late_reader_writes_into_the_generation_that_it_is_of(volume: AtomicWr
     """A value that `get_fresh` began to load before a publication does not end up after it."""
     volume.write({"MYAPP_A": "1"})
     settings = make_settings(volume.directory, k8s_watch=False)
-    reloader, put_all = get_reloader(settings), _dynaconf.put_all
+    reloader, put_all = get_reloader(settings), putting.put_all
     main = threading.current_thread()
 
     def late(loading: Any, entries: Any) -> None:
@@ -320,7 +320,7 @@ def test_a_late_reader_writes_into_the_generation_that_it_is_of(volume: AtomicWr
 
     reader_waits, published = threading.Event(), threading.Event()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_dynaconf, "put_all", late)
+        patch.setattr(putting, "put_all", late)
         reader = threading.Thread(target=lambda: settings.get_fresh("A"))
         reader.start()
         assert reader_waits.wait(10)

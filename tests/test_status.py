@@ -13,7 +13,7 @@ import pytest
 
 from dynaconf_k8s_reload import ReloadRejected, Status, get_reloader
 from dynaconf_k8s_reload._model.status import MountStatus
-from dynaconf_k8s_reload._reload.history import Record
+from dynaconf_k8s_reload._reload.history import History
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -128,7 +128,7 @@ def test_restart_keys_add_up(volume: AtomicWriter) -> None:
 
 def test_a_record_tells_news_from_what_is_known() -> None:
     """Content is refused once, and tried again by the watch only where it could not be read."""
-    record, error, other = Record(), ReloadRejected("no"), ReloadRejected("other")
+    record, error, other = History(), ReloadRejected("no"), ReloadRejected("other")
     assert record.refused("a", error, retry=False)
     assert not record.refused("a", error, retry=False)
     assert record.refusal_of("a") is error

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._model.mount import Mount
 from dynaconf_k8s_reload._source import reading, turns
-from dynaconf_k8s_reload._source.mounts import Mount, Snapshot, read
+from dynaconf_k8s_reload._source.reading import Snapshot, read
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 

@@ -17,11 +17,12 @@ from .putting import is_scalar, put_all
 from .snapshot import island
 from .state import (
     Attachment,
+    Owner,
     attached,
     attachment_of,
     constructing_wrapper,
     keywords,
-    prefix,
+    names,
     reads_mounts,
     reloader_of,
     remember,
@@ -30,9 +31,11 @@ from .state import (
 from .store import indexed
 from .values import changes_between, pinned, values
 
+# The face of this room: nobody outside uses anything else of it.
 __all__ = [
     "Attachment",
     "Literal",
+    "Owner",
     "adopt",
     "attached",
     "attachment_of",
@@ -44,8 +47,8 @@ __all__ = [
     "is_scalar",
     "island",
     "keywords",
+    "names",
     "pinned",
-    "prefix",
     "publish",
     "put_all",
     "reads_mounts",

@@ -1,8 +1,9 @@
-"""Every place in which Django keeps settings of its own looks them up in dynaconf's."""
+"""Django made live: wherever it keeps settings of its own, it looks them up in dynaconf's."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -15,17 +16,36 @@ from dynaconf.contrib import django_dynaconf_v2 as contrib
 from .. import _dynaconf
 from . import state
 
-__all__ = ["fall_back", "follow_csrf", "follow_module", "follow_original"]
-
 URLS = ("MEDIA_URL", "STATIC_URL")
 ORIGINS = ("csrf_trusted_origins_hosts", "allowed_origins_exact", "allowed_origin_subdomains")
 MISSING = object()
 
 
-def fall_back(settings: Any) -> None:
-    """Have a key that leaves the mount fall back to what the project or Django has beneath it.
+def current_settings() -> Any:
+    """Give ``django.conf.settings`` as of now: dynaconf's, once ``DjangoDynaconf`` has run.
 
-    dynaconf takes Django's defaults over at the first load, but not those of names that the mount
+    dynaconf puts itself in the place of the module, so a name imported earlier is another object.
+    """
+    return import_module("django.conf").settings
+
+
+def sender_of(settings: Any) -> Any:
+    """Give what Django itself names as the sender of ``setting_changed``."""
+    return settings._wrapped.__class__
+
+
+def make_live(settings: Any) -> None:
+    """Make Django follow dynaconf's settings, in place; call it once in a process."""
+    _fall_back(settings)
+    _follow_module(settings)
+    _follow_original(settings)
+    _follow_csrf()
+
+
+def _fall_back(settings: Any) -> None:
+    """Let a key that leaves the mount fall back to what the project or Django has beneath it.
+
+    At the first load dynaconf takes over Django's defaults, but not those of names that the mount
     provides at that moment.
     """
     live = _dynaconf.unwrap(settings)
@@ -38,11 +58,11 @@ def fall_back(settings: Any) -> None:
             defaults.setdefault(name, default)
 
 
-def follow_original(settings: Any) -> None:
-    """Have the settings object that Django made follow too.
+def _follow_original(settings: Any) -> None:
+    """Make Django's own settings object follow.
 
-    Modules that were imported before ``DjangoDynaconf`` ran hold it, ``django.http.request`` for
-    one, and with it ``ALLOWED_HOSTS``.
+    Modules that were imported before ``DjangoDynaconf`` ran hold it: ``django.http.request``, for
+    one, which reads ``ALLOWED_HOSTS``.
     """
     original = contrib.django_settings
     FollowingSettings.live, FollowingSettings.boot = settings, vars(original)["_wrapped"]
@@ -51,7 +71,7 @@ def follow_original(settings: Any) -> None:
 
 
 class FollowingSettings(conf.LazySettings):  # type: ignore[misc] # reason: Django is untyped
-    """Looks every setting up in dynaconf's, as long as nobody overrides it here.
+    """Looks up every setting in dynaconf's, as long as nobody overrides it here.
 
     Attributes:
         live: dynaconf's settings.
@@ -101,13 +121,13 @@ def _overridden(holder: Any, boot: Any, name: str) -> Any:
     return MISSING
 
 
-def follow_module(settings: Any) -> None:
-    """Have the attributes of the settings module follow."""
+def _follow_module(settings: Any) -> None:
+    """Make the attributes of the settings module follow."""
     module = sys.modules[contrib.django_settings.SETTINGS_MODULE]
     populated = {name: vars(module)[name] for name in _names(settings) if name in vars(module)}
 
     class FollowingModule(ModuleType):
-        """Looks every setting up in dynaconf's, unless code has assigned it since."""
+        """Looks up every setting in dynaconf's, unless code has assigned it since."""
 
         def __getattribute__(self, name: str) -> Any:
             if name.isupper() and not name.startswith("_"):
@@ -126,8 +146,8 @@ def _names(settings: Any) -> list[str]:
     return [name for name in dir(settings) if name.isupper()]
 
 
-def follow_csrf() -> None:
-    """Have ``CSRF_TRUSTED_ORIGINS`` read at each request: the middleware would keep it for good."""
+def _follow_csrf() -> None:
+    """Have ``CSRF_TRUSTED_ORIGINS`` read at each request; the middleware would keep it for good."""
     for name in ORIGINS:
         cached = vars(CsrfViewMiddleware)[name]
         setattr(CsrfViewMiddleware, name, property(cached.func))

@@ -1,7 +1,7 @@
 """``app.config`` made live: dynaconf's settings first, beneath them what is the application's own.
 
-``FlaskDynaconf`` copies every setting into ``app.config`` at the start, and serves one that is gone
-from that copy for ever. Here the copies are taken out, so that no event is needed to follow.
+``FlaskDynaconf`` copies every setting into ``app.config`` at the start, and serves a setting that
+has gone from that copy for good. Here the copies are removed, so following needs no event.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from flask.helpers import get_debug_flag
 from .. import _dynaconf
 from .._model.changes import same
 
-__all__ = ["LiveConfig", "make_live"]
-
 ABSENT = object()
 
 
@@ -27,8 +25,8 @@ class LiveConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is un
     """Looks up a setting of the current generation, else what code or Flask gave.
 
     Its own storage holds Flask's defaults and what ``update()`` put there. ``items()``,
-    ``values()``, ``copy()`` and ``get_namespace()`` give one generation. ``dict(config)`` looks key
-    by key, and may meet one that has just gone; take ``config.copy()``.
+    ``values()``, ``copy()`` and ``get_namespace()`` give one generation. ``dict(config)`` looks up
+    key by key and may meet one that has just gone; use ``config.copy()`` instead.
     """
 
     def __missing__(self, key: str) -> Any:
@@ -54,7 +52,7 @@ class LiveConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is un
         return self._settings.get(key, default)
 
     def pop(self, key: str, default: Any = ABSENT) -> Any:
-        """Give a value and forget what code or Flask gave; what dynaconf provides stays."""
+        """Give a value, and forget what code or Flask gave; what dynaconf provides stays."""
         try:
             value = self[key]
         except KeyError:
@@ -81,6 +79,12 @@ class LiveConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is un
         return ChainMap(settings, {"DEBUG": get_debug_flag(), **dict(dict.items(self))})
 
 
+def settings_of(app: Flask) -> Any:
+    """Give dynaconf's settings of an app; None if its configuration is not dynaconf's."""
+    config: Any = app.config
+    return config._settings if isinstance(config, DynaconfConfig) else None
+
+
 def make_live(app: Flask) -> None:
     """Make the configuration of an app on dynaconf live, in place.
 
@@ -88,7 +92,7 @@ def make_live(app: Flask) -> None:
     value that code gave before ``FlaskDynaconf`` cannot be.
     """
     config: Any = app.config
-    settings = _dynaconf.unwrap(config._settings)
+    settings = _dynaconf.unwrap(settings_of(app))
     config.__class__ = LiveConfig
     computed = {"DEBUG": get_debug_flag()}
     for key, value in list(dict.items(config)):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from functools import lru_cache
 from types import FrameType, MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from dynaconf.base import LazySettings, Settings
 from dynaconf.utils.functional import empty
@@ -16,8 +18,10 @@ try:
 except ImportError:  # up to 3.2
     DataDict = DataList = None
 
-from .._environ.rules import Plan
+from .._environ.mirror import Mirror
+from .._environ.overlay import Plan
 from .._model.errors import ConfigError
+from .._model.names import Names
 from .._model.options import Options
 from .._source.content import Payload
 
@@ -25,6 +29,35 @@ ATTACHMENT = "__k8s_reload__"  # dynaconf takes a name with two underscores for 
 WRAPPER_ATTRIBUTE = "_k8s_reloader"
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _CONSTRUCTING = (LazySettings.configure.__code__, LazySettings._setup.__code__)
+
+
+class Owner(Protocol):
+    """What a settings object tells whoever leads it from one generation to the next.
+
+    Attributes:
+        key: names it to the mirror.
+        lock: held for a whole reload.
+        publishing: held for the moment of publication.
+        mirror: writes the environment.
+    """
+
+    @property
+    def key(self) -> int: ...
+    @property
+    def lock(self) -> AbstractContextManager[object]: ...
+    @property
+    def publishing(self) -> AbstractContextManager[object]: ...
+    @property
+    def mirror(self) -> Mirror: ...
+
+    def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
+        """Validate a new object, and publish it as a first generation."""
+
+    def touched(self) -> None:
+        """Code has set something in the published generation."""
+
+    def warn_once(self, message: str) -> None:
+        """Log a warning unless it has been logged before."""
 
 
 class Carried(NamedTuple):
@@ -51,7 +84,7 @@ class Attachment:
     """Ties one generation's settings object to its reloader, its payload and its environment.
 
     Attributes:
-        reloader: the `Reloader` that the object belongs to.
+        reloader: who leads the object, the `Reloader`.
         options: the options it was constructed with.
         payload: what the mounts held.
         plan: what the payload does to the environment.
@@ -73,7 +106,7 @@ class Attachment:
 
     def __init__(  # noqa: PLR0913 -- because it brings together what others make
         self,
-        reloader: Any,
+        reloader: Owner,
         options: Options,
         payload: Payload,
         plan: Plan,
@@ -210,9 +243,17 @@ def keywords(settings: Settings) -> dict[Any, Any]:
     return dict(dict.items(get(settings, "defaults")))
 
 
-def prefix(settings: Settings) -> Any:
-    """The application's ``envvar_prefix``: a string, ``False`` or ``None``."""
-    return settings.get("ENVVAR_PREFIX_FOR_DYNACONF")
+def names(settings: Settings) -> Names:
+    """Give the rule by which these settings make keys of the names of variables."""
+    return _names(
+        settings.get("ENVVAR_PREFIX_FOR_DYNACONF"),
+        settings.get("NESTED_SEPARATOR_FOR_DYNACONF") or "",
+        settings.get("INDEX_SEPARATOR_FOR_DYNACONF") or "",
+        nested=settings.get("DOTTED_LOOKUP_FOR_DYNACONF") is True,
+    )
+
+
+_names = lru_cache(Names)  # equal rules are one object, which remembers what it was asked
 
 
 def reads_mounts(settings: Settings, paths: Iterable[str]) -> bool:

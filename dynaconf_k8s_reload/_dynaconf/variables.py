@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
 
-from dynaconf.base import Settings
 from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
-from .. import _dynaconf
-from .._model.paths import Paths
-from .._model.reserved import is_reserved
+from .._model.mount import Mount
+from .._model.names import Names, without_newline
 from .._source.content import UNPARSED, Variable
-from .._source.mounts import Mount
-from . import Attachment
-
-__all__ = ["load_environment", "load_mount"]
+from . import putting, state
+from .literal import Literal
+from .state import Attachment
+from .values import pinned
 
 # No value of TOML begins with one of these, nor does a token of dynaconf: such text is itself.
 PLAIN_LETTERS = frozenset(string.ascii_letters) - frozenset("tfinTF")
@@ -70,9 +67,8 @@ def load_environment(
         wanted: the one top-level setting to load, in upper case; ``None`` for all.
     """
     listed = list(variables)
-    for prefix in _prefixes(settings):
-        start = _start(prefix)
-        source = SourceMetadata("env_global", prefix, "global")
+    for start in state.names(settings).prefixes:
+        source = SourceMetadata("env_global", start[:-1] if start else False, "global")
         chosen = [(name[len(start) :], text) for name, text in listed if name.startswith(start)]
         places = [Place(key, source) for key, _ in chosen]
         _set_all(settings, places, [Text(text) for _, text in chosen], wanted)
@@ -80,24 +76,28 @@ def load_environment(
 
 def load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str | None) -> None:
     """Set what one mount says, the names that carry a prefix of the application last."""
-    claims, shadowed = attachment.plan.decision.claims, attachment.plan.shadowed
-    starts = tuple(map(_start, _prefixes(settings)))
+    claims, shadowed = attachment.plan.decision.claims, attachment.plan.decision.shadowed
+    names = state.names(settings)
     variables = [
         variable
         for variable in attachment.payload.of_mount(mount)
         if variable.name in claims or variable.name in shadowed
     ]
     if wanted is not None:
-        variables = _only(wanted, variables, starts, Paths.of_settings(settings))
-    prefixed = [variable for variable in variables if variable.name.startswith(starts)]
+        variables = [
+            variable
+            for variable in variables
+            if any(names.top(key) == wanted for key in (variable.name, *names.keys(variable.name)))
+        ]
+    prefixed = [variable for variable in variables if variable.name.startswith(names.prefixes)]
     carrying = [
         (start, [variable for variable in prefixed if variable.name.startswith(start)])
-        for start in starts
+        for start in names.prefixes
     ]
     plain: list[Variable] = []
     if not attachment.options.prefixed_only(mount) and len(prefixed) < len(variables):
-        plain = [variable for variable in variables if not variable.name.startswith(starts)]
-        _warn_of_doubles(settings, plain, carrying, attachment)
+        plain = [variable for variable in variables if not variable.name.startswith(names.prefixes)]
+        _warn_of_doubles(names, plain, carrying, attachment)
     for start, group in (("", plain), *carrying):
         _set_all(settings, *_placed(group, start, shadowed), wanted)
 
@@ -123,55 +123,24 @@ def _placed(
     return places, texts
 
 
-def _only(
-    wanted: str, variables: Iterable[Variable], starts: Iterable[str], paths: Paths
-) -> list[Variable]:
-    """Keep the variables that one top-level setting may come from."""
-    return [
-        variable
-        for variable in variables
-        if any(
-            variable.name.startswith(start) and paths.top(variable.name[len(start) :]) == wanted
-            for start in ("", *starts)
-        )
-    ]
-
-
 def _warn_of_doubles(
-    settings: Settings,
+    names: Names,
     plain: Iterable[Variable],
     carrying: Iterable[tuple[str, Sequence[Variable]]],
     attachment: Attachment,
 ) -> None:
-    paths = Paths.of_settings(settings)
     prefixed = {
-        paths.of(variable.name[len(start) :]): variable
+        names.path(variable.name[len(start) :]): variable
         for start, group in carrying
         for variable in group
     }
     for variable in plain:
-        winner = prefixed.get(paths.of(variable.name))
+        winner = prefixed.get(names.path(variable.name))
         if winner is not None:
             attachment.reloader.warn_once(
                 f"mount {winner.mount.path}: {winner.name} and {variable.name} both name the "
                 f"setting {variable.name}; the prefixed one wins, delete one of them"
             )
-
-
-def _prefixes(settings: Any) -> list[str | Any]:
-    """The prefixes in the order in which ``env_loader`` applies them; ``False`` is no prefix."""
-    configured = _dynaconf.prefix(settings)
-    if configured is None:
-        return []
-    prefixes: list[Any] = []
-    if configured is False or configured.upper() != "DYNACONF":
-        prefixes.append("DYNACONF")
-    prefixes.extend(configured.upper().split(",") if configured else [configured])
-    return prefixes
-
-
-def _start(prefix: str | Any) -> str:
-    return "" if prefix is False else f"{prefix}_"
 
 
 def _set_all(
@@ -184,12 +153,11 @@ def _set_all(
     if not places:
         return
     known_only = wanted is None and settings.get("IGNORE_UNKNOWN_ENVVARS_FOR_DYNACONF")
-    paths = Paths.of_settings(settings)
+    top = state.names(settings).top
     chosen = [
-        (wanted is None or wanted == paths.top(place.key))
-        and not (text.mount is not None and _is_reserved(place.key, paths))
+        (wanted is None or wanted == top(place.key))
         and not (known_only and settings.get(place.key, default=missing) is missing)
-        for place, text in zip(places, texts, strict=True)
+        for place in places
     ]
     values = [
         _parse(settings, text) if text.value is UNPARSED else text.value
@@ -202,35 +170,25 @@ def _set_all(
         entries = ((key, value, source) for source, each in kept for key, value in each.items())
     else:
         entries = ((place.key, value, place.source) for place, value in placed)
-    _dynaconf.put_all(settings, entries)
-
-
-@lru_cache(maxsize=16 * 1024)  # names only, and hardly a ConfigMap has more of them
-def _is_reserved(key: str, paths: Paths) -> bool:
-    """Tell whether a mount may not provide this, by whatever separators the application has."""
-    return is_reserved(key) or is_reserved(paths.top(key))
+    putting.put_all(settings, entries)
 
 
 def _parse(settings: Any, text: Text | Variable) -> Any:
     content = text.content
     literal = text.mount is not None and text.mount.secret
-    if isinstance(content, str) and text.mount is not None and _ends_in_one_newline(content):
-        content = content[:-1]  # what `kubectl create --from-file` of an edited file adds
+    if isinstance(content, str) and text.mount is not None:
+        content = without_newline(content)
     if isinstance(content, bytes) or (literal and not content.startswith("@")):
         value: Any = content
     elif literal:
-        value = _dynaconf.Literal(content)
+        value = Literal(content)
     elif content[:1] in PLAIN_LETTERS:
         value = content
     elif number := re.fullmatch(NUMBER, content):
         value = float(content) if number[1] else int(content)
     else:
         value = parse_conf_data(boolean_fix(content), tomlfy=True, box_settings=settings)
-        if content.startswith("@") or not _dynaconf.is_scalar(value):
-            return _dynaconf.pinned(value, settings)
+        if content.startswith("@") or not putting.is_scalar(value):
+            return pinned(value, settings)
     text.value = value
     return value
-
-
-def _ends_in_one_newline(content: str) -> bool:
-    return content.endswith("\n") and content.count("\n") == 1

@@ -11,13 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Mapping, MutableMapping
 
+from .._model.names import Names
 from .._model.options import Options
-from .._source.content import Payload, Variable, came_by_env_from
-from .claims import up_to_date, wanted
-from .known import Known, Record
-from .rules import Claims, Decision, Environment, Plan, decide
-
-__all__ = ["MIRROR", "Mirror"]
+from .._source.content import Payload, came_by_env_from
+from .overlay import Environment, Plan
+from .owners import Owner, Record, of_the_process, up_to_date, wanted
+from .rules import Claims, Decision, decide
 
 
 class Mirror:
@@ -33,222 +32,225 @@ class Mirror:
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
         self._environ = environ
         self._lock = threading.RLock()
-        self._known = Known({}, {})
-        self._claims: dict[int, Claims] = {}  # by owner, in the order of their first loads
-        self._sources: dict[int, Mapping[str, Variable]] = {}
-        self._decided: dict[int, tuple[object, Payload, Decision]] = {}
-        self._stopped: set[int] = set()
+        self._records: dict[str, Record] = {}
+        self._owners: dict[int, Owner] = {}  # in the order of their first loads
+        self._withdrawn: dict[int, Owner] = {}  # stopped, and their variables put back
         self._forgotten: deque[int] = deque()
-        self._ever: dict[int, set[str]] = {}  # what each owner's mounts provide or provided
 
-    def plan(self, owner: int, payload: Payload, options: Options, prefix: object = None) -> Plan:
-        """Work out what publishing `payload` for `owner` does, without doing it."""
+    def plan(
+        self, key: int, payload: Payload, options: Options, names: Names | None = None
+    ) -> Plan:
+        """Work out what publishing `payload` for an owner does, without doing it."""
         with self._lock:
             self._drop_forgotten()
-            held = self._decided.get(owner)
-            before = held[1:] if held is not None and held[0] == (options, prefix) else None
-            decision = decide(payload, options, prefix, self._process_value, before)
+            owner, terms = self._owner(key), (options, names)
+            before = (owner.payload, owner.decision) if owner.terms == terms else None
+            decision = decide(payload, options, names or Names(), self._process_value, before)
             claims = decision.claims
-            known = self._known_with(owner, claims, payload)
-            texts = self._wanted({owner: claims}, payload)
-            moves = self._moves(owner, decision, known, texts).left
-            released = {name: left for name, left in moves.items() if claims.get(name) is None}
+            records = self._records_with(owner, claims, payload)
+            texts = self._wanted(key, claims, payload)
+            moves = self._moves(owner, decision, records, texts)
+            released = {name: move.left for name, move in moves.items() if claims.get(name) is None}
             environment = Environment(self._environ, self._provided(claims, moves), released)
             beneath = self._beneath(owner, environment, decision, payload, texts)
             differing = tuple(
                 name
                 for name, text in claims.items()
                 if text is not None
-                and name not in self._known.records
+                and name not in self._records
                 and not any(each.mount.env_from is True for each in payload.provided(name))
                 and self._environ.get(name, text) != text
             )
-            return Plan(environment, beneath, decision, differing, (options, prefix))
+            return Plan(environment, beneath, decision, differing, terms)
 
-    def beneath(self, owner: int, plan: Plan, payload: Payload) -> dict[str, str]:
+    def beneath(self, key: int, plan: Plan, payload: Payload) -> dict[str, str]:
         """Give the variables beneath the mounts of an applied plan, as they are by now."""
         with self._lock:
-            texts = self._wanted({owner: plan.decision.claims})
-            return self._beneath(owner, plan.environment, plan.decision, payload, texts)
+            texts = self._wanted(key, plan.decision.claims)
+            return self._beneath(self._owner(key), plan.environment, plan.decision, payload, texts)
 
-    def apply(self, owner: int, plan: Plan, payload: Payload) -> None:
+    def apply(self, key: int, plan: Plan, payload: Payload) -> None:
         """Write what changed, in one go; names that the owner no longer provides are released."""
         with self._lock:
             claims = plan.decision.claims
-            self._known = self._known_with(owner, claims, payload)
-            texts = self._wanted({owner: claims}, payload)
-            moves = self._moves(owner, plan.decision, self._known, texts)
-            self._claims[owner] = claims
-            self._sources[owner] = payload.variables
-            self._decided[owner] = (plan.terms, payload, plan.decision)
-            self._ever.setdefault(owner, set()).update(claims)
-            self._stopped.discard(owner)
+            owner = self._owners.setdefault(key, self._owner(key))
+            self._withdrawn.pop(key, None)
+            self._records = self._records_with(owner, claims, payload)
+            texts = self._wanted(key, claims, payload)
+            moves = self._moves(owner, plan.decision, self._records, texts)
+            owner.terms, owner.payload, owner.decision = plan.terms, payload, plan.decision
+            owner.claims, owner.stopped = claims, False
+            owner.ever.update(claims)
             self._move(moves)
 
-    def rewritten(self, owner: int) -> list[str]:
+    def rewritten(self, key: int) -> list[str]:
         """The variables of an owner that somebody else has written since, and that are left so."""
         with self._lock:
             return [
                 name
-                for name, text in self._claims.get(owner, {}).items()
-                if text is not None and self._environ.get(name) != self._known.left[name]
+                for name, text in self._owner(key).claims.items()
+                if text is not None and self._environ.get(name) != self._records[name].left
             ]
 
-    def stop(self, owner: int, *, restore: bool = False) -> None:
+    def stop(self, key: int, *, restore: bool = False) -> None:
         """Let the claims of an owner yield to every other's.
 
         Args:
-            owner: the reloader's key.
+            key: the reloader's key.
             restore: also put its variables back as they were before the mirror, except those
                 that somebody else has written since.
         """
         with self._lock:
-            self._stopped.add(owner)
-            if restore:
-                self._claims.pop(owner, None)
+            owner = self._owner(key)
+            owner.stopped = True
+            if restore and key in self._owners:
+                del self._owners[key]
+                owner.claims = {}
+                self._withdrawn[key] = owner
             texts = self._wanted()
-            records, left = self._known
-            moves = Known({}, {})
-            for name in self._ever.get(owner, ()):
-                text = texts.get(name)
-                if text is not None and text != left[name]:
-                    moves.records[name] = records[name]._replace(owned=True)
-                    moves.left[name] = text
+            moves: dict[str, Record] = {}
+            for name in owner.ever:
+                record, text = self._records[name], texts.get(name)
+                if text is not None and text != record.left:
+                    moves[name] = record._replace(owned=True, left=text)
                 elif text is None and restore:
                     value = self._environ.get(name)
-                    if value != left[name]:
-                        moves.give_back(name, value)
+                    if value == record.left:
+                        moves[name] = record._replace(owned=False, left=record.before)
                     else:
-                        moves.records[name] = records[name]._replace(owned=False)
-                        moves.left[name] = records[name].before
+                        moves[name] = of_the_process(value)
             self._move(moves)
 
-    def forget(self, owner: int) -> None:
+    def forget(self, key: int) -> None:
         """Drop the claims of a reloader that no longer exists; its variables stay as they are.
 
         It takes no lock, since the garbage collector may call it at any point.
         """
-        self._forgotten.append(owner)
+        self._forgotten.append(key)
 
-    def contested(self, owner: int) -> dict[str, str]:
+    def contested(self, key: int) -> dict[str, str]:
         """The names for which another live owner wants another text, each with its other source.
 
         From one source they will soon agree: the other is about to follow.
         """
         with self._lock:
-            mine = self._claims.get(owner, {})
+            mine = self._owner(key)
             return {
-                name: self._sources[other][name].source
-                for other in self._claims.keys() - self._stopped - {owner}
-                for name, text in self._claims[other].items()
-                if None not in (text, mine.get(name))
-                and text != mine[name]
-                and self._sources[other][name].source != self._sources[owner][name].source
+                name: other.payload.variables[name].source
+                for number, other in self._owners.items()
+                if number != key and not other.stopped
+                for name, text in other.claims.items()
+                if None not in (text, mine.claims.get(name))
+                and text != mine.claims[name]
+                and other.payload.variables[name].source != mine.payload.variables[name].source
             }
 
     def renew_lock(self) -> None:
         """Replace the lock in a forked child: a thread that stayed behind may hold it."""
         self._lock = threading.RLock()
 
+    def _owner(self, key: int) -> Owner:
+        return self._owners.get(key) or self._withdrawn.get(key) or Owner()
+
     def _drop_forgotten(self) -> None:
         while self._forgotten:
-            owner = self._forgotten.popleft()
-            for known in (self._claims, self._sources, self._decided, self._ever):
-                known.pop(owner, None)
-            self._stopped.discard(owner)
+            key = self._forgotten.popleft()
+            self._owners.pop(key, None)
+            self._withdrawn.pop(key, None)
 
     def _process_value(self, name: str) -> str | None:
         """Give a variable as the process has it without our own writes."""
-        value, record = self._environ.get(name), self._known.records.get(name)
-        return record.before if record is not None and value == self._known.left[name] else value
+        value, record = self._environ.get(name), self._records.get(name)
+        return record.before if record is not None and value == record.left else value
 
     def _wanted(
-        self, newest: Mapping[int, Claims] | None = None, payload: Payload | None = None
+        self, newest: int | None = None, claims: Claims | None = None, read: Payload | None = None
     ) -> dict[str, str]:
-        """The text of every variable by the claims of all owners.
+        """The text of every variable by the claims of all owners, the winner's last.
 
         Args:
-            newest: claims that take the place of an owner's.
-            payload: what has just been read; what others claim from before it is left out.
+            newest: the owner whose claims are `claims` from now on.
+            claims: these claims.
+            read: what has just been read; what others claim from before it is left out.
         """
-        newest = newest or {}
-        claims = {**self._claims, **newest}
-        if payload is not None:
-            for other in claims.keys() - newest.keys():
-                claims[other] = up_to_date(claims[other], self._decided[other][1], payload)
-        yields = self._stopped - newest.keys()
-        return wanted(claims[o] for o in sorted(claims, key=lambda owner: owner not in yields))
+        ranked: list[tuple[bool, Claims]] = []
+        for key, owner in self._owners.items():
+            theirs = owner.claims
+            if key == newest:
+                theirs = claims or {}
+            elif read is not None:
+                theirs = up_to_date(theirs, owner.payload, read)
+            ranked.append((key == newest or not owner.stopped, theirs))
+        if newest not in self._owners:
+            ranked.append((True, claims or {}))
+        return wanted(theirs for _, theirs in sorted(ranked, key=lambda rank: rank[0]))
 
-    def _known_with(self, owner: int, claims: Claims, payload: Payload) -> Known:
-        """Add what is known of the names that are new, or new again and written by others since."""
-        records, left = known = Known(self._known.records.copy(), self._known.left.copy())
-        for name in set(claims).difference(*self._claims.values()):
+    def _records_with(self, owner: Owner, claims: Claims, payload: Payload) -> dict[str, Record]:
+        """Add records of the names that are new, or new again and written by others since."""
+        records = self._records.copy()
+        for name in set(claims).difference(*(each.claims for each in self._owners.values())):
             value, record = self._environ.get(name), records.get(name)
-            kept = record is not None and (record.owned or name in self._ever.get(owner, ()))
-            if not kept or value != left[name]:
+            kept = record is not None and (record.owned or name in owner.ever)
+            if record is None or not kept or value != record.left:
                 own = came_by_env_from(payload.provided(name), value)
-                records[name], left[name] = Record(value, None if own else value), value
-        return known
+                records[name] = Record(value, None if own else value, value)
+        return records
 
     def _moves(
-        self, owner: int, decision: Decision, known: Known, texts: Mapping[str, str]
-    ) -> Known:
-        """Give what becomes of the names whose owner or value changes."""
-        records, left = known
-        moves = Known({}, {})
-        for name in {**self._claims.get(owner, {}), **decision.claims, **decision.shadowed}:
+        self,
+        owner: Owner,
+        decision: Decision,
+        records: Mapping[str, Record],
+        texts: Mapping[str, str],
+    ) -> dict[str, Record]:
+        """Give the records of the names whose owner or value changes, as they will be."""
+        moves: dict[str, Record] = {}
+        for name in {**owner.claims, **decision.claims, **decision.shadowed}:
             record, text = records.get(name), texts.get(name)
             if record is None:
                 continue  # shadowed from the start
             if text is not None:
-                if not record.owned:
-                    moves.records[name] = record._replace(owned=True)
-                    moves.left[name] = text
-                elif text != left[name]:
-                    moves.left[name] = text
+                if not record.owned or text != record.left:
+                    moves[name] = record._replace(owned=True, left=text)
             elif name in decision.shadowed:
-                moves.give_back(name, decision.shadowed[name])
+                moves[name] = of_the_process(decision.shadowed[name])
             elif record.owned:
-                moves.records[name] = record._replace(owned=False)
-                moves.left[name] = record.restore
+                moves[name] = record._replace(owned=False, left=record.restore)
         return moves
 
-    def _provided(self, claims: Claims, moves: Mapping[str, str | None]) -> dict[str, str]:
+    def _provided(self, claims: Claims, moves: Mapping[str, Record]) -> dict[str, str]:
         """Give the variables that are mirrored, as they will be."""
         provided: dict[str, str] = {}
         for name, text in claims.items():
             if text is not None:
-                value = moves[name] if name in moves else self._environ.get(name)
+                value = moves[name].left if name in moves else self._environ.get(name)
                 if value is not None:  # unless the application has removed it
                     provided[name] = value
         return provided
 
     def _beneath(
         self,
-        owner: int,
+        owner: Owner,
         environment: Environment,
         decision: Decision,
         payload: Payload,
         texts: Mapping[str, str],
     ) -> dict[str, str]:
         """Take the mounts' names out of an environment, and what stayed there of gone ones."""
-        ever = self._ever.get(owner, set())
         beneath = environment.as_dict(without=decision.claims.keys() | decision.shadowed.keys())
-        records, left = self._known
-        for name, record in records.items():
-            if name in payload.variables or not (name in ever or record.owned):
+        for name, record in self._records.items():
+            if name in payload.variables or not (name in owner.ever or record.owned):
                 continue
-            if beneath.get(name) == left[name] and name not in texts:
+            if beneath.get(name) == record.left and name not in texts:
                 _put(beneath, name, record.restore)
         return beneath
 
-    def _move(self, moves: Known) -> None:
+    def _move(self, moves: Mapping[str, Record]) -> None:
         """Write variables, and last, in one go, those that move the C array."""
-        self._known.records.update(moves.records)
-        self._known.left.update(moves.left)
+        self._records.update(moves)
         resizing: list[tuple[str, str | None]] = []
-        for name, value in moves.left.items():
-            now = self._environ.get(name)
+        for name, record in moves.items():
+            now, value = self._environ.get(name), record.left
             if value is None or now is None:
                 resizing.append((name, value))
             elif now != value:

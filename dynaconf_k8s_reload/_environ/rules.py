@@ -1,112 +1,37 @@
-"""What publishing a payload does to the environment, as values: nothing here writes."""
+"""What becomes of each name of the mounts: mirrored, or why not; nothing here writes."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from fnmatch import translate
 from functools import lru_cache
 from typing import NamedTuple
 
+from .._model.names import REMEMBERED, Names
 from .._model.options import Options
-from .._model.reserved import is_reserved
 from .._source.content import Payload, Variable
 
-__all__ = ["Claims", "Decision", "Environment", "Plan", "decide"]
-
-RESERVED = "reserved for dynaconf, so it is no setting either"
 MAX_BYTES = 128 * 1024  # MAX_ARG_STRLEN of Linux, execve(2): one longer string fails every exec
 
 Claims = Mapping[str, str | None]
 
 
-class Environment(Mapping[str, str]):
-    """The process environment as one generation sees it: its own values first, then the process's.
+class NotMirrored(str, Enum):
+    """Why a name is not mirrored."""
 
-    Attributes:
-        provided: values of the names that this generation mirrors.
-        released: values of the names that it gives back or unsets (``None``), until `settle`.
-    """
+    RESERVED = "reserved for dynaconf, so it is no setting either"
+    SHADOWED = "shadowed by k8s_env_wins"
+    PROTECTED = "protected"
+    NO_IDENTIFIER = "not a C identifier"
+    NOT_UTF8 = "not UTF-8 text"
+    NUL = "contains NUL"
+    NOT_IN_LOCALE = "not text in the locale of the process"
+    TOO_LARGE = "128 KiB or more with its name"
 
-    def __init__(
-        self,
-        process: Mapping[str, str],
-        provided: Mapping[str, str] | None = None,
-        released: Mapping[str, str | None] | None = None,
-    ) -> None:
-        self.process = process
-        self.provided = provided or {}
-        self.released = released or {}
-
-    def __getitem__(self, name: str) -> str:
-        if name in self.provided:
-            return self.provided[name]
-        if name in self.released:
-            value = self.released[name]
-            if value is None:
-                raise KeyError(name)
-            return value
-        return self.process[name]
-
-    def __contains__(self, name: object) -> bool:
-        if name in self.provided:
-            return True
-        if name in self.released:
-            return self.released[str(name)] is not None
-        return name in self.process
-
-    def __iter__(self) -> Iterator[str]:
-        names = dict.fromkeys([*self.process, *self.provided, *self.released])
-        return (name for name in names if name in self)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __repr__(self) -> str:
-        return f"Environment({len(self.provided)} mirrored names)"
-
-    def as_dict(self, without: Container[str] = ()) -> dict[str, str]:
-        """Copy it; unlike ``dict(os.environ)``, safe while another thread removes variables.
-
-        Args:
-            without: the names to leave out.
-        """
-        names = dict.fromkeys([*self.process, *self.provided, *self.released])
-        wanted = (name for name in names if name not in without)
-        return {name: text for name in wanted if (text := self.get(name)) is not None}
-
-    def settle(self) -> None:
-        """The mirror has been applied: names that went are the process's own again."""
-        self.released = {}
-
-
-class Plan(NamedTuple):
-    """What publishing a payload does to the environment; made without touching it.
-
-    Attributes:
-        environment: the environment as it will be.
-        beneath: the variables that are loaded before the mounts: none of the mounts' names.
-        decision: what becomes of each of the mounts' names.
-        differing: mirrored names that the process had with another value than the mount's first.
-        terms: the options and the prefix by which it was decided.
-    """
-
-    environment: Environment
-    beneath: Mapping[str, str]
-    decision: Decision
-    differing: tuple[str, ...]
-    terms: object = None
-
-    @property
-    def shadowed(self) -> Mapping[str, str]:
-        """Name to the process's value, for names where ``k8s_env_wins`` says it wins."""
-        return self.decision.shadowed
-
-    @property
-    def skipped(self) -> Mapping[str, str]:
-        """Name to the reason why it is not mirrored."""
-        return self.decision.skipped
+    __str__ = str.__str__  # for messages, on every Python
 
 
 class Decision(NamedTuple):
@@ -114,19 +39,19 @@ class Decision(NamedTuple):
 
     Attributes:
         claims: name to text, ``None`` for a name that becomes a setting but is not mirrored.
-        shadowed: name to the process's value, which wins.
+        shadowed: name to the process's value, which wins where ``k8s_env_wins`` says so.
         skipped: name to the reason why it is not mirrored.
     """
 
     claims: dict[str, str | None]
     shadowed: dict[str, str]
-    skipped: dict[str, str]
+    skipped: dict[str, NotMirrored]
 
 
 def decide(
     payload: Payload,
     options: Options,
-    prefix: object,
+    names: Names,
     process: Callable[[str], str | None],
     before: tuple[Payload, Decision] | None = None,
 ) -> Decision:
@@ -135,12 +60,12 @@ def decide(
     Args:
         payload: what the mounts provide.
         options: the application's.
-        prefix: its ``envvar_prefix``.
+        names: how it makes settings of names.
         process: gives a variable as the process has it without our own writes.
-        before: an earlier payload and what was decided of it, by the same options and prefix.
+        before: an earlier payload and what was decided of it, by the same options and names.
     """
     earlier, decided = before or (Payload(), Decision({}, {}, {}))
-    rules = _Rules(options, prefix, process)
+    rules = _Rules(options, names, process)
     anew = payload.shared.keys() | earlier.shared.keys()
     decision = Decision({}, {}, {})
     for name, variable in payload.variables.items():
@@ -161,36 +86,35 @@ def decide(
 
 
 class _Rules:
-    """By what a name is judged that nothing is known of."""
+    """Judges a name of which nothing is known yet."""
 
     def __init__(
-        self, options: Options, prefix: object, process: Callable[[str], str | None]
+        self, options: Options, names: Names, process: Callable[[str], str | None]
     ) -> None:
-        prefixes = ["DYNACONF_"]
-        if isinstance(prefix, str):
-            prefixes.extend(f"{each}_" for each in prefix.upper().split(","))
         self.options = options
-        self.starts = ("", *prefixes)
+        self.names = names
         self.protected = _any_of(options.k8s_protected)
         self.env_wins = _any_of(options.k8s_env_wins) if options.k8s_env_wins else None
         self.process = process
 
     def decide(self, name: str, provided: Sequence[Variable], decision: Decision) -> None:
-        fault = _fault_of_name(name, self.starts, self.protected)
-        if fault == RESERVED:
-            decision.skipped[name] = fault
+        if self.names.is_reserved(name):
+            decision.skipped[name] = NotMirrored.RESERVED
             return
         own = self.process(name) if self.env_wins and self.env_wins.fullmatch(name) else None
         if own is not None:
             decision.shadowed[name] = own
-            decision.skipped[name] = "shadowed by k8s_env_wins"
+            decision.skipped[name] = NotMirrored.SHADOWED
             return
+        fault = _fault_of_name(name, self.protected)
         decision.claims[name], reason = _mirrored(provided, self.options, fault)
         if reason:
             decision.skipped[name] = reason
 
 
-def _mirrored(provided: Sequence[Variable], options: Options, fault: str) -> tuple[str | None, str]:
+def _mirrored(
+    provided: Sequence[Variable], options: Options, fault: NotMirrored | None
+) -> tuple[str | None, NotMirrored | None]:
     """Give the text of the last mount that is mirrored, and why what stands above it is not.
 
     The setting is the last mount's; but ``envFrom`` has what the mirrored ones say, whatever a
@@ -201,7 +125,7 @@ def _mirrored(provided: Sequence[Variable], options: Options, fault: str) -> tup
         options: the application's.
         fault: why none of this name is mirrored, if so.
     """
-    why_not = ""
+    why_not: NotMirrored | None = None
     for variable in reversed(provided):
         if options.mirrors(variable.mount):
             reason = fault or _fault_of_content(variable)
@@ -211,28 +135,26 @@ def _mirrored(provided: Sequence[Variable], options: Options, fault: str) -> tup
     return None, why_not
 
 
-@lru_cache(maxsize=16 * 1024)  # names only, and no ConfigMap has more of them
-def _fault_of_name(name: str, starts: Sequence[str], protected: re.Pattern[str]) -> str:
-    """Say why no variable of this name is mirrored; nothing where it may be."""
-    if any(is_reserved(name.removeprefix(start)) for start in starts):
-        return RESERVED
+@lru_cache(REMEMBERED)
+def _fault_of_name(name: str, protected: re.Pattern[str]) -> NotMirrored | None:
+    """Say why no variable of this name is mirrored, if none is."""
     if protected.fullmatch(name):
-        return "protected"
-    return "" if name.isascii() and name.isidentifier() else "not a C identifier"
+        return NotMirrored.PROTECTED
+    return None if name.isascii() and name.isidentifier() else NotMirrored.NO_IDENTIFIER
 
 
-def _fault_of_content(variable: Variable) -> str:
-    """Say why a variable is not mirrored; nothing where it may be."""
+def _fault_of_content(variable: Variable) -> NotMirrored | None:
+    """Say why a variable of this content is not mirrored, if it is not."""
     name, content = variable.name, variable.content
     if isinstance(content, bytes):
-        return "not UTF-8 text"
+        return NotMirrored.NOT_UTF8
     if "\0" in content:
-        return "contains NUL"
+        return NotMirrored.NUL
     try:
         size = len(name) + 1 + len(content if content.isascii() else os.fsencode(content))
     except UnicodeEncodeError:
-        return "not text in the locale of the process"
-    return "128 KiB or more with its name" if size >= MAX_BYTES else ""
+        return NotMirrored.NOT_IN_LOCALE
+    return NotMirrored.TOO_LARGE if size >= MAX_BYTES else None
 
 
 @lru_cache

@@ -8,8 +8,6 @@ from fnmatch import fnmatchcase
 from math import isnan
 from typing import Any, Literal
 
-__all__ = ["Change", "Changes", "diff", "flatten"]
-
 Kind = Literal["added", "modified", "removed"]
 
 _ABSENT = object()

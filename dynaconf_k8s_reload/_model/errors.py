@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import traceback
-
-__all__ = ["ConfigError", "K8sReloadError", "MountError", "ReloadRejected"]
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class K8sReloadError(Exception):
@@ -38,3 +38,9 @@ class RedactedCause(K8sReloadError):
             f" at {frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
         )
         return cls(f"{type(error).__name__}{place}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Give ``" (did you mean 'mirror'?)"`` for the known name closest to `name`, or nothing."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

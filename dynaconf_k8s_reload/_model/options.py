@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
-from .._source.fingerprint import DATA_LINK
-from .._source.mounts import Mount
-from .errors import ConfigError
-from .slips import nearest, one_slip_apart
+from .errors import ConfigError, nearest
+from .mount import Mount
 
-__all__ = ["DEFAULT_PROTECTED", "Options"]
-
-DEFAULT_MOUNT = "/config"
 DEFAULT_PROTECTED = (
     *("PATH", "HOME", "USER", "SHELL", "HOSTNAME"),
     *("LD_*", "DYLD_*", "PYTHON*", "*_FOR_DYNACONF", "KUBERNETES_*"),
@@ -39,10 +34,20 @@ class Options(NamedTuple):
     k8s_restart_503: bool = False
 
     @classmethod
-    def read(cls, keywords: Mapping[Any, Any], environ: Mapping[str, str]) -> Options:
+    def read(
+        cls,
+        keywords: Mapping[Any, Any],
+        environ: Mapping[str, str],
+        default_mounts: Sequence[str] = (),
+    ) -> Options:
         """Collect the options from the keywords of ``Dynaconf(...)`` and from the environment.
 
         The keyword wins. A variable is parsed as dynaconf parses its own.
+
+        Args:
+            keywords: the arguments of ``Dynaconf(...)``.
+            environ: the environment.
+            default_mounts: the mounts where neither of them names any.
 
         Raises:
             ConfigError: an option is mistyped or its value is not what it takes.
@@ -53,8 +58,9 @@ class Options(NamedTuple):
                 name = variable.removesuffix(SUFFIX).lower()
                 if name not in _READERS:
                     raise ConfigError(
-                        f"{variable} is no option of dynaconf-k8s-reload{nearest(name, _READERS)}; "
-                        f"write one of {', '.join(_READERS)}, in upper case and with {SUFFIX}"
+                        f"{variable} is not an option of dynaconf-k8s-reload"
+                        f"{nearest(name, _READERS)}; write one of {', '.join(_READERS)}, "
+                        f"in upper case and with {SUFFIX}"
                     )
                 text = boolean_fix(environ[variable])
                 given[name] = parse_conf_data(text, tomlfy=True, box_settings={})
@@ -66,11 +72,10 @@ class Options(NamedTuple):
                 meant = [option for option in _READERS if one_slip_apart(name, option)]
                 if meant:
                     raise ConfigError(
-                        f"{keyword} is no option of dynaconf-k8s-reload; write {meant[0]}, or give "
-                        "a setting of your own another name"
+                        f"{keyword} is not an option of dynaconf-k8s-reload; write {meant[0]}, or "
+                        "give a setting of your own another name"
                     )
-        if "k8s_mounts" not in given and os.path.islink(os.path.join(DEFAULT_MOUNT, DATA_LINK)):
-            given["k8s_mounts"] = [DEFAULT_MOUNT]
+        given.setdefault("k8s_mounts", default_mounts)
         return cls(**{name: _READERS[name](name, value) for name, value in given.items()})
 
     def mirrors(self, mount: Mount) -> bool:
@@ -84,7 +89,7 @@ class Options(NamedTuple):
 
 def _mounts(name: str, value: object) -> tuple[Mount, ...]:
     if not isinstance(value, (list, tuple)):
-        raise ConfigError(f"{name} is not a list of mounts; write {name}=['{DEFAULT_MOUNT}']")
+        raise ConfigError(f"{name} is not a list of mounts; write {name}=['/config']")
     mounts = tuple(Mount.of(item) for item in value)
     seen: set[str] = set()
     for mount in mounts:
@@ -134,3 +139,19 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
 }
 
 assert set(_READERS) == set(Options._fields)  # noqa: S101 -- because a reader for each field keeps `read` total
+
+
+def one_slip_apart(name: str, known: str) -> bool:
+    """Tell whether one letter missing, too many, wrong or swapped makes the difference."""
+    if abs(len(name) - len(known)) > 1 or name == known:
+        return False
+    start = 0
+    while start < min(len(name), len(known)) and name[start] == known[start]:
+        start += 1
+    rest, other = name[start:], known[start:]
+    return (
+        rest[1:] == other
+        or rest == other[1:]
+        or rest[1:] == other[1:]
+        or (rest[:2] == other[1::-1] and rest[2:] == other[2:])
+    )

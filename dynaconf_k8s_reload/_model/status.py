@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-__all__ = ["MountStatus", "ReloadResult", "Status"]
-
 from .changes import Changes
 from .errors import ReloadRejected
 

@@ -6,29 +6,25 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._dynaconf import Attachment
-from .._environ.mirror import MIRROR
+from .._dynaconf import Attachment, Owner
+from .._environ.mirror import Mirror
 from .._model.changes import Changes
 from .._model.errors import ConfigError, MountError
 from .._model.options import Options
+from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.fingerprint import token
 from .._source.reading import Reader
 from .._source.turns import short_turns
-from . import log as report
-from .history import Record
+from . import log
+from .history import History
 from .notifier import Notifier, reference_to
 from .refusal import changed_names, explain
-
-if TYPE_CHECKING:
-    from .._model.status import ReloadResult
-
-__all__ = ["Generations"]
 
 CONFIRM_SECONDS = 5.0
 
@@ -37,6 +33,12 @@ _keys = itertools.count(1)
 
 class Generations:
     """Leads one application's settings from one generation to the next; it watches nothing.
+
+    Args:
+        options: the application's.
+        owner: who is told by the settings objects; they lead to it.
+        notifier: tells the subscribers.
+        mirror: writes the environment.
 
     Attributes:
         key: names it to the mirror.
@@ -52,22 +54,24 @@ class Generations:
 
     inert = False
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, owner: Owner, notifier: Notifier, mirror: Mirror) -> None:
+        self._owner = owner
+        self._notifier = notifier
+        self._mirror = mirror
         self.key = next(_keys)
         self.lock = threading.RLock()
         self.publishing = threading.RLock()
         self.options = options
         self.reader = Reader()
         self.restart_keys: tuple[str, ...] = ()
-        self._record = Record()
+        self.history = History()
         self._live: Settings | None = None
         self._checks: list[Callable[[], Callable[..., Any] | None]] = []
-        self._notifier = Notifier()
         self._snapshot: Settings | None = None
         self._busy = False
         self._explicit = False
-        self._stopped = False
-        self._warn = report.Warnings()
+        self.stopped = False
+        self.warnings = log.Warnings()
 
     @property
     def label(self) -> str:
@@ -75,12 +79,42 @@ class Generations:
         return ", ".join(mount.path for mount in self.options.k8s_mounts) or "no mount"
 
     @property
-    def _settings(self) -> Settings:
+    def settings(self) -> Settings:
         if self._live is None:
             raise ConfigError("the settings are still being loaded; call the reloader afterwards")
         return self._live
 
-    def _construct(self, settings: Settings, validate: Callable[[], object]) -> None:
+    def snapshot(self) -> Settings:
+        """Give the settings of this generation, made once for all who ask."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            with self.publishing:
+                snapshot = self._snapshot = self._snapshot or _dynaconf.island(self.settings)
+        return snapshot
+
+    def forget_snapshot(self) -> None:
+        """Have the next snapshot made anew: code has set something."""
+        self._snapshot = None
+
+    def resume(self) -> None:
+        """Mirror what is published, and have the watch find whatever else was read once more."""
+        self.stopped = False
+        self._see_what_is_published()
+        self.mirror(_dynaconf.attached(self.settings))
+
+    def renew_after_fork(self) -> None:
+        """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
+        self.lock = threading.RLock()
+        self.publishing = threading.RLock()
+        self._busy = False
+        if self._live is not None:
+            self._see_what_is_published()
+
+    def _see_what_is_published(self) -> None:
+        snapshots = _dynaconf.attached(self.settings).payload.snapshots
+        self.reader.seen = tuple(snapshot.token for snapshot in snapshots)
+
+    def construct(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Complete a new object: validate it, and confirm that it is of one generation."""
         _dynaconf.seal(settings)
         attachment = _dynaconf.attached(settings)
@@ -91,7 +125,7 @@ class Generations:
             validate()
             _dynaconf.seal(settings)
 
-    def _adopt(self, settings: Settings) -> None:
+    def adopt(self, settings: Settings) -> None:
         """Publish a new object, the first one or what ``configure()`` made, as a generation."""
         started = time.monotonic()
         attachment, before = _dynaconf.attached(settings), self._live
@@ -100,16 +134,16 @@ class Generations:
         with self.publishing:
             self.options = attachment.options
             self.reader.seen = tuple(snapshot.token for snapshot in attachment.payload.snapshots)
-            self._mirror(attachment)
+            self.mirror(attachment)
             attachment.published = True
             attachment.plan.environment.settle()
             self._live, self._snapshot = settings, None
-            self._record.applied((), None)
-            _dynaconf.remember(attachment.wrapper, self)
-        self._warn.of_differing(attachment)
+            self.history.applied((), None)
+            _dynaconf.remember(attachment.wrapper, self._owner)
+        self.warnings.of_differing(attachment)
         self._tell(attachment, changes, started)
 
-    def _reload(self, *, explicit: bool) -> ReloadResult:
+    def reload(self, *, explicit: bool) -> ReloadResult:
         started = time.monotonic()
         with self.lock:
             if self._busy:
@@ -124,16 +158,16 @@ class Generations:
                 self._busy = False
 
     def _attempt(self, started: float, *, explicit: bool) -> ReloadResult:
-        current = _dynaconf.attached(self._settings)
+        current = _dynaconf.attached(self.settings)
         payload: Payload | None = None
         try:
             snapshots = self.reader.read(self.options, current.payload.snapshots)
             payload = Payload(snapshots, current.payload)
             if payload.digest == current.payload.digest:
                 current.payload = payload  # the same content, perhaps in another directory
-                self._record.unchanged()
+                self.history.unchanged()
                 return self._result("unchanged", started)
-            refused = self._record.refusal_of(payload.digest)
+            refused = self.history.refusal_of(payload.digest)
             if refused is not None and not explicit:
                 return self._result("rejected", started, error=refused)
             return self._result("applied", started, self._advance(payload, started))
@@ -143,7 +177,7 @@ class Generations:
             return self._reject(error, payload, current, started)
 
     def _advance(self, payload: Payload, started: float) -> Changes:
-        live = self._settings
+        live = self.settings
         give_up = time.monotonic() + CONFIRM_SECONDS
         while True:
             built = self._build(live, self.options, payload)
@@ -161,8 +195,8 @@ class Generations:
         """Build a candidate of one generation of the mounts, its settings files included."""
         give_up = time.monotonic() + CONFIRM_SECONDS
         while True:
-            plan = MIRROR.plan(self.key, payload, options, _dynaconf.prefix(live))
-            attachment = Attachment(self, options, payload, plan)
+            plan = self._mirror.plan(self.key, payload, options, _dynaconf.names(live))
+            attachment = Attachment(self._owner, options, payload, plan)
             failure: BaseException | None = None
             try:
                 built = _dynaconf.build(live, attachment)
@@ -194,34 +228,34 @@ class Generations:
         attachment = _dynaconf.attached(built)
         before = _dynaconf.attached(live).payload
         with self.publishing:
-            if self._stopped and not self._explicit:
+            if self.stopped and not self._explicit:
                 return True  # it was still to be published when the watch was stopped
             if not _dynaconf.is_current(live, built):
                 return False
             _dynaconf.replay(live, built)
-            self._mirror(attachment)
+            self.mirror(attachment)
             _dynaconf.publish(live, built)
             attachment.plan.environment.settle()
             self._snapshot = None
-            self._record.applied(
+            self.history.applied(
                 changes.matching((*self.options.k8s_restart_keys, *self.restart_keys)),
-                report.lag(before, attachment.payload),
+                log.lag(before, attachment.payload),
             )
         self._tell(attachment, changes, started)
         return True
 
-    def _mirror(self, attachment: Attachment) -> None:
+    def mirror(self, attachment: Attachment) -> None:
         if self.inert:
             return
-        MIRROR.apply(self.key, attachment.plan, attachment.payload)
-        report.rewritten(lambda: MIRROR.rewritten(self.key))
+        self._mirror.apply(self.key, attachment.plan, attachment.payload)
+        log.rewritten(lambda: self._mirror.rewritten(self.key))
 
     def _tell(self, attachment: Attachment, changes: Changes, started: float) -> None:
         if changes:
             self._notifier.publish("change", changes)
-        self._warn.of_skipped(attachment)
-        self._warn.of_contested(self.label, MIRROR.contested(self.key))
-        report.applied(self._record.generation, changes, attachment.payload, started)
+        self.warnings.of_skipped(attachment)
+        self.warnings.of_contested(self.label, self._mirror.contested(self.key))
+        log.applied(self.history.generation, changes, attachment.payload, started)
 
     def _reject(
         self, error: BaseException, payload: Payload | None, current: Attachment, started: float
@@ -229,8 +263,8 @@ class Generations:
         changed = [] if payload is None else changed_names(current.payload, payload)
         rejected = explain(error, [m.path for m in self.options.k8s_mounts], changed)
         content = payload.digest if payload is not None else str(error)
-        if self._record.refused(content, rejected, retry=isinstance(error, MountError)):
-            report.rejected(rejected)
+        if self.history.refused(content, rejected, retry=isinstance(error, MountError)):
+            log.rejected(rejected)
             self._notifier.publish("error", rejected)
         return self._result("rejected", started, error=rejected)
 
@@ -241,15 +275,13 @@ class Generations:
         changes: Changes | None = None,
         error: Any = None,
     ) -> ReloadResult:
-        from .._model.status import ReloadResult  # noqa: PLC0415 -- because it takes long to import, and loading needs none
-
         seconds = time.monotonic() - started
-        return ReloadResult(outcome, self._record.generation, changes or Changes(), error, seconds)
+        return ReloadResult(outcome, self.history.generation, changes or Changes(), error, seconds)
 
-    def _add_check(self, function: Callable[..., Any]) -> None:
+    def add_check(self, function: Callable[..., Any]) -> None:
         with self.publishing:
             self._checks = [*self._checks, reference_to(function)]
 
-    def _remove_check(self, function: Callable[..., Any]) -> None:
+    def remove_check(self, function: Callable[..., Any]) -> None:
         with self.publishing:
             self._checks = [check for check in self._checks if check() not in (function, None)]

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._model.errors import ReloadRejected
-
-if TYPE_CHECKING:
-    from .._model.status import Status
-
-__all__ = ["Record"]
+from .._model.status import Status
 
 
-class Record:
+class History:
     """Counts generations and refusals, for `Status`."""
 
     def __init__(self) -> None:
@@ -54,8 +50,6 @@ class Record:
 
     def status(self, **rest: Any) -> Status:
         """Put together with `rest`, what is going on at this moment."""
-        from .._model.status import Status  # noqa: PLC0415 -- because it takes long to import, and loading needs none
-
         return Status(
             generation=self.generation,
             applied_at=self._applied_at,

@@ -12,8 +12,6 @@ from .._model.changes import Changes
 from .._model.errors import ReloadRejected
 from .._source.content import Payload
 
-__all__ = ["Warnings", "applied", "lag", "rejected", "rewritten"]
-
 log = logging.getLogger("dynaconf_k8s_reload")
 
 REMEMBERED = 1000
@@ -36,7 +34,7 @@ class Warnings:
 
     def of_skipped(self, attachment: Attachment) -> None:
         """Name the variables that are not mirrored."""
-        for name, reason in attachment.plan.skipped.items():
+        for name, reason in attachment.plan.decision.skipped.items():
             self.once(f"{attachment.payload.variables[name].source} is not mirrored: {reason}")
 
     def of_contested(self, label: str, contested: Mapping[str, str]) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import inspect
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Iterable
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Literal
 
 from .._model.changes import Changes
-from .._model.errors import RedactedCause, ReloadRejected
-
-if TYPE_CHECKING:
-    import asyncio
-
-__all__ = ["Notifier", "reference_to"]
+from .._model.errors import ConfigError, RedactedCause, ReloadRejected
 
 log = logging.getLogger("dynaconf_k8s_reload")
+
+LOOP_CHECK_SECONDS = 1.0
 
 Kind = Literal["change", "error"]
 Reference = Callable[[], Callable[..., Any] | None]
@@ -80,7 +78,7 @@ class Notifier:
         """
         loop = None
         if _is_async(function):
-            loop = _loops().running_loop("register an async function in a coroutine")
+            loop = running_loop("register an async function in a coroutine")
         subscriber = _Subscriber(kind, reference_to(function), patterns, loop)
         with self._board.condition:
             self._board.subscribers.append(subscriber)
@@ -126,10 +124,6 @@ def reference_to(function: Callable[..., Any]) -> Reference:
     if inspect.ismethod(function):
         return weakref.WeakMethod(function)
     return lambda: function
-
-
-def _loops() -> Any:
-    return import_module(".loops", __package__)  # asyncio takes longer than all else together
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
@@ -183,7 +177,37 @@ def _call(board: _Board, subscriber: _Subscriber, news: Any) -> None:
         if subscriber.loop is None:
             function(news)
         else:
-            _loops().wait_for(function(news), subscriber.loop)
+            _wait_for(function(news), subscriber.loop)
     except BaseException as error:  # noqa: BLE001 -- because one subscriber must not stop the others
         name = getattr(function, "__qualname__", type(function).__name__)
         log.error("subscriber %s failed: %s", name, RedactedCause.of(error))
+
+
+def running_loop(remedy: str) -> asyncio.AbstractEventLoop:
+    """Give the running event loop.
+
+    Raises:
+        ConfigError: none runs; the message says `remedy`.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigError(f"no event loop is running; {remedy}") from None
+
+
+def _wait_for(coroutine: Coroutine[Any, Any, object], loop: asyncio.AbstractEventLoop) -> None:
+    """Run a coroutine on its loop and wait for it, as long as that loop lives.
+
+    Raises:
+        RuntimeError: the loop is closed, or is before the coroutine has ended.
+        BaseException: whatever the coroutine raises.
+    """
+    try:
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    except RuntimeError:
+        coroutine.close()
+        raise
+    while not concurrent.futures.wait([future], timeout=LOOP_CHECK_SECONDS).done:
+        if loop.is_closed():
+            raise RuntimeError("the event loop was closed")
+    future.result()

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _dynaconf
-from .._model.reserved import is_reserved
-
-__all__ = ["pending"]
 
 
 def pending(settings: Any, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -30,11 +27,9 @@ def pending(settings: Any, environ: Mapping[str, str] = os.environ) -> dict[str,
     for name, text in attachment.plan.decision.claims.items():
         if text is not None and environ.get(name) != text:
             found[name] = "modified" if name in environ else "added"
-    given = _dynaconf.prefix(live)
-    for prefix in given.upper().split(",") if given else ():
-        for name in environ:
-            key = name.removeprefix(f"{prefix}_")
-            is_own = key != name and not is_reserved(key)
-            if is_own and name not in attachment.payload.variables:
-                found[name] = "environment only"
+    names = _dynaconf.names(live)
+    for name in environ:
+        is_own = name.startswith(names.own) and not names.is_reserved(name)
+        if is_own and name not in attachment.payload.variables:
+            found[name] = "environment only"
     return dict(sorted(found.items()))

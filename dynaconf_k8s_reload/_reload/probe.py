@@ -7,8 +7,6 @@ from typing import Any
 
 from .reloader import Reloader
 
-__all__ = ["probe"]
-
 
 def probe(reloader: Reloader) -> tuple[int, dict[str, Any]]:
     """Give the HTTP status code for a probe, and the status ready for JSON.

@@ -10,8 +10,6 @@ from dynaconf import ValidationError
 from .._model.errors import K8sReloadError, RedactedCause, ReloadRejected
 from .._source.content import Payload
 
-__all__ = ["explain"]
-
 NAMED_AT_MOST = 10
 
 

@@ -6,47 +6,67 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._environ.mirror import MIRROR
+from .._environ.mirror import MIRROR, Mirror
 from .._model.errors import ConfigError
 from .._model.options import Options
+from .._model.status import MountStatus, ReloadResult, Status
 from .._source.fingerprint import Token
-from .._source.mounts import Snapshot
-from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch
+from .._source.reading import Reader, Snapshot
+from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch, Watcher
 from .generations import Generations
-
-if TYPE_CHECKING:
-    from .._model.status import MountStatus, ReloadResult, Status
-    from .stream import Stream
-
-__all__ = ["Reloader", "get_reloader"]
-
-_ALL: weakref.WeakSet[Any] = RENEWED_AFTER_FORK
+from .notifier import Notifier
+from .stream import Stream
 
 STOP_SECONDS = 2.0
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Reloader(Generations):
+class Reloader:
     """Makes one application's settings, and ``os.environ``, follow its mounts.
 
     There is one for each ``Dynaconf(...)`` whose loaders name ``dynaconf_k8s_reload.loader``;
     `get_reloader` gives it. As a context manager it watches within the ``with`` block.
+
+    Args:
+        options: the application's.
+        mirror: writes the environment; the process's by default.
+        watcher: watches the mounts; the process's by default.
     """
 
-    def __init__(self, options: Options) -> None:
-        super().__init__(options)
+    def __init__(
+        self, options: Options, *, mirror: Mirror = MIRROR, watcher: Watcher = WATCHER
+    ) -> None:
+        self._notifier = Notifier()
+        self._generations = Generations(options, self, self._notifier, mirror)
+        self._mirror = mirror
+        self._watcher = watcher
         self._watch: Watch | None = None
-        weakref.finalize(self, MIRROR.forget, self.key).atexit = False
-        _ALL.add(self)
+        weakref.finalize(self, mirror.forget, self.key).atexit = False
+        RENEWED_AFTER_FORK.add(self)
 
     def __repr__(self) -> str:
-        return f"<Reloader of {self.label}, generation {self._record.generation}>"
+        generations = self._generations
+        return f"<Reloader of {generations.label}, generation {generations.history.generation}>"
+
+    @property
+    def options(self) -> Options:
+        """The options of the settings that are being served."""
+        return self._generations.options
+
+    @property
+    def restart_keys(self) -> tuple[str, ...]:
+        """Patterns of what a framework reads once: keys that need a restart beside the options'."""
+        return self._generations.restart_keys
+
+    @restart_keys.setter
+    def restart_keys(self, patterns: tuple[str, ...]) -> None:
+        self._generations.restart_keys = patterns
 
     # what an application calls
 
@@ -59,24 +79,24 @@ class Reloader(Generations):
         Raises:
             ConfigError: it is called from within a reload, by a check or a hook.
         """
-        return self._reload(explicit=True)
+        return self._generations.reload(explicit=True)
 
     def status(self) -> Status:
         """Tell what is being served, and how the watch is."""
         with self.publishing:
-            attachment = _dynaconf.attached(self._settings)
+            attachment = _dynaconf.attached(self._generations.settings)
             mounts = tuple(
                 self._mount_status(snapshot) for snapshot in attachment.payload.snapshots
             )
             watch = self._watch
-            watching = WATCHER.mode(watch)
+            watching = self._watcher.mode(watch)
             off_by_choice = watch is None
-            return self._record.status(
+            return self._generations.history.status(
                 revision=attachment.payload.revision,
                 mounts=mounts,
                 watching=watching,
                 checked_at=watch.checked_at if watch is not None else None,
-                skipped=dict(attachment.plan.skipped),
+                skipped={name: why.value for name, why in attachment.plan.decision.skipped.items()},
                 healthy=off_by_choice or watching != "off",
             )
 
@@ -86,11 +106,7 @@ class Reloader(Generations):
         Several reads that must agree go through one snapshot. It is made once for a generation;
         treat it as read-only, since others may hold the same.
         """
-        snapshot = self._snapshot
-        if snapshot is None:
-            with self.publishing:
-                snapshot = self._snapshot = self._snapshot or _dynaconf.island(self._settings)
-        return snapshot
+        return self._generations.snapshot()
 
     def on_change(self, *patterns: str) -> Callable[[Function], Function]:
         """Subscribe a function to changes of the settings.
@@ -119,7 +135,7 @@ class Reloader(Generations):
 
         The function is called with the candidate settings and the `Changes`; raising rejects.
         """
-        self._add_check(function)
+        self._generations.add_check(function)
         return function
 
     def on_error(self, function: Function) -> Function:
@@ -129,31 +145,27 @@ class Reloader(Generations):
 
     def unsubscribe(self, function: Callable[..., Any]) -> None:
         """Forget a function that was given to `on_change`, `on_validate` or `on_error`."""
-        self._remove_check(function)
+        self._generations.remove_check(function)
         self._notifier.unsubscribe(function)
 
     def changes(self, *patterns: str) -> Stream:
         """Give an asynchronous iterator of `Changes`, from now on, for the running event loop."""
-        from .stream import Stream  # noqa: PLC0415 -- because asyncio takes longer to import than all else
-
         return Stream(self._notifier, patterns)
 
     def start(self) -> None:
         """Watch the mounts and mirror them; does nothing where it already does."""
         with self.lock:
-            if self._watch is None and self.options.k8s_mounts and not self.inert:
+            if self._watch is None and self.options.k8s_mounts and not Generations.inert:
                 with self.publishing:
-                    self._stopped = False
-                    self._see_what_is_published()
-                    self._mirror(_dynaconf.attached(self._settings))
+                    self._generations.resume()
                 paths = [mount.path for mount in self.options.k8s_mounts]
                 self._watch = Watch(
                     paths, weakref.ref(self), self.options.k8s_resync, self.options.k8s_debounce
                 )
-                WATCHER.add(self._watch)
+                self._watcher.add(self._watch)
 
     def stop(self, restore: bool = False) -> None:  # noqa: FBT001, FBT002 -- because the published signature has it so
-        """Stop to watch; the settings stay as they are.
+        """Stop watching; the settings stay as they are.
 
         Args:
             restore: also put the environment back as it was before the mirror, except what the
@@ -161,11 +173,12 @@ class Reloader(Generations):
         """
         watch, self._watch = self._watch, None
         if watch is not None:
-            WATCHER.remove(watch, wait=STOP_SECONDS)
+            self._watcher.remove(watch, wait=STOP_SECONDS)
         self._notifier.rest()
         with self.publishing:
-            self._stopped = True  # a reload that takes longer than we wait publishes no more
-            MIRROR.stop(self.key, restore=restore)
+            # A reload that takes longer than we wait publishes no more.
+            self._generations.stopped = True
+            self._mirror.stop(self.key, restore=restore)
 
     def __enter__(self) -> Reloader:
         self.start()
@@ -181,13 +194,38 @@ class Reloader(Generations):
 
     # what the loader and the settings objects call
 
+    @property
+    def key(self) -> int:
+        """Its name to the mirror."""
+        return self._generations.key
+
+    @property
+    def reader(self) -> Reader:
+        """Reads the mounts."""
+        return self._generations.reader
+
+    @property
+    def mirror(self) -> Mirror:
+        """Writes the environment."""
+        return self._mirror
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held for a whole reload, one at a time."""
+        return self._generations.lock
+
+    @property
+    def publishing(self) -> threading.RLock:
+        """Held for the moment of publication, and for what must not fall into it."""
+        return self._generations.publishing
+
     def touched(self) -> None:
         """Code has set something: the next snapshot has it."""
-        self._snapshot = None
+        self._generations.forget_snapshot()
 
     def warn_once(self, message: str) -> None:
         """Log a warning unless it has been logged before."""
-        self._warn.once(message)
+        self._generations.warnings.once(message)
 
     def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Validate a new object, mirror it and publish it as a first generation, and watch.
@@ -195,11 +233,11 @@ class Reloader(Generations):
         It is the very first one, or what ``configure()`` made: then subscribers stay.
         """
         with self.lock:
-            self._construct(settings, validate)
+            self._generations.construct(settings, validate)
             watch, self._watch = self._watch, None
             if watch is not None:
-                WATCHER.remove(watch)
-            self._adopt(settings)
+                self._watcher.remove(watch)
+            self._generations.adopt(settings)
             if watch is not None or self.options.k8s_watch:
                 self.start()
 
@@ -208,38 +246,27 @@ class Reloader(Generations):
     @property
     def seen(self) -> Sequence[Token]:
         """What the mounts were when they were last read."""
-        return self.reader.seen
+        return self._generations.reader.seen
 
     def changed(self) -> None:
         """A comparison found a difference: reload."""
-        self._reload(explicit=False)
+        self._generations.reload(explicit=False)
 
     def renew_after_fork(self) -> None:
         """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
-        self.lock = threading.RLock()
-        self.publishing = threading.RLock()
-        MIRROR.renew_lock()
-        self._busy = False
-        if self._live is not None:
-            self._see_what_is_published()
+        self._mirror.renew_lock()
+        self._generations.renew_after_fork()
         self._notifier.renew_after_fork()
 
-    def _see_what_is_published(self) -> None:
-        """Have the watch find whatever else was read, but not published, once more."""
-        snapshots = _dynaconf.attached(self._settings).payload.snapshots
-        self.reader.seen = tuple(snapshot.token for snapshot in snapshots)
-
     def _mount_status(self, snapshot: Snapshot) -> MountStatus:
-        from .._model.status import MountStatus  # noqa: PLC0415 -- because it takes long to import, and loading needs none
-
         path = snapshot.mount.path
         return MountStatus(
             path=path,
             present=snapshot.present,
             generation_dir=snapshot.generation_dir,
             keys=len(snapshot.files),
-            watching=WATCHER.mode(self._watch, path),
-            problem=self.reader.problems.get(path),
+            watching=self._watcher.mode(self._watch, path),
+            problem=self._generations.reader.problems.get(path),
         )
 
 
@@ -260,5 +287,4 @@ def get_reloader(settings: Any) -> Reloader:
             "these settings are not loaded by dynaconf-k8s-reload; write "
             'Dynaconf(loaders=["dynaconf_k8s_reload.loader"], ...)'
         )
-    reloader: Reloader = attachment.reloader
-    return reloader
+    return cast("Reloader", attachment.reloader)  # nobody else makes attachments

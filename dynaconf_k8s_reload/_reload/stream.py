@@ -6,10 +6,7 @@ import asyncio
 import weakref
 
 from .._model.changes import Changes
-from .loops import running_loop
-from .notifier import Notifier
-
-__all__ = ["Stream"]
+from .notifier import Notifier, running_loop
 
 
 class _Mailbox:

@@ -8,11 +8,9 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
+from .._model.mount import Mount
 from .fingerprint import Token
-from .mounts import Mount, Snapshot
-
-__all__ = ["UNPARSED", "Payload", "Variable", "came_by_env_from"]
-
+from .reading import Snapshot
 
 UNPARSED: Any = object()
 

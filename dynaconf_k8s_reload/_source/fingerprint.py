@@ -14,8 +14,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["DATA_LINK", "Token", "name_of", "token", "visible"]
-
 DATA_LINK = "..data"
 
 

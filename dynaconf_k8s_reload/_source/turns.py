@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isclose
 
-__all__ = ["restore", "short_turns"]
-
 SHORT = 0.0001  # seconds
 
 _usual: list[float] = []  # at most one: what to go back to

@@ -18,13 +18,11 @@ WAIT_SECONDS = 1.0
 
 
 class Renewed(Protocol):
-    """What has locks and threads, which a forked child must not share with its parent.
+    """What has locks and threads, which a forked child must not share with its parent."""
 
-    Attributes:
-        lock: held during a fork, so that nothing is half done in the child.
-    """
-
-    lock: threading.RLock
+    @property
+    def lock(self) -> threading.RLock:
+        """Held during a fork, so that nothing is half done in the child."""
 
     def renew_after_fork(self) -> None:
         """Take fresh locks: threads that stayed behind in the parent may hold the old ones."""

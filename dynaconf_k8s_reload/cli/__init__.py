@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .apply import apply
-from .doctor import doctor
+from .apply.command import apply
+from .doctor.command import doctor
 from .show import show
 from .watch import watch
 

@@ -1,11 +1,12 @@
-"""What all screens share: 80 columns where there is no terminal, no markup, nothing unprintable."""
+"""What all commands share on a screen: no markup, nothing unprintable, an end by Ctrl-C."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -13,17 +14,7 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.segment import Segment, Segments
 
-__all__ = [
-    "CannotRunError",
-    "console",
-    "counted",
-    "example",
-    "printable",
-    "put",
-    "quoted",
-    "say",
-    "steps",
-]
+STYLES = {"added": "green", "modified": "yellow", "removed": "red"}  # of a change
 
 
 class CannotRunError(click.ClickException):
@@ -38,12 +29,12 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(out: Console, line: str, style: str = "") -> None:
-    """Print a line, which only the terminal itself may wrap: a path stays in one piece."""
+    """Print a line that only the terminal itself may wrap, so that a path stays in one piece."""
     out.print(line, style=style, soft_wrap=True)
 
 
 def put(out: Console, what: RenderableType) -> None:
-    """Print a table without the blanks that fill its lines, which a file has no use for."""
+    """Print a table without the blanks that pad its lines, which are of no use in a file."""
     for line in out.render_lines(what, pad=False):
         while line and not line[-1].text.strip():
             line.pop()
@@ -53,7 +44,7 @@ def put(out: Console, what: RenderableType) -> None:
 
 
 def example(*lines: str) -> str:
-    """Make the example at the end of a command's help, which click shall not wrap."""
+    """Make the example at the end of a command's help, which click must not wrap."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
@@ -63,13 +54,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def printable(name: str | os.PathLike[str]) -> str:
-    """Give a name as it is, or quoted where it holds what would disturb a terminal."""
+    """Give a name as it is, or quoted if it would disturb a terminal."""
     text = os.fspath(name)
     return text if text.isprintable() else repr(text)
 
 
 def quoted(content: bytes) -> str:
-    """Give a file's content on one line: text quoted, other bytes by their number."""
+    """Give a file's content on one line: text in quotes, other bytes as a count."""
     try:
         return json.dumps(content.decode(), ensure_ascii=False)
     except UnicodeDecodeError:
@@ -80,7 +71,7 @@ def quoted(content: bytes) -> str:
 def steps() -> Iterator[Any]:
     """Give a function that shows on a terminal what is going on, in place of what it showed last.
 
-    Without a thread, since an application that is imported meanwhile may replace threads.
+    It uses no thread: an application that is imported meanwhile may replace threads.
     """
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     err = console(stderr=True)
@@ -89,3 +80,13 @@ def steps() -> Iterator[Any]:
     ) as progress:
         task = progress.add_task("", total=None)
         yield lambda text: progress.update(task, description=text, refresh=True)
+
+
+def until_ended(run: Callable[[], object]) -> None:
+    """Call a function until Ctrl-C or SIGTERM, neither of which is a failure."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            run()
+    finally:
+        signal.signal(signal.SIGTERM, before)

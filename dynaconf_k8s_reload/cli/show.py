@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
+from dynaconf.utils.parse_conf import Lazy, MetaValue, boolean_fix, parse_conf_data
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from .._environ.rules import Decision, decide
 from .._model.errors import MountError
+from .._model.mount import Mount
+from .._model.names import Names, without_newline
 from .._model.options import Options
 from .._source.content import Payload, Variable
-from .._source.mounts import Mount, Snapshot, read
-from .looking import described, mounts_of
-from .parsing import kind_of
+from .._source.reading import Snapshot, read
+from .mounts import described, directories_argument, mounts_of, secret_option, values_option
 from .screen import CannotRunError, console, example, printable, put, quoted, say
-
-__all__ = ["secret_option", "show", "values_option"]
-
-directories_argument = click.argument(
-    "directories", nargs=-1, metavar="DIR...", type=click.Path(file_okay=False)
-)
-secret_option = click.option(
-    "--secret",
-    "secrets",
-    multiple=True,
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    help="A directory whose values are never shown. May be given again.",
-)
-values_option = click.option(
-    "--values", is_flag=True, help="Show values, too; never those of a Secret."
-)
 
 
 @click.command(epilog=example("dynaconf-k8s-reload show --values /config --secret /secrets"))
@@ -86,7 +72,7 @@ def _show(mount: Mount, *, values: bool) -> bool:
 def _rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str, bytes]]:
     payload = Payload([snapshot])
     options = Options(k8s_mounts=(snapshot.mount,))
-    decision = decide(payload, options, None, os.environ.get)
+    decision = decide(payload, options, Names(), os.environ.get)
     by_key = {
         variable.key: (variable, variable is winner)
         for name, winner in payload.variables.items()
@@ -112,3 +98,19 @@ def _variable(variable: Variable, decision: Decision, *, wins: bool) -> str:
     if variable.name in decision.skipped:
         return f"no: {decision.skipped[variable.name]}"
     return "no: a Secret is not mirrored" if variable.mount.secret else variable.name
+
+
+def kind_of(text: str) -> str:
+    """Name the type that dynaconf gives a text, or its token if that is evaluated later."""
+    text = without_newline(text)
+    token = text.split(maxsplit=1)[0] if text.startswith("@") else ""
+    try:
+        value: Any = parse_conf_data(boolean_fix(text), tomlfy=True, box_settings={})
+    except Exception:  # noqa: BLE001 -- because a token may raise anything at what it is given
+        return f"{token} fails"
+    if isinstance(value, (Lazy, MetaValue)):
+        return token
+    for plain in (dict, list):  # dynaconf has its own of these
+        if isinstance(value, plain):
+            return plain.__name__
+    return type(value).__name__

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import base64
 import json
+import queue
+import time
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 import click
 
+from .._model.changes import Change
+from .._model.errors import MountError
+from .._model.mount import Mount
 from .._model.options import Options
+from .._source.fingerprint import Token
+from .._source.reading import Reader, Snapshot
 from .._watch import WATCHER, Watch
-from .apply import STYLES
-from .ending import until_ended
-from .following import Follower, Seen
-from .looking import mounts_of
-from .screen import console, counted, example, printable, quoted, say
-from .show import directories_argument, secret_option, values_option
-
-__all__ = ["watch"]
+from .mounts import differences, directories_argument, mounts_of, secret_option, values_option
+from .screen import STYLES, console, counted, example, printable, quoted, say, until_ended
 
 SIGNS = {"added": "+", "modified": "~", "removed": "-"}
 
@@ -106,10 +108,99 @@ def _as_dict(seen: Seen, *, values: bool) -> dict[str, Any]:
 
 
 def _json(content: bytes | None) -> Any:
-    """Give text as it is, and what is no text as ``{"base64": ...}``."""
+    """Give text as it is, and other bytes as ``{"base64": ...}``."""
     if content is None:
         return None
     try:
         return content.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(content).decode()}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one look at a mount found: changes, or a problem.
+
+    Attributes:
+        mount: the mount.
+        at: Unix time of the look.
+        generation: what ``..data`` named.
+        lag: seconds since the writer's commit.
+        changes: what differs.
+        problem: what is wrong now.
+    """
+
+    mount: Mount
+    at: float
+    generation: str | None = None
+    lag: float | None = None
+    changes: Sequence[Change] = ()
+    problem: str | None = None
+
+
+class Followed:
+    """One mount, and what was read of it last."""
+
+    def __init__(self, mount: Mount) -> None:
+        self.mount = mount
+        self.problem: str | None = None
+        self._options = Options(k8s_mounts=(mount,))
+        self._reader = Reader()
+        self._snapshots: list[Snapshot] = []
+
+    @property
+    def token(self) -> Token:
+        """The directory's state at the last read; equal to no other if it was never read."""
+        return self._reader.seen[0] if self._reader.seen else Token(error="never read")
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """All keys, with their content."""
+        return {
+            key: content
+            for snapshot in self._snapshots
+            for files in (snapshot.files, snapshot.settings_files)
+            for key, content in files.items()
+        }
+
+    def look(self) -> Seen | None:
+        """Read it, and give what is new, or None; the first content is not news."""
+        is_first, before = not self._snapshots, self.files
+        problem = None
+        try:
+            self._snapshots = self._reader.read(self._options, self._snapshots)
+        except MountError as error:
+            problem = str(error)
+        now = time.time()
+        if problem is None and not self._snapshots[0].present:
+            problem = self._reader.problems.get(self.mount.path, "absent; it is waited for")
+        if problem is not None:
+            is_news, self.problem = problem != self.problem, problem
+            return Seen(self.mount, now, problem=problem) if is_news else None
+        self.problem = None
+        changes = differences(before, self.files)
+        if is_first or not changes:
+            return None
+        snapshot = self._snapshots[0]
+        lag = None if snapshot.committed_at is None else max(0.0, now - snapshot.committed_at)
+        return Seen(self.mount, now, snapshot.generation_dir, lag, changes)
+
+
+class Follower:
+    """Reads mounts when the watch says so, and leaves what is new for the main thread."""
+
+    def __init__(self, mounts: Sequence[Mount]) -> None:
+        self.followed = [Followed(mount) for mount in mounts]
+        self.news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
+
+    @property
+    def seen(self) -> Sequence[Token]:
+        """The directories' states at the last read."""
+        return [each.token for each in self.followed]
+
+    def changed(self) -> None:
+        """Look at every mount."""
+        for each in self.followed:
+            news = each.look()
+            if news is not None:
+                self.news.put(news)

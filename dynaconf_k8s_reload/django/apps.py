@@ -1,4 +1,4 @@
-"""The app: it joins the watch that the first load of the settings has started."""
+"""The app: it joins the watch that the first load of the settings started."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from django.apps import AppConfig
 from django.core.checks import register
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
-from .._dynaconf import django as following
-from .._model.errors import ConfigError
+from .. import ConfigError, get_reloader
+from .._dynaconf.django import current_settings, make_live
 from . import signals
 from .checks import TAG, check_mounts
-from .current import current_reloader, current_settings
 from .restart import restart_keys
-
-__all__ = ["K8sReloadConfig"]
 
 
 class K8sReloadConfig(AppConfig):  # type: ignore[misc] # reason: Django is untyped
-    """Has Django follow dynaconf's settings wherever it keeps a copy, and sends the signals."""
+    """Makes Django follow dynaconf's settings wherever it keeps a copy, and sends the signals."""
 
     name = "dynaconf_k8s_reload.django"
     label = "dynaconf_k8s_reload"
@@ -31,7 +28,7 @@ class K8sReloadConfig(AppConfig):  # type: ignore[misc] # reason: Django is unty
         register(check_mounts, TAG)
         settings = current_settings()
         try:
-            reloader = current_reloader()
+            reloader = get_reloader(settings)
         except ConfigError:
             return  # the check says what to write
         if _only_supervises():
@@ -39,10 +36,7 @@ class K8sReloadConfig(AppConfig):  # type: ignore[misc] # reason: Django is unty
             return
         if reloader.restart_keys:
             return  # it has joined already
-        following.fall_back(settings)
-        following.follow_module(settings)
-        following.follow_original(settings)
-        following.follow_csrf()
+        make_live(settings)
         signalled = bool(settings.get("K8S_SEND_SETTING_CHANGED"))
         reloader.restart_keys = restart_keys(signalled=signalled)
         reloader.on_change()(signals.send_both if signalled else signals.send_reloaded)

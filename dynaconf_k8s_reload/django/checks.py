@@ -1,28 +1,25 @@
-"""System checks: what cannot work, and what a restart alone can change."""
+"""System checks: what cannot work, and what only a restart can change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import global_settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 -- because Django calls it so
 
-from .._model.errors import ConfigError
-from .._reload.reloader import Reloader
-from .current import current_reloader, current_settings
-from .mounted import provided
-
-__all__ = ["TAG", "check_mounts"]
+from .. import ConfigError, Reloader, _dynaconf, get_reloader
+from .._dynaconf.django import current_settings
+from .._source.content import Variable
 
 TAG = "k8s_reload"
 ENV_LOADER = "dynaconf.loaders.env_loader"
 
 
 def check_mounts(**_: Any) -> list[CheckMessage]:
-    """Give what is wrong with the settings and their mounts; no message shows a value."""
+    """Report what is wrong with the settings and their mounts; no message shows a value."""
     try:
-        reloader = current_reloader()
+        reloader = get_reloader(current_settings())
     except ConfigError:
         return [
             Error(
@@ -78,3 +75,28 @@ def _of_names(reloader: Reloader) -> Iterator[CheckMessage]:
                 "give the key the prefix.",
                 id="dynaconf_k8s_reload.W004",
             )
+
+
+class Provided(NamedTuple):
+    """A setting that a mount provides.
+
+    Attributes:
+        name: its top-level name.
+        variable: where it comes from.
+        prefixed: the key carries the application's prefix.
+    """
+
+    name: str
+    variable: Variable
+    prefixed: bool
+
+
+def provided(reloader: Reloader) -> Iterator[Provided]:
+    """Give the settings that the mounts provide now."""
+    snapshot = reloader.snapshot()
+    names = _dynaconf.names(snapshot)
+    for name, variable in _dynaconf.attached(snapshot).payload.variables.items():
+        only = reloader.options.prefixed_only(variable.mount)
+        prefixed = name.startswith(tuple(filter(None, names.prefixes)))
+        for key in names.keys(name, prefixed_only=only):
+            yield Provided(names.top(key), variable, prefixed)

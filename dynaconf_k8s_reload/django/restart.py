@@ -1,8 +1,6 @@
-"""The settings that Django reads once, so that a change takes effect with a restart only."""
+"""The settings that Django reads once, so that a change takes effect only with a restart."""
 
 from __future__ import annotations
-
-__all__ = ["READ_ONCE", "READ_UNTIL_SIGNAL", "restart_keys"]
 
 READ_ONCE = frozenset(
     {
@@ -49,5 +47,5 @@ READ_UNTIL_SIGNAL = frozenset(
 
 
 def restart_keys(*, signalled: bool) -> tuple[str, ...]:
-    """Give the settings that need a restart, where ``setting_changed`` is or is not sent."""
+    """Give the settings that need a restart, with or without ``setting_changed`` being sent."""
     return tuple(sorted(READ_ONCE if signalled else READ_ONCE | READ_UNTIL_SIGNAL))

@@ -10,12 +10,11 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.dispatch import Signal
 
-from .._model.changes import Changes
+from .. import Changes, Reloader, get_reloader
+from .._dynaconf.django import current_settings, sender_of
 from .._model.errors import RedactedCause
-from .._reload.reloader import Reloader
-from .current import current_reloader, current_settings
 
-__all__ = ["send_both", "send_reloaded", "settings_reloaded"]
+__all__ = ["settings_reloaded"]
 
 settings_reloaded = Signal()
 """Sent after each reload that changed a setting, in a thread of its own.
@@ -28,12 +27,12 @@ _sending: ContextVar[bool] = ContextVar("sending", default=False)
 
 def send_reloaded(changes: Changes) -> None:
     """Send `settings_reloaded`."""
-    _send(current_reloader(), changes, {})
+    _send(get_reloader(current_settings()), changes, {})
 
 
 def send_both(changes: Changes) -> None:
     """Send `settings_reloaded`, and ``setting_changed`` once for each top-level setting."""
-    reloader = current_reloader()
+    reloader = get_reloader(current_settings())
     new = reloader.snapshot()
     names = dict.fromkeys(change.key.partition(".")[0] for change in changes.values())
     _send(reloader, changes, {name: (new.get(name), name in new) for name in names})
@@ -43,7 +42,7 @@ def _send(reloader: Reloader, changes: Changes, settings: dict[str, tuple[Any, b
     _sending.set(True)
     try:
         settings_reloaded.send_robust(sender=reloader, changes=changes)
-        sender = current_settings()._wrapped.__class__  # noqa: SLF001 -- because it is Django's own sender
+        sender = sender_of(current_settings())
         for name, (value, present) in settings.items():
             setting_changed.send_robust(sender=sender, setting=name, value=value, enter=present)
     finally:

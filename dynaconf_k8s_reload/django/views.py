@@ -8,10 +8,9 @@ from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from .. import get_reloader
+from .._dynaconf.django import current_settings
 from .._reload.probe import probe
-from .current import current_reloader
-
-__all__ = ["status"]
 
 
 @never_cache  # type: ignore[misc, untyped-decorator, unused-ignore] # reason: Django is untyped
@@ -19,7 +18,7 @@ __all__ = ["status"]
 def status(_: Any) -> JsonResponse:
     """Answer ``Status.as_dict()``: 200 when healthy, else 503; never a value.
 
-    With ``k8s_restart_503`` it is also 503 once a restart is required.
+    With ``k8s_restart_503``, also 503 once a restart is required.
     """
-    code, body = probe(current_reloader())
+    code, body = probe(get_reloader(current_settings()))
     return JsonResponse(body, status=code)

@@ -1,6 +1,6 @@
 """`K8sReload`: a Flask application on ``FlaskDynaconf`` that follows its mounts throughout.
 
-The settings follow without it; this makes follow what ``FlaskDynaconf`` and Flask keep copies of.
+The settings follow without it; it updates what ``FlaskDynaconf`` and Flask keep copies of.
 """
 
 from __future__ import annotations
@@ -9,20 +9,15 @@ import json
 import logging
 import weakref
 from http import HTTPStatus
-from typing import Any
 
 import click
-from dynaconf.contrib.flask_dynaconf import DynaconfConfig
 from flask import Flask, Response, current_app, jsonify
 from flask.cli import AppGroup
 
-from .. import _dynaconf
-from .._dynaconf.flask import make_live
-from .._model.changes import Changes
-from .._model.errors import ConfigError
+from .. import Changes, ConfigError, Reloader, _dynaconf, get_reloader
+from .._dynaconf.flask import make_live, settings_of
 from .._reload.pending import pending
 from .._reload.probe import probe
-from .._reload.reloader import Reloader, get_reloader
 from ..signals import settings_reloaded
 
 __all__ = ["K8sReload"]
@@ -35,9 +30,9 @@ class K8sReload:
     """A Flask extension; one object may serve several apps.
 
     Args:
-        app: the app, on which ``FlaskDynaconf`` has been called; or call `init_app` later.
+        app: the app, after ``FlaskDynaconf(app, ...)``; without it, call `init_app` later.
         status_url: where the app answers a probe with its status, such as ``"/-/config"``; by
-            default nowhere.
+            default, nowhere.
 
     The app's `Reloader` is ``app.extensions["k8s_reload"]``.
 
@@ -104,23 +99,18 @@ class _Follower:
 
 
 def _reloader_of(app: Flask) -> Reloader:
-    if not isinstance(app.config, DynaconfConfig):
+    settings = settings_of(app)
+    if settings is None:
         raise ConfigError(
             "this app's configuration is not dynaconf's; call "
             'FlaskDynaconf(app, loaders=["dynaconf_k8s_reload.loader"], ...) before K8sReload'
         )
-    settings = _settings_of(app)
     if _dynaconf.attachment_of(_dynaconf.unwrap(settings)) is None:
         raise ConfigError(
             "this app's settings are not loaded by dynaconf-k8s-reload; write "
             'FlaskDynaconf(app, loaders=["dynaconf_k8s_reload.loader"], ...)'
         )
     return get_reloader(settings)
-
-
-def _settings_of(app: Flask) -> Any:
-    config: Any = app.config
-    return config._settings  # noqa: SLF001 -- because dynaconf gives it no other name
 
 
 def _auto_reload(app: Flask) -> bool:
@@ -164,5 +154,5 @@ def _diff() -> None:
                       or set elsewhere
     """
     _current().stop(restore=True)  # so that the variables are those of the start again
-    for name, kind in pending(_settings_of(current_app)).items():
+    for name, kind in pending(settings_of(current_app)).items():
         click.echo(f"{kind:16}  {name}")

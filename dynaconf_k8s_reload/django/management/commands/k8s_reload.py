@@ -8,13 +8,11 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...._model.errors import ConfigError
+from .... import ConfigError, get_reloader
+from ...._dynaconf.django import current_settings
 from ...._reload.pending import pending
 from ...._reload.probe import probe
 from ...checks import TAG
-from ...current import current_reloader, current_settings
-
-__all__ = ["Command"]
 
 
 class Command(BaseCommand):  # type: ignore[misc] # reason: Django is untyped
@@ -39,13 +37,14 @@ class Command(BaseCommand):  # type: ignore[misc] # reason: Django is untyped
         if what == "check":
             call_command("check", "--tag", TAG, stdout=self.stdout, no_color=options["no_color"])
             return
+        settings = current_settings()
         try:
-            reloader = current_reloader()
+            reloader = get_reloader(settings)
         except ConfigError as error:
             raise CommandError(str(error)) from None
         if what == "diff":
             reloader.stop(restore=True)  # so that the variables are those of the start again
-            kinds = pending(current_settings())
+            kinds = pending(settings)
             lines = [f"{kind:16}  {name}" for name, kind in kinds.items()]
             self.stdout.write("\n".join(lines) or "The mounts hold what the environment has.")
         else:

@@ -1,4 +1,4 @@
-"""An application's settings, loaded only to be looked at: nothing is watched or mirrored."""
+"""An application's settings, loaded for inspection only: nothing is watched or mirrored."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from .. import _dynaconf
-from .._model.errors import K8sReloadError, RedactedCause
-from .._reload.generations import Generations
-from .screen import CannotRunError
-
-__all__ = ["Application", "load"]
+from ... import _dynaconf
+from ..._model.errors import K8sReloadError, RedactedCause
+from ..._model.names import Names
+from ..._reload.generations import Generations
+from ..screen import CannotRunError
 
 
 @dataclass(frozen=True)
 class Application:
-    """What is known of an application.
+    """What is known about an application.
 
     Attributes:
         settings: its settings object, loaded; None if it cannot be.
-        attachment: what the loader attached to it; None if it is not in use.
+        attachment: what the loader attached to them; None if it is not in use.
         problem: why the settings cannot be loaded.
         written: the variables that importing it changed, by its own code.
     """
@@ -36,16 +35,16 @@ class Application:
     written: frozenset[str]
 
     @property
-    def prefix(self) -> object:
-        """Its ``envvar_prefix``."""
-        return None if self.settings is None else _dynaconf.prefix(self.settings)
+    def names(self) -> Names | None:
+        """How it makes settings of names."""
+        return None if self.settings is None else _dynaconf.names(self.settings)
 
 
 def load(name: str) -> Application:
     """Import ``package.module:settings`` from the working directory or where Python looks.
 
     Raises:
-        CannotRunError: there is no such object.
+        CannotRunError: the object does not exist.
     """
     module_name, colon, attribute = name.partition(":")
     if not colon or not module_name or not attribute:
@@ -55,7 +54,7 @@ def load(name: str) -> Application:
     settings: Any = None
     attachment = None
     problem = ""
-    with _only_looking(), redirect_stdout(sys.stderr):  # what it prints is none of our screen
+    with _only_looking(), redirect_stdout(sys.stderr):  # what it prints is not for our screen
         try:
             found = _attribute(module_name, attribute)
             settings = _dynaconf.unwrap(found)

@@ -7,29 +7,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
-from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from .._model.errors import ConfigError
-from .._model.options import DEFAULT_MOUNT, Options
-from .._source.content import Payload
-from .._source.mounts import Mount, Snapshot
-from .._watch import patched_by
+from ..._model.errors import ConfigError
+from ..._model.mount import Mount
+from ..._model.names import Names
+from ..._model.options import Options
+from ..._source.content import Payload
+from ..._source.reading import DEFAULT_MOUNT, Snapshot, default_mounts
+from ..._watch import patched_by
+from ..mounts import described, mount_table, mounts_of
+from ..screen import CannotRunError, console, counted, example, printable, put, say, steps
 from .application import Application, load
-from .checks_keys import check_keys
-from .checks_mounts import look
-from .checks_settings import check_application, settings_files
-from .checks_system import check_system
-from .facts import inotify, inotify_error, mount_table
-from .findings import Finding, by_severity
-from .looking import described, mounts_of
-from .screen import CannotRunError, console, counted, example, printable, put, say, steps
+from .findings import Finding, as_table, by_severity
+from .keys import check_keys
+from .linux import inotify, inotify_error
+from .mounts import check_system, look
+from .settings import check_application, settings_files
 
-__all__ = ["doctor"]
-
-STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 DELAY = (
     "Between kubectl edit and the files lie the kubelet's sync period and its cache, up to a "
     "minute or two. To have it at once, annotate the pod:"
@@ -66,7 +62,8 @@ def doctor(context: click.Context, directories: Sequence[str], name: str | None)
         for line in described(snapshot):
             put(out, Padding(Text(line), (0, 0, 0, 2)))
     for finding in diagnosis.findings:
-        _print(out, finding)
+        out.print()
+        put(out, as_table(finding))
     out.print()
     out.print(
         f"{counted(len(diagnosis.findings), 'finding')}." if diagnosis.findings else "All is fine."
@@ -104,13 +101,13 @@ def _diagnose(
     present = [snapshot.mount.path for snapshot in snapshots if snapshot.present]
     error = inotify_error(present[0]) if present else 0
     findings.extend(check_system(inotify(), error, patched_by()))
-    prefix: object = None
+    names: Names | None = None
     files: set[str] = set()
     if application is not None:
         findings.extend(check_application(application, payload, directories))
         files = settings_files(application)
-        prefix = application.prefix
-    findings.extend(check_keys(payload, options, environ, prefix, files))
+        names = application.names
+    findings.extend(check_keys(payload, options, environ, names, files))
     return _Diagnosis(snapshots, by_severity(findings))
 
 
@@ -118,7 +115,7 @@ def _options(application: Application | None) -> Options:
     if application is not None and application.attachment is not None:
         return application.attachment.options
     try:
-        return Options.read({}, os.environ)
+        return Options.read({}, os.environ, default_mounts())
     except ConfigError as error:
         raise CannotRunError(str(error)) from None
 
@@ -135,16 +132,3 @@ def _mounts(
     if application is None and not mounts and not others:
         others = [DEFAULT_MOUNT]
     return [*mounts, *mounts_of(others, ())]
-
-
-def _print(out: Console, finding: Finding) -> None:
-    body = Table.grid()
-    body.add_row(Text(finding.title, style="bold"))
-    body.add_row(Text(finding.detail))
-    body.add_row(Text(finding.remedy))
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, min_width=len("WARNING"))
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(finding.severity.upper(), style=STYLES[finding.severity]), body)
-    out.print()
-    put(out, grid)

@@ -1,4 +1,4 @@
-"""What Linux says of mounts, file systems and inotify; on other systems, nothing."""
+"""What Linux says about mounts, file systems and inotify; on other systems, nothing."""
 
 from __future__ import annotations
 
@@ -8,25 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from .._source.fingerprint import DATA_LINK
+from ..mounts import MountEntry
 
-__all__ = [
-    "Inotify",
-    "MountEntry",
-    "file_system",
-    "inotify",
-    "inotify_error",
-    "is_secret_volume",
-    "mount_table",
-    "sub_paths",
-]
-
-# The kubelet's places for them, and the directories of its writer.
+# Where the kubelet keeps subPath mounts, and the directories that its writer makes.
 _OF_A_GENERATION = re.compile(r"/volume-subpaths/|/\.\.\d{4}(_\d\d){5}\.\d+(/|$)")
 
-# Of what others write there, the kernel hears nothing: the f_type of statfs(2).
+# The f_type of statfs(2), where the kernel hears nothing of what others write.
 _NO_EVENTS = {
     0x6969: "nfs",
     0xFF534D42: "cifs",
@@ -44,41 +32,10 @@ _NO_EVENTS = {
 }
 
 
-class MountEntry(NamedTuple):
-    """One line of ``/proc/self/mountinfo``.
-
-    Attributes:
-        root: what of the file system is mounted.
-        point: where.
-        kind: the file system's type.
-    """
-
-    root: str
-    point: str
-    kind: str
-
-
-def mount_table(path: str = "/proc/self/mountinfo") -> list[MountEntry]:
-    """Read the mounts that this process sees; of two at one place, the later hides the other."""
-    entries = []
-    with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="surrogateescape") as f:
-        for line in f:
-            before, _, after = line.partition(" - ")
-            fields = before.split(" ")
-            entries.append(
-                MountEntry(_unescaped(fields[3]), _unescaped(fields[4]), after.split(" ")[0])
-            )
-    return entries
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
-
-
 def sub_paths(directory: str, table: Sequence[MountEntry]) -> list[str]:
-    """List what is mounted by ``subPath``: files of a directory, or what is named itself.
+    """List what is mounted by ``subPath``: files of a directory, or the directory itself.
 
-    The kubelet mounts what the path led to, a file or directory of one generation, and leaves it.
+    The kubelet mounts what the path led to, a file or directory of one generation, for good.
     """
     real = os.path.realpath(directory)
     return sorted(
@@ -91,19 +48,8 @@ def sub_paths(directory: str, table: Sequence[MountEntry]) -> list[str]:
     )
 
 
-def is_secret_volume(directory: str, table: Sequence[MountEntry]) -> bool:
-    """Tell whether a directory is in all likelihood the volume of a Secret.
-
-    The kubelet keeps those in memory: a tmpfs of its own with a ``..data``. Projected volumes are
-    such as well, and may hold a token.
-    """
-    real = os.path.realpath(directory)
-    kinds = [entry.kind for entry in table if entry.point == real]
-    return kinds[-1:] == ["tmpfs"] and os.path.islink(os.path.join(directory, DATA_LINK))
-
-
 def file_system(directory: str) -> str:
-    """Give the name of a file system that has no events for what others write; else nothing."""
+    """Name the file system of a directory if it has no events for what others write."""
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(4096)  # far larger than any struct statfs
     if libc.statfs(os.fsencode(directory), buffer) != 0:
@@ -113,7 +59,7 @@ def file_system(directory: str) -> str:
 
 @dataclass(frozen=True)
 class Inotify:
-    """What of inotify is used, as far as this process sees it, and what its user may use.
+    """How much of inotify is in use, as far as this process sees, and how much may be.
 
     Attributes:
         instances: instances in use.
@@ -138,7 +84,7 @@ def inotify(proc: str = "/proc") -> Inotify | None:
 
 
 def _limit(proc: str, what: str) -> int | None:
-    """The lower of two limits: that of the machine for each user, and that of the namespace."""
+    """Read the lower of two limits: the machine's for each user, and the namespace's."""
     found = []
     for path in (f"fs/inotify/max_user_{what}", f"user/max_inotify_{what}"):
         with suppress(OSError), open(f"{proc}/sys/{path}", encoding="ascii") as file:
@@ -164,7 +110,7 @@ def _used_by(process: str) -> Iterator[int]:
 
 
 def inotify_error(directory: str) -> int:
-    """Try to watch a directory; give the number of the error, 0 where it works."""
+    """Try to watch a directory; give the errno, or 0 if it works."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(os.O_CLOEXEC)
     if descriptor < 0:

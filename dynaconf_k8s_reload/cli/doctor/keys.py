@@ -6,51 +6,55 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
-from .._environ.rules import Decision, decide
-from .._model.options import Options
-from .._source.content import Payload
+from ..._environ.rules import Decision, NotMirrored, decide
+from ..._model.names import Names
+from ..._model.options import Options
+from ..._source.content import Payload
 from .findings import Finding, Severity, listed
-
-__all__ = ["check_keys", "setting_of"]
 
 EXEC_AT_MOST = 6 * 1024 * 1024  # three quarters of the kernel's _STK_LIM, see execve(2)
 POINTER = 8
 
-_NOT_MIRRORED: Mapping[str, tuple[Severity, str, str]] = {
-    "reserved for dynaconf, so it is no setting either": (
+_NOT_MIRRORED: Mapping[NotMirrored, tuple[Severity, str, str]] = {
+    NotMirrored.RESERVED: (
         "warning",
         "Reserved names are not taken from a mount",
         "Set them where the application is configured, not in a ConfigMap.",
     ),
-    "shadowed by k8s_env_wins": (
+    NotMirrored.SHADOWED: (
         "warning",
         "The environment shadows keys",
         "Take the names out of k8s_env_wins, or out of the container's env.",
     ),
-    "protected": (
+    NotMirrored.PROTECTED: (
         "warning",
         "Protected names are not mirrored",
         "Rename the keys, or give k8s_protected a list of your own.",
     ),
-    "not a C identifier": (
+    NotMirrored.NO_IDENTIFIER: (
         "note",
         "Keys that are no variables",
         "They are settings only; for a variable, name them with letters, digits and '_'.",
     ),
-    "not UTF-8 text": (
+    NotMirrored.NOT_UTF8: (
         "note",
         "Binary keys are no variables",
         "They are settings of type bytes; leave them out with exclude if they are not meant so.",
     ),
-    "contains NUL": (
+    NotMirrored.NUL: (
         "note",
         "Binary keys are no variables",
         "No variable can hold a NUL; leave them out with exclude if they are not meant so.",
     ),
-    "128 KiB or more with its name": (
+    NotMirrored.TOO_LARGE: (
         "warning",
         "Values too large for a child process",
         "They are settings only: no program could be started with them. Split them.",
+    ),
+    NotMirrored.NOT_IN_LOCALE: (
+        "warning",
+        "Not mirrored: not text in the locale of the process",
+        "Start the process in a UTF-8 locale.",
     ),
 }
 
@@ -59,7 +63,7 @@ def check_keys(
     payload: Payload,
     options: Options,
     environ: Mapping[str, str],
-    prefix: object = None,
+    names: Names | None = None,
     settings_files: Collection[str] = (),
 ) -> Iterator[Finding]:
     """Check what the mounts hold together.
@@ -68,46 +72,34 @@ def check_keys(
         payload: the content.
         options: the application's options.
         environ: the environment of the process.
-        prefix: the application's ``envvar_prefix``.
+        names: how the application makes settings of names; dynaconf's usual way by default.
         settings_files: the real paths of the files that the application loads.
     """
-    decision = decide(payload, options, prefix, environ.get)
+    names = names or Names()
+    decision = decide(payload, options, names, environ.get)
     yield from _not_mirrored(payload, decision)
-    yield from _colliding(payload, prefix)
+    yield from _colliding(payload, names)
     yield from _differing(payload, decision, environ)
     yield from _too_much(decision, environ)
     yield from _files(payload, settings_files)
 
 
-def setting_of(name: str, prefix: object) -> str:
-    """Give the dotted setting, in upper case, that a variable of this name becomes."""
-    starts = ["DYNACONF_"]
-    if isinstance(prefix, str):
-        starts.extend(f"{each}_" for each in prefix.upper().split(","))
-    for start in starts:
-        if name.startswith(start):
-            name = name[len(start) :]
-            break
-    return name.upper().replace("__", ".")
-
-
 def _not_mirrored(payload: Payload, decision: Decision) -> Iterator[Finding]:
-    by_reason: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_reason: dict[tuple[NotMirrored, str], list[str]] = defaultdict(list)
     for name, reason in decision.skipped.items():
         variable = payload.variables[name]
         by_reason[reason, variable.mount.path].append(variable.key)
     for (reason, path), keys in by_reason.items():
-        severity, title, remedy = _NOT_MIRRORED.get(
-            reason, ("warning", f"Not mirrored: {reason}", "Start the process in a UTF-8 locale.")
-        )
+        severity, title, remedy = _NOT_MIRRORED[reason]
         yield Finding(severity, title, f"{path}: {listed(keys)}.", remedy)
 
 
-def _colliding(payload: Payload, prefix: object) -> Iterator[Finding]:
+def _colliding(payload: Payload, names: Names) -> Iterator[Finding]:
     keys: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in payload.variables:
         for variable in payload.provided(name):
-            keys[variable.mount.path, setting_of(variable.name, prefix)].append(variable.key)
+            for key in names.keys(name):
+                keys[variable.mount.path, ".".join(names.path(key))].append(variable.key)
     for (path, setting), colliding in keys.items():
         if len(colliding) > 1:
             yield Finding(

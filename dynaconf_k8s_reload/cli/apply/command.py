@@ -10,16 +10,22 @@ from typing import Any
 
 import click
 
-from ..testing import AtomicWriter
-from .ending import until_ended
-from .manifests import Manifest, ManifestError, parse
-from .screen import CannotRunError, console, counted, example, printable, say
-from .volumes import differences, project
-
-__all__ = ["apply"]
+from ...testing import AtomicWriter
+from ..mounts import differences
+from ..screen import (
+    STYLES,
+    CannotRunError,
+    console,
+    counted,
+    example,
+    printable,
+    say,
+    until_ended,
+)
+from .manifests import parse
+from .volume import Manifest, ManifestError, project
 
 LOOK_EVERY = 0.1  # seconds; a manifest that is the same at two looks has been saved
-STYLES = {"added": "green", "modified": "yellow", "removed": "red"}
 
 
 class _Item(click.ParamType):  # type: ignore[type-arg,unused-ignore] # reason: generic from click 8.4 on
@@ -138,7 +144,7 @@ def _follow(
 def _state(file: str) -> tuple[int, int, int] | None:
     try:
         status = os.stat(file)
-    except FileNotFoundError:  # an editor is putting another in its place
+    except FileNotFoundError:  # an editor is replacing it
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
 

@@ -1,14 +1,55 @@
-"""What several owners claim of one environment: who wins, and whose claim is out of date."""
+"""What is known of each variable and each owner of one environment, and whose claim wins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from .._source.content import Payload, Variable
-from .._source.mounts import Snapshot
-from .rules import Claims
+from .._source.reading import Snapshot
+from .rules import Claims, Decision
 
-__all__ = ["up_to_date", "wanted"]
+
+class Record(NamedTuple):
+    """What is known of a name that a mount provides or provided.
+
+    Attributes:
+        before: its value in the process when a mount first provided it, ``None`` if unset.
+        restore: what shows again when the mounts stop providing it; ``None`` for nothing.
+        left: how the mirror leaves the variable; another value is somebody else's write.
+        owned: the mirror's value is in force; otherwise the variable is the process's own.
+    """
+
+    before: str | None
+    restore: str | None
+    left: str | None
+    owned: bool = False
+
+
+class Owner:
+    """What one reloader has had mirrored.
+
+    Attributes:
+        terms: the options and names by which `decision` was made.
+        payload: what was mirrored last.
+        decision: what became of its names.
+        ever: what its mounts provide or provided.
+        claims: the names it claims.
+        stopped: its claims yield to every other's.
+    """
+
+    def __init__(self) -> None:
+        self.terms: object = None
+        self.payload = Payload()
+        self.decision = Decision({}, {}, {})
+        self.ever: set[str] = set()
+        self.claims: Claims = {}
+        self.stopped = False
+
+
+def of_the_process(value: str | None) -> Record:
+    """Leave a variable to the process, whose value it is from now on."""
+    return Record(value, value, value)
 
 
 def wanted(ranked: Iterable[Claims]) -> dict[str, str]:

@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from .screen import printable
+from rich.table import Table
+from rich.text import Text
 
-__all__ = ["Finding", "by_severity", "listed", "sentence"]
+from ..screen import printable
 
 Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-AT_MOST = 10  # a list of keys that nobody reads to its end
+STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+AT_MOST = 10  # nobody reads a longer list to its end
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Finding:
     """One finding of the doctor.
 
     Attributes:
-        severity: ``"error"``: an update does not arrive; ``"warning"``: something else arrives
-            than may be expected; ``"note"``: by design, but worth knowing.
+        severity: ``"error"``: an update does not arrive; ``"warning"``: what arrives may not be
+            what is expected; ``"note"``: by design, but worth knowing.
         title: what is wrong.
         detail: where.
         remedy: what to do about it.
@@ -35,12 +37,12 @@ class Finding:
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings, the gravest first, otherwise as they came."""
+    """Sort findings by severity, the gravest first; equals keep their order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def listed(names: Iterable[str]) -> str:
-    """List names, and of very many the first."""
+    """List names; of very many, only the first."""
     shown = sorted(map(printable, names))
     more = f" and {len(shown) - AT_MOST} more" if len(shown) > AT_MOST else ""
     return ", ".join(shown[:AT_MOST]) + more
@@ -49,3 +51,16 @@ def listed(names: Iterable[str]) -> str:
 def sentence(text: str) -> str:
     """Begin with a capital letter and end with a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def as_table(finding: Finding) -> Table:
+    """Lay a finding out for the screen."""
+    body = Table.grid()
+    body.add_row(Text(finding.title, style="bold"))
+    body.add_row(Text(finding.detail))
+    body.add_row(Text(finding.remedy))
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=len("WARNING"))
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(finding.severity.upper(), style=STYLES[finding.severity]), body)
+    return grid

@@ -1,20 +1,19 @@
-"""Manifests of ConfigMaps and Secrets, read as Kubernetes reads them: a ConfigMap's keys.
+"""Manifests of ConfigMaps and Secrets, in YAML or JSON, read as Kubernetes reads them.
 
-No message shows a value, nor the line of YAML on which something is wrong.
+No message shows a value. One about YAML gives the number of a line, but not its text.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from .documents import SyntaxProblemError, documents
-from .limits import MAX_BYTES, wrong_key, wrong_name
+import yaml
 
-__all__ = ["Manifest", "ManifestError", "parse"]
+from .volume import MAX_BYTES, Manifest, ManifestError, wrong_key, wrong_name
 
 _TEXT = {"ConfigMap": "data", "Secret": "stringData"}
 _BASE64 = {"ConfigMap": "binaryData", "Secret": "data"}
@@ -22,45 +21,17 @@ _COMMON = {"apiVersion", "kind", "metadata", "immutable"}
 _GO_KINDS = {bool: "bool", int: "number", float: "number", dict: "object", list: "array"}
 
 
-class ManifestError(Exception):
-    """A manifest is not what Kubernetes takes."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """One ConfigMap or Secret.
-
-    Attributes:
-        kind: ``"ConfigMap"`` or ``"Secret"``.
-        name: its name.
-        payload: content by key.
-    """
-
-    kind: str
-    name: str
-    payload: Mapping[str, bytes] = field(repr=False)
-
-    @property
-    def label(self) -> str:
-        """How kubectl writes it, such as ``configmap/app``."""
-        return f"{self.kind.lower()}/{self.name}"
-
-
 def parse(text: str, source: str) -> list[Manifest]:
-    """Read the ConfigMaps and Secrets of a file; objects of other kinds are passed over.
+    """Read the ConfigMaps and Secrets of a file; objects of other kinds are skipped.
 
     Args:
-        text: YAML of any number of documents, or JSON; a ``List`` stands for its items.
+        text: YAML of any number of documents, or JSON; a ``List`` counts as its items.
         source: the name of the file, for messages.
 
     Raises:
-        ManifestError: it is no YAML, an object is invalid, or there is none.
+        ManifestError: it is not YAML, an object is invalid, or there is none.
     """
-    try:
-        listed = documents(text)
-    except SyntaxProblemError as error:
-        raise ManifestError(f"{source}: {error}") from None
-    objects = [item for document in listed for item in _items(document, source)]
+    objects = [item for document in _documents(text, source) for item in _items(document, source)]
     manifests = [_manifest(item) for item in objects if item.get("kind") in _TEXT]
     if not manifests:
         raise ManifestError(f"{source}: there is no ConfigMap and no Secret in it")
@@ -145,3 +116,72 @@ def _decoded(encoded: Mapping[str, str], section: str, wrong: list[str]) -> dict
 
 def _invalid(what: str, wrong: Sequence[str]) -> str:
     return f"{what}: " + (wrong[0] if len(wrong) == 1 else "".join(f"\n* {each}" for each in wrong))
+
+
+def _documents(text: str, source: str) -> list[Any]:
+    if text.lstrip().startswith("{"):  # JSON may be indented with tabs, which YAML forbids
+        try:
+            return [json.loads(text)]
+        except ValueError:
+            pass
+    try:
+        return list(yaml.load_all(text, _Loader))
+    except yaml.YAMLError as error:
+        problem = f"{source}: {_place(error)}error parsing: {_problem(error)}"
+        raise ManifestError(problem) from None
+
+
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML has it
+
+
+class _Loader(_Fastest):  # type: ignore[misc] # reason: it is one or the other
+    """YAML as Kubernetes reads it: times and keys are text, and a key comes once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- because PyYAML passes it so
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.tag.endswith(":bool"):
+                key.value = json.dumps(self.construct_yaml_bool(key))
+            if not key.tag.endswith(":merge"):
+                key.tag = "tag:yaml.org,2002:str"
+            if key.value in seen:
+                problem = f"key {json.dumps(key.value)} already set in map"
+                raise _RepeatedKeyError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+class _RepeatedKeyError(yaml.constructor.ConstructorError):
+    pass
+
+
+def _plain(loader: Any, node: yaml.ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
+def _integer(loader: Any, node: yaml.ScalarNode) -> Any:
+    # 12:30 is text to Kubernetes, and base sixty to PyYAML
+    return node.value if ":" in node.value else loader.construct_yaml_int(node)
+
+
+def _float(loader: Any, node: yaml.ScalarNode) -> Any:
+    return node.value if ":" in node.value else loader.construct_yaml_float(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _plain)
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}: " if mark is not None else ""
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", "not YAML"))
+    if isinstance(error, _RepeatedKeyError) or "expected" in problem:  # it quotes keys or signs
+        return problem
+    # What PyYAML quotes otherwise may be a value, such as that of an unquoted *alias or !tag.
+    return problem.partition("'")[0].strip()

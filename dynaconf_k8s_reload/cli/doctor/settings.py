@@ -6,14 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .. import _dynaconf
-from .._model.changes import Change, Changes
-from .._source.content import Payload
+from ... import _dynaconf
+from ..._model.changes import Change, Changes
+from ..._source.content import Payload
 from .application import Application
-from .checks_keys import setting_of
 from .findings import Finding, listed, sentence
-
-__all__ = ["check_application", "settings_files"]
 
 LOADER = "dynaconf_k8s_reload.loader"
 ENV_LOADER = "dynaconf.loaders.env_loader"
@@ -23,12 +20,12 @@ USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {ENV_LOADER}.'
 def check_application(
     application: Application, payload: Payload, directories: Sequence[str]
 ) -> Iterator[Finding]:
-    """Check an application.
+    """Check how an application uses its mounts.
 
     Args:
         application: the application.
         payload: what the mounts hold.
-        directories: those that the person named.
+        directories: those that were named on the command line.
     """
     if application.problem:
         problem, _, remedy = application.problem.partition("; ")
@@ -93,8 +90,9 @@ def _written(application: Application, payload: Payload) -> Iterator[Finding]:
 
 def _restart_only(application: Application, payload: Payload) -> Iterator[Finding]:
     attachment: Any = application.attachment
-    prefix = _dynaconf.prefix(application.settings)
-    settings = (setting_of(name, prefix) for name in payload.variables)
+    names = _dynaconf.names(application.settings)
+    paths = (names.path(key) for name in payload.variables for key in names.keys(name))
+    settings = map(".".join, paths)
     keys = Changes(Change(key, None, None, "added") for key in settings)
     restart = keys.matching(attachment.options.k8s_restart_keys)
     if restart:
