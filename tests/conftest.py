@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload._environ import mirror as environ
-from dynaconf_k8s_reload._watch import processes
+from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors, what_is_open
 
@@ -38,8 +38,9 @@ def nothing_is_left() -> Iterator[None]:
     environment = _environment()
     descriptors = open_descriptors()
     yield
-    loaded = bool(processes.ALL)
-    for each in list(processes.ALL):
+    loaded = bool(RENEWED_AFTER_FORK)
+    each: Any
+    for each in list(RENEWED_AFTER_FORK):
         each.stop(restore=True)
         each._notifier.close()
     environ.MIRROR.__init__()  # type: ignore[misc] # reason: what is known of names is forgotten

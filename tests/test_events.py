@@ -1,4 +1,4 @@
-"""watchdog behind its small face: real inotify where it can be, a stand-in where it must fail."""
+"""Events from watchdog: real inotify where it can be, a stand-in where it must fail."""
 
 from __future__ import annotations
 
@@ -50,20 +50,26 @@ def events(counter: Counter) -> Iterator[Events]:
 
 
 class Clock:
-    """Stands for the module's `time`: it goes on only when told to."""
+    """A clock that goes on only when told to."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
-    def monotonic(self) -> float:
+    def __call__(self) -> float:
         return self.now
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(module, "time", made)
-    return made
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed(counter: Counter, clock: Clock) -> Iterator[Events]:
+    """Events by a clock that a test moves, closed afterwards."""
+    made = Events(counter.give, clock=clock)
+    yield made
+    made.close()
 
 
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -242,35 +248,37 @@ def test_an_observer_is_stopped_also_where_no_thread_is_left(
     assert not observer.is_alive()
 
 
-def test_a_dead_observer_is_replaced(events: Events, counter: Counter, tmp_path: Path) -> None:
+def test_a_dead_observer_is_replaced(
+    timed: Events, clock: Clock, counter: Counter, tmp_path: Path
+) -> None:
     """Where one of watchdog's threads has ended, the next look makes another observer."""
     path = str(tmp_path)
-    events.keep({path})
-    first = events._observer
+    timed.keep({path})
+    first = timed._observer
     assert first is not None
     first.stop()
     first.join()
-    events._armed_at -= 2  # it lived for a while
-    assert events.keep({path}) == NEVER
-    assert events._observer is not first
+    clock.now += 2  # it lived for a while
+    assert timed.keep({path}) == NEVER
+    assert timed._observer is not first
     (tmp_path / "KEY").write_text("one")
     eventually(lambda: counter.hints)
 
 
 def test_an_observer_that_dies_again_and_again_is_not_replaced_at_each_look(
-    events: Events, clock: Clock, tmp_path: Path, logged: pytest.LogCaptureFixture
+    timed: Events, clock: Clock, tmp_path: Path, logged: pytest.LogCaptureFixture
 ) -> None:
     """One that dies within a second is a failure: a warning, and a pause before the next."""
     path = str(tmp_path)
     for _ in range(2):
         clock.now += 60
-        events.keep({path})
-        assert events._observer is not None
-        events._observer.stop()
-        events._observer.join()
-        assert events.keep({path}) > clock.now
-        assert not events.covers(path)
-        assert events.keep({path}) > clock.now
+        timed.keep({path})
+        assert timed._observer is not None
+        timed._observer.stop()
+        timed._observer.join()
+        assert timed.keep({path}) > clock.now
+        assert not timed.covers(path)
+        assert timed.keep({path}) > clock.now
     assert logged.text.count("threads end at once") == 2
     assert logged.text.count("events come again") == 1
 
@@ -302,7 +310,7 @@ def test_the_end_of_the_interpreter_is_no_failure(
 )
 def test_a_failure_is_one_warning_and_the_recovery_one_line(
     *,
-    events: Events,
+    timed: Events,
     clock: Clock,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -316,24 +324,24 @@ def test_a_failure_is_one_warning_and_the_recovery_one_line(
     with monkeypatch.context() as patched:
         fail_with(patched, error)
         for _ in range(7):
-            again = events.keep({path})
-            assert events.keep({path}) == again
+            again = timed.keep({path})
+            assert timed.keep({path}) == again
             pauses.append(again - clock.now)
             clock.now = again
-            assert not events.covers(path)
+            assert not timed.covers(path)
     assert pauses == [1, 2, 4, 8, 16, 30, 30]
-    assert events.keep({path}) == NEVER
-    assert events.covers(path)
+    assert timed.keep({path}) == NEVER
+    assert timed.covers(path)
     assert [record.levelname for record in logged.records] == ["WARNING", "INFO"]
     assert words in logged.text
     assert "s3cret" not in logged.text
 
     clock.now += 31  # it has lasted: the next failure is tried again soon
-    assert events.keep({path}) == NEVER
+    assert timed.keep({path}) == NEVER
     with monkeypatch.context() as patched:
         fail_with(patched, error)
         (tmp_path / "sub").mkdir()
-        assert events.keep({path, str(tmp_path / "sub")}) == clock.now + 1
+        assert timed.keep({path, str(tmp_path / "sub")}) == clock.now + 1
 
 
 @pytest.mark.parametrize("missing", ["watchdog.observers", "watchdog.events"])

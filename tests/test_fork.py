@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._environ.mirror import MIRROR
+from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking
-from dynaconf_k8s_reload._watch.watcher import WATCHER
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -244,6 +245,33 @@ def test_a_fork_within_a_reload(volume: AtomicWriter) -> None:
     reloader.reload()
     arrives(settings, "two")
     assert not failures
+
+
+def test_locks_that_another_thread_held_are_free_in_the_child(volume: AtomicWriter) -> None:
+    """The reloader's and the mirror's locks are new, although their holders stayed behind."""
+    volume.write({"KEY": "zero"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    reloader = get_reloader(settings)
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with reloader.publishing, MIRROR._lock:
+            inside.set()
+            leave.wait(30)
+
+    def child() -> None:
+        volume.write({"KEY": "one"})
+        # in this thread: a new one may have the identity of the holder, and with it the lock
+        assert reloader.reload().outcome == "applied"
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert inside.wait(10)
+    try:
+        Child(child).join()
+    finally:
+        leave.set()
+        holder.join()
 
 
 def test_forks_from_several_threads_at_once(volume: AtomicWriter) -> None:

@@ -23,7 +23,7 @@ from dynaconf_k8s_reload._environ.mirror import Mirror
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.reading import read
-from dynaconf_k8s_reload._watch import processes
+from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -69,7 +69,8 @@ CELLS = [
 def at_boot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Boot]:
     """Sets a variable that the process has from the start; it goes when the mirror has ended."""
     yield monkeypatch.setenv
-    for each in list(processes.ALL):
+    each: Any
+    for each in list(RENEWED_AFTER_FORK):
         each.stop(restore=True)
 
 

@@ -223,11 +223,11 @@ def test_a_first_load_that_fails_leaves_nothing_behind(
     volume: AtomicWriter,
 ) -> None:
     """Ten failed first loads leave no thread, no variable and no reloader; then one works."""
-    from dynaconf_k8s_reload._watch import processes as forking
+    from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 
     before, threads = dict(os.environ), set(threading.enumerate())
     gc.collect()
-    reloaders = len(forking.ALL)
+    reloaders = len(RENEWED_AFTER_FORK)
     volume.write({"MYAPP_A": "9", "MYAPP_B": "1"})
     settings = make_settings(volume.directory, validators=[Validator("A", lte=5)])
     for _ in range(10):
@@ -236,7 +236,7 @@ def test_a_first_load_that_fails_leaves_nothing_behind(
     gc.collect()
     assert dict(os.environ) == before
     assert set(threading.enumerate()) == threads
-    assert len(forking.ALL) == reloaders
+    assert len(RENEWED_AFTER_FORK) == reloaders
     assert not environ.MIRROR._owners
     volume.write({"MYAPP_A": "1"})
     assert settings.A == 1

@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from dynaconf_k8s_reload._source import fingerprint as tokens
-from dynaconf_k8s_reload._watch import watcher
+from dynaconf_k8s_reload._watch import Watch, Watcher
+from dynaconf_k8s_reload._watch import watch as pace
 from dynaconf_k8s_reload._watch.events import Events
-from dynaconf_k8s_reload._watch.watch import Watch
-from dynaconf_k8s_reload._watch.watcher import Watcher
+from dynaconf_k8s_reload._watch.watch import Backoff
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
+
+LASTING = 0.3  # seconds of looking again after a hint
 
 
 class Scripted(Events):
@@ -77,7 +79,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.made: list[Scripted] = []
-        self.watcher = Watcher(events=self._make)
+        self.watcher = Watcher(events=self._make, backoff=lambda: Backoff(LASTING))
 
     def _make(self, hint: Callable[[], object]) -> Events:
         self.made.append(Scripted(hint))
@@ -97,15 +99,14 @@ class Stage:
             return before == looks
 
         tick = threading.Event()
-        tick.wait(watcher.LOOK_AGAIN_FOR)
+        tick.wait(LASTING)
         while not still():
-            tick.wait(4 * watcher.LOOK_AGAIN_AT_MOST)
+            tick.wait(4 * pace.LOOK_AGAIN_AT_MOST)
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """A watcher of its own with scripted events and little patience, ended afterwards."""
-    monkeypatch.setattr(watcher, "LOOK_AGAIN_FOR", 0.3)
+def stage() -> Iterator[Stage]:
+    """A watcher with scripted events and little patience, ended afterwards."""
     made = Stage()
     yield made
     made.watcher.close()
@@ -236,7 +237,7 @@ def test_the_resync_finds_what_no_event_told(
     volume.write({"KEY": "one"})
     owner = Owner(volume.directory)
     stage.watcher.add(owner.watch(resync=0.3))
-    threading.Event().wait(watcher.LOOK_AGAIN_FOR)
+    threading.Event().wait(LASTING)
     volume.write({"KEY": "two"})
     eventually(lambda: owner.reloads == 1)
     eventually(lambda: stage.events.drops == 1)
@@ -485,7 +486,7 @@ def test_closing_twice_and_without_a_watch(caplog: pytest.LogCaptureFixture) -> 
     idle = Watcher(events=Scripted)
     idle.close()
     idle.close()
-    idle.after_fork()
+    idle.renew_after_fork()
     assert idle.mode(None) == "off"
     assert not caplog.records
 
@@ -496,11 +497,11 @@ def _threads() -> int:
 
 def test_it_looks_soon_after_a_hint_and_then_ever_more_rarely() -> None:
     """More hints make the looking last; only after a rest does it begin anew."""
-    keenness = watcher.Keenness()
-    assert keenness.again(5.0, hinted=False) == watcher.NEVER
-    assert keenness.again(10.0, hinted=True) == 10.0 + watcher.LOOK_AGAIN_AT_LEAST
-    assert keenness.again(10.04, hinted=False) == pytest.approx(10.05)
-    assert keenness.again(10.6, hinted=True) == 10.6 + watcher.LOOK_AGAIN_AT_MOST
-    assert keenness.again(11.29, hinted=False) == 11.29 + watcher.LOOK_AGAIN_AT_MOST
-    assert keenness.again(11.31, hinted=False) == watcher.NEVER
-    assert keenness.again(12.0, hinted=True) == 12.0 + watcher.LOOK_AGAIN_AT_LEAST
+    backoff = Backoff()
+    assert backoff.again(5.0, hinted=False) == pace.NEVER
+    assert backoff.again(10.0, hinted=True) == 10.0 + pace.LOOK_AGAIN_AT_LEAST
+    assert backoff.again(10.04, hinted=False) == pytest.approx(10.05)
+    assert backoff.again(10.6, hinted=True) == 10.6 + pace.LOOK_AGAIN_AT_MOST
+    assert backoff.again(11.29, hinted=False) == 11.29 + pace.LOOK_AGAIN_AT_MOST
+    assert backoff.again(11.31, hinted=False) == pace.NEVER
+    assert backoff.again(12.0, hinted=True) == 12.0 + pace.LOOK_AGAIN_AT_LEAST

@@ -17,8 +17,7 @@ from .._model.options import Options
 from .._model.status import MountStatus, ReloadResult, Status
 from .._source.fingerprint import Token
 from .._source.reading import Reader, Snapshot
-from .._watch import processes
-from .._watch.watcher import WATCHER, Watch, Watcher
+from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch, Watcher
 from .generations import Generations
 from .notifier import Notifier
 from .stream import Stream
@@ -49,7 +48,7 @@ class Reloader:
         self._watcher = watcher
         self._watch: Watch | None = None
         weakref.finalize(self, mirror.forget, self.key).atexit = False
-        processes.ALL.add(self)
+        RENEWED_AFTER_FORK.add(self)
 
     def __repr__(self) -> str:
         generations = self._generations

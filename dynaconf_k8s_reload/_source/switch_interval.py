@@ -8,6 +8,7 @@ turns are short they take 40 ms, and other threads wait less for theirs, too
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,3 +40,6 @@ def restore() -> None:
         _usual.clear()
         if isclose(sys.getswitchinterval(), SHORT):
             sys.setswitchinterval(usual)
+
+
+os.register_at_fork(after_in_child=restore)  # the thread that would do it stayed behind

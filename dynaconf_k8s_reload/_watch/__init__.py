@@ -1,1 +1,11 @@
-"""When to look at the mounts: events, comparisons, forks."""
+"""When to look at the mounts: events are a hint, a comparison is the guarantee.
+
+What other rooms use is imported from here; the modules are private to this one.
+"""
+
+from .events import patched_by
+from .processes import RENEWED_AFTER_FORK
+from .watch import Watch, Watched
+from .watcher import WATCHER, Watcher
+
+__all__ = ["RENEWED_AFTER_FORK", "WATCHER", "Watch", "Watched", "Watcher", "patched_by"]

@@ -1,4 +1,4 @@
-"""watchdog's observer behind a small face: armed, checked, re-armed, dropped; never trusted."""
+"""Events of the file system: watchdog's observer, which is checked, replaced, and never trusted."""
 
 from __future__ import annotations
 
@@ -19,38 +19,39 @@ from .._source.fingerprint import token
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
-__all__ = ["Events", "patched_by"]
-
 log = logging.getLogger("dynaconf_k8s_reload")
 
 RETRY_AT_FIRST = 1.0
 RETRY_AT_MOST = 30.0
-GRACE_SECONDS = 0.1
 
 Identity = tuple[int, ...]
 
-# Reading is no news, and so that it does not even wake a thread the kernel is not asked for it.
-# A file that is written and closed is a modified directory.
+# The kernel is not asked about reads, so that they do not even wake a thread. watchdog reports the
+# end of a write as a modified directory.
 _NEWS = [
     f"{what}{how}Event"
     for what in ("Dir", "File")
     for how in ("Created", "Deleted", "Modified", "Moved", "Attrib")
 ]
 
-_abandoned: list[Any] = []  # a parent's observers, kept from being collected in the child
+_abandoned: list[Any] = []  # a parent's observers, which must not be collected in the child
 
 
 class Events:
     """Gives a hint when something happens in one of a set of directories.
 
-    Make it in the thread that adds a watch: a fork while another thread imports watchdog would
-    leave the child waiting for ever for that import.
+    Make it in the thread that adds a watch: after a fork while another thread imports watchdog, the
+    child would wait for that import for ever.
 
     Args:
         hint: called in watchdog's thread; must neither block nor raise.
+        clock: gives the time in seconds.
     """
 
-    def __init__(self, hint: Callable[[], object]) -> None:
+    def __init__(
+        self, hint: Callable[[], object], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._handler: Any = _Handler(hint)
         self._observer: BaseObserver | None = None
         self._armed: dict[str, Identity] = {}
@@ -59,7 +60,7 @@ class Events:
         self._retry_after = RETRY_AT_FIRST
         self._degraded = False
         if not patched_by():
-            with contextlib.suppress(Exception):  # `keep` will find it too, and report it
+            with contextlib.suppress(Exception):  # `keep` meets it again, and reports it
                 _import()
 
     def covers(self, path: str) -> bool:
@@ -68,7 +69,7 @@ class Events:
 
     def keep(self, paths: Iterable[str]) -> float:
         """Arm what is not armed, replace what is dead; give the time of the next attempt."""
-        now = time.monotonic()
+        now = self._clock()
         wanted = {path: _identity(path) for path in paths}
         present = {path: identity for path, identity in wanted.items() if identity}
         alive = self._alive()
@@ -91,20 +92,20 @@ class Events:
         return float("inf")
 
     def drop(self) -> None:
-        """Stop the observer, if any, in a thread of its own: that can take watchdog half a second.
+        """Stop the observer, if any, in another thread: it can take watchdog half a second.
 
-        The next `keep` makes another.
+        The next `keep` makes a new one.
         """
         observer, self._observer, self._armed = self._observer, None, {}
         if observer is None:
             return
         closer = threading.Thread(
-            target=_stop, args=(observer, GRACE_SECONDS), name="k8s-reload-close", daemon=True
+            target=_stop, args=(observer,), name="k8s-reload-close", daemon=True
         )
         try:
             closer.start()
-        except RuntimeError:  # no thread is left to be had
-            _stop(observer, GRACE_SECONDS)
+        except RuntimeError:  # no more threads can be started
+            _stop(observer)
 
     def close(self) -> None:
         """Stop the observer, if any, and wait for its threads."""
@@ -113,7 +114,7 @@ class Events:
             _stop(observer)
 
     def abandon(self) -> None:
-        """Let go of a parent's observer in a forked child: to stop it would end the parent's."""
+        """Let go of a parent's observer in a forked child: stopping it would end the parent's."""
         _abandoned.append(self._observer)
         self._observer, self._armed = None, {}
 
@@ -160,14 +161,14 @@ class Events:
         self._armed_at = now
 
 
-class _Handler:  # not of watchdog's class, so that importing watchdog may fail
-    """Turns every event into a hint: what happened is for the comparison to find."""
+class _Handler:  # not derived from watchdog's class, since watchdog may fail to import
+    """Turns every event into a hint: the comparison finds out what happened."""
 
     def __init__(self, hint: Callable[[], object]) -> None:
         self._hint = hint
 
-    def dispatch(self, event: Any) -> None:  # noqa: ARG002 -- because watchdog gives it
-        """Take an event of watchdog."""
+    def dispatch(self, event: Any) -> None:  # noqa: ARG002 -- because watchdog passes it
+        """Take an event from watchdog."""
         self._hint()
 
 
@@ -178,12 +179,12 @@ _LIMITS = {
 
 
 def _describe(error: Exception) -> str:
-    """Say what keeps events away; nothing where there is nothing to report."""
+    """Say what keeps events away; an empty string if there is nothing to report."""
     if isinstance(error, ImportError):
         return "watchdog cannot be imported"
-    if isinstance(error, FileNotFoundError):  # it went meanwhile: waited for like any absent one
+    if isinstance(error, FileNotFoundError):  # it has just gone: wait for it as for an absent one
         return ""
-    if "interpreter shutdown" in str(error):  # Python 3.12 starts no thread any more at its end
+    if "interpreter shutdown" in str(error):  # since Python 3.12 no thread starts then
         return ""
     described = f"watchdog failed ({type(error).__name__})"
     return _LIMITS.get(error.errno or 0, described) if isinstance(error, OSError) else described
@@ -193,38 +194,29 @@ def _import() -> tuple[Callable[[], BaseObserver], list[Any]]:
     observers = importlib.import_module("watchdog.observers")
     events = importlib.import_module("watchdog.events")
     if observers.Observer.__name__ == "PollingObserver":
-        raise ImportError  # it lists every file each second, where a comparison reads a link
+        raise ImportError  # it lists every file each second; a comparison only reads a link
     return observers.Observer, [getattr(events, name) for name in _NEWS if hasattr(events, name)]
 
 
-def _stop(observer: BaseObserver, grace: float = 0.0) -> None:
-    """Stop an observer, also one that never started or has died.
-
-    Args:
-        observer: the observer.
-        grace: seconds for an emitter whose directory went to end by itself. To stop it at the same
-            moment makes watchdog 4 close one descriptor twice, the second time perhaps another's.
-    """
-    with contextlib.suppress(Exception):  # there is nothing else to be done with it
-        for emitter in list(observer.emitters):
-            if grace and emitter.is_alive():
-                emitter.join(grace)
+def _stop(observer: BaseObserver) -> None:
+    """Stop an observer, even one that never started or has died."""
+    with contextlib.suppress(Exception):  # nothing more can be done about it
         observer.stop()
         if observer.is_alive():
             observer.join()
 
 
 def _release(error: Exception) -> None:
-    """Close the inotify instance that watchdog up to 6 leaves open when a watch cannot be added.
+    """Close the inotify instance that watchdog 6 leaves open when a watch cannot be added.
 
-    That happens where a directory goes between being listed and being watched; nothing but the
-    frame in which the instance was being made knows it.
+    That happens where a directory goes between being listed and being watched. Only the frame in
+    which the instance was being made knows it. watchdog 7 has no such class.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made: Any = frame.f_locals.get("self")
         if type(made).__name__ == "Inotify":
-            with contextlib.suppress(Exception):  # it may be closed already
-                getattr(made, "_close_resources", made.close)()  # 6.0 leaves it to its reader
+            with contextlib.suppress(Exception):  # where even its descriptors could not be had
+                made._close_resources()  # noqa: SLF001 -- because `close` leaves it to a reader, which never started
             return
 
 

@@ -10,27 +10,40 @@ import os
 import threading
 import time
 import weakref
-from typing import Any
+from typing import Protocol
 
-from .._environ.mirror import MIRROR
-from .._source import switch_interval
 from .watcher import WATCHER
-
-__all__ = ["ALL"]
 
 WAIT_SECONDS = 1.0
 
 
-ALL: weakref.WeakSet[Any] = weakref.WeakSet()  # the reloaders, which import this module
+class Renewed(Protocol):
+    """What has locks and threads, which a forked child must not share with its parent."""
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held during a fork, so that nothing is half done in the child."""
+
+    def renew_after_fork(self) -> None:
+        """Take fresh locks: threads that stayed behind in the parent may hold the old ones."""
+
+
+RENEWED_AFTER_FORK: weakref.WeakSet[Renewed] = weakref.WeakSet()  # each registers itself
 
 _held = threading.local()  # several threads may fork at once
 
 
+def _everybody() -> list[Renewed]:
+    """The watcher comes last: reloaders hold their locks while they call it, never the reverse."""
+    return [*RENEWED_AFTER_FORK, WATCHER]
+
+
 def _before() -> None:
     give_up = time.monotonic() + WAIT_SECONDS
-    wanted = [*(reloader.lock for reloader in list(ALL)), WATCHER.lock]
     _held.locks = [
-        lock for lock in wanted if lock.acquire(timeout=max(0.0, give_up - time.monotonic()))
+        each.lock
+        for each in _everybody()
+        if each.lock.acquire(timeout=max(0.0, give_up - time.monotonic()))
     ]
 
 
@@ -41,11 +54,8 @@ def _after_in_parent() -> None:
 
 def _after_in_child() -> None:
     _held.__dict__.pop("locks", None)
-    switch_interval.restore()
-    MIRROR.renew_lock()
-    for reloader in list(ALL):
-        reloader.renew_after_fork()
-    WATCHER.after_fork()
+    for each in _everybody():
+        each.renew_after_fork()
 
 
 os.register_at_fork(

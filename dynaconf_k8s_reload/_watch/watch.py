@@ -1,4 +1,7 @@
-"""`Watch`: one reloader's mounts, compared with what the reloader has read; no threads."""
+"""`Watch`: one reloader's mounts, compared with what it has read, and when to compare again.
+
+Nothing here starts a thread or waits: that is the watcher's.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,13 @@ from typing import Any, Protocol
 
 from .._source.fingerprint import Token, token
 
-POLL_EVERY = 1.0
-QUIET_AT_MOST = 10.0  # times the debounce, for a plain directory that is never quiet
 NEVER = float("inf")
+POLL_EVERY = 1.0
+DEBOUNCES_AT_MOST = 10.0  # then a plain directory is read even though it is still being written
+LOOK_AGAIN_FOR = 0.7  # seconds: watchdog may hold half a move back for 0.5 s, for its other half
+LOOK_AGAIN_AT_LEAST = 0.0005  # a volume's new directory is news some ms before the swap
+LOOK_AGAIN_AT_MOST = 0.025
+LOOK_AGAIN_AFTER = 0.25  # of the time since the first hint
 
 
 class Watched(Protocol):
@@ -35,8 +42,8 @@ class Watch:
         resync: seconds between two comparisons when no event comes.
         debounce: seconds for which a plain directory must have been quiet.
         checked_at: when the tokens were last compared.
-        removed: it is compared no more.
-        moved: the last comparison found another token than the one before.
+        removed: it is no longer compared.
+        moved: the last comparison found a token that differs from the one before.
         lock: held while it is compared and its owner reloads.
     """
 
@@ -50,13 +57,13 @@ class Watch:
         self.checked_at: datetime | None = None
         self.removed = False
         self.moved = False
-        self.lock: Any = threading.RLock()
+        self.lock = threading.RLock()
         self._last: dict[str, Token] = {}
         self._quiet: dict[str, tuple[Token, float, float]] = {}
         self._on_collection: Any = None
 
     def compare(self, now: float) -> float:
-        """Compare, reload if something differs; give the time at which to look again."""
+        """Compare, reload if something differs, and give the time of the next look."""
         with self.lock:
             owner = self.owner()
             if owner is None or self.removed:
@@ -70,8 +77,8 @@ class Watch:
                 return now + POLL_EVERY
             due = [
                 self._due(path, current[path], now)
-                for path, token in zip(self.paths, seen, strict=True)
-                if self._differs(path, current[path], token)
+                for path, read in zip(self.paths, seen, strict=True)
+                if self._differs(path, current[path], read)
             ]
             if due and max(due) <= now:
                 self._quiet.clear()
@@ -80,10 +87,10 @@ class Watch:
             return max(due, default=NEVER)
 
     def renew(self, hint: Callable[[], object]) -> None:
-        """Begin anew, in a new thread.
+        """Begin anew, for a new thread.
 
         Args:
-            hint: called when the owner has been collected, by the garbage collector.
+            hint: called once the owner has been collected, by the garbage collector.
         """
         self.lock = threading.RLock()
         self._last, self._quiet = {}, {}
@@ -102,4 +109,28 @@ class Watch:
             since = now
         self._quiet[path] = (current, since, first)
         debounce = self.debounce if current.is_plain else 0.0
-        return min(since + debounce, first + debounce * QUIET_AT_MOST)
+        return min(since + debounce, first + debounce * DEBOUNCES_AT_MOST)
+
+
+class Backoff:
+    """Tells when to look again after an event: soon at first, since a writer is likely at work.
+
+    Args:
+        lasting: for how many seconds after the last event.
+    """
+
+    def __init__(self, lasting: float = LOOK_AGAIN_FOR) -> None:
+        self._lasting = lasting
+        self._since = 0.0
+        self._until = 0.0
+
+    def again(self, now: float, *, hinted: bool) -> float:
+        """Give the time of the next look, `NEVER` if the last event is long ago."""
+        if hinted:
+            if now >= self._until:  # further events prolong the looks, but do not hasten them
+                self._since = now
+            self._until = now + self._lasting
+        if now >= self._until:
+            return NEVER
+        pause = (now - self._since) * LOOK_AGAIN_AFTER
+        return now + min(max(pause, LOOK_AGAIN_AT_LEAST), LOOK_AGAIN_AT_MOST)

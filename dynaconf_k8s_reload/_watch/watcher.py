@@ -1,9 +1,8 @@
 """The watch: events are a hint, a comparison is the guarantee.
 
 One thread compares the mounts of every reloader of the process with what the reloader has read: at
-once when an event comes, again and again, ever more rarely, over the next half second (watchdog
-holds a move's first half back for 0.5 s when it misses the second), and at each resync whether
-events come or not.
+once when an event comes, a few more times shortly after it, and at each resync whether events come
+or not.
 """
 
 from __future__ import annotations
@@ -19,26 +18,19 @@ from typing import TYPE_CHECKING
 
 from .._model.errors import RedactedCause
 from .events import Events, patched_by
-from .watch import POLL_EVERY, Watch
+from .watch import NEVER, POLL_EVERY, Backoff, Watch
 
 if TYPE_CHECKING:
     from .._model.status import Watching
 
-__all__ = ["WATCHER", "Watch", "Watcher"]
-
 log = logging.getLogger("dynaconf_k8s_reload")
 
-LOOK_AGAIN_FOR = 0.7  # watchdog's pairing delay and some more, in seconds
-LOOK_AGAIN_AT_LEAST = 0.0005  # a volume's new directory is news some ms before the swap
-LOOK_AGAIN_AT_MOST = 0.025
-LOOK_AGAIN_AFTER = 0.25  # of the time since the first hint
 SLEEP_AT_MOST = 3600.0
 EXIT_SECONDS = 0.5
-NEVER = float("inf")
 
 
 class Hints:
-    """Wakes the watching thread; may be given from anywhere, also by the garbage collector."""
+    """Wakes the watching thread; any thread may give one, and so may the garbage collector."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()  # the one with reentrant `put`
@@ -57,25 +49,6 @@ class Hints:
             while True:
                 self._queue.get_nowait()
         return True
-
-
-class Keenness:
-    """Says when to look again after a hint: soon at first, since a writer is likely at work."""
-
-    def __init__(self) -> None:
-        self._since = 0.0
-        self._until = 0.0
-
-    def again(self, now: float, *, hinted: bool) -> float:
-        """Give the time of the next look, `NEVER` if the last hint is long ago."""
-        if hinted:
-            if now >= self._until:  # more hints make it last, but not begin again
-                self._since = now
-            self._until = now + LOOK_AGAIN_FOR
-        if now >= self._until:
-            return NEVER
-        pause = (now - self._since) * LOOK_AGAIN_AFTER
-        return now + min(max(pause, LOOK_AGAIN_AT_LEAST), LOOK_AGAIN_AT_MOST)
 
 
 class _Session:
@@ -97,15 +70,15 @@ class _Session:
 
         Args:
             now: the time.
-            again: the time at which to look again whatever is found, `NEVER` after no hint.
+            again: when to look again whatever is found; `NEVER` if no event was recent.
         """
         watches = self.watches
-        keen, wake = again != NEVER, again
-        wake = min(wake, self.events.keep({path for watch in watches for path in watch.paths}))
+        expecting = again != NEVER
+        wake = min(again, self.events.keep({path for watch in watches for path in watch.paths}))
         for watch in watches:
             covered = all(self.events.covers(path) for path in watch.paths)
             due = self._compare(watch, now)
-            if watch.moved and covered and not keen:
+            if watch.moved and covered and not expecting:
                 log.info("a change came without an event; the watch for events is made anew")
                 self.events.drop()
                 due = now
@@ -126,15 +99,25 @@ class Watcher:
 
     Args:
         events: makes the source of events; watchdog's by default.
+        backoff: makes what tells the pace of the looks that follow an event.
+
+    Attributes:
+        lock: guards which thread watches what. It is never held during a comparison.
     """
 
-    def __init__(self, events: Callable[[Callable[[], object]], Events] = Events) -> None:
+    def __init__(
+        self,
+        *,
+        events: Callable[[Callable[[], object]], Events] = Events,
+        backoff: Callable[[], Backoff] = Backoff,
+    ) -> None:
         self._make_events = events
+        self._make_backoff = backoff
         self._session: _Session | None = None
         self.lock = threading.RLock()  # reentrant, for a signal handler that stops
 
     def add(self, watch: Watch) -> None:
-        """Start to watch; the first comparison comes at once."""
+        """Start watching; the first comparison comes at once."""
         with self.lock:
             session = self._session
             if session is None or not _runs(session):
@@ -143,11 +126,11 @@ class Watcher:
             session.add(watch)
 
     def remove(self, watch: Watch, *, wait: float = 0.0) -> None:
-        """Stop to watch.
+        """Stop watching.
 
         Args:
             watch: what `add` was given.
-            wait: seconds to wait at most for a reload of this watch to end and, if it was the last
+            wait: how many seconds to wait for a reload of this watch to end and, after the last
                 watch, for the thread.
         """
         deadline = time.monotonic() + wait
@@ -167,8 +150,8 @@ class Watcher:
             _join(session, deadline - time.monotonic())
 
     def close(self) -> None:
-        """End the thread at the interpreter's exit, and wait for it a moment."""
-        if patched_by():  # a thread from before the patch would end with a traceback, if it did
+        """End the thread at the interpreter's exit, and wait a moment for it."""
+        if patched_by():  # a thread from before the patch may end with a traceback, or never
             return
         with self.lock:
             session, self._session = self._session, None
@@ -178,14 +161,14 @@ class Watcher:
             _join(session, EXIT_SECONDS)
 
     def mode(self, watch: Watch | None, path: str | None = None) -> Watching:
-        """Tell how a watch, or one of its paths, is watched."""
+        """Tell how a watch, or one of its paths, is being watched."""
         session = self._session
         if watch is None or session is None or watch not in session.watches or not _runs(session):
             return "off"
         paths = watch.paths if path is None else [path]
         return "events" if all(session.events.covers(item) for item in paths) else "polling"
 
-    def after_fork(self) -> None:
+    def renew_after_fork(self) -> None:
         """Watch anew in a forked child, and leave everything of the parent's alone."""
         self.lock = threading.RLock()
         session, self._session = self._session, None
@@ -206,14 +189,14 @@ class Watcher:
         return session
 
     def _run(self, session: _Session) -> None:
-        keenness = Keenness()
+        backoff = self._make_backoff()
         wake = 0.0
         while True:
             hinted = session.hints.wait(wake - time.monotonic())
             if not self._goes_on(session):
                 break
             now = time.monotonic()
-            wake = session.look(now, keenness.again(now, hinted=hinted))
+            wake = session.look(now, backoff.again(now, hinted=hinted))
         session.events.close()
 
     def _goes_on(self, session: _Session) -> bool:

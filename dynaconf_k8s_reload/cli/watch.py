@@ -19,7 +19,7 @@ from .._model.errors import MountError
 from .._model.options import Mount, Options
 from .._source.fingerprint import Token
 from .._source.reading import Reader, Snapshot
-from .._watch.watcher import WATCHER, Watch
+from .._watch import WATCHER, Watch
 from .mounts import differences, directories_argument, mounts_of, secret_option, values_option
 from .screen import STYLES, console, counted, example, printable, quoted, say, until_ended
 
