@@ -6,15 +6,12 @@ Name it in ``loaders=["dynaconf_k8s_reload.loader"]``, where ``dynaconf.loaders.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any
 
 from dynaconf.base import Settings
 
 from . import _dynaconf
 from ._dynaconf import Attachment
-from ._dynaconf.variables import load_environment, load_mount
 from ._model.errors import ConfigError
 from ._model.options import Options
 from ._reload.reloader import Reloader
@@ -22,8 +19,6 @@ from ._source.content import Payload
 from ._source.reading import default_mounts
 
 __all__ = ["load"]
-
-ENV_LOADER = "dynaconf.loaders.env_loader"
 
 
 def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, **_: Any) -> None:  # noqa: ARG001, FBT002 -- because dynaconf calls it so
@@ -43,40 +38,17 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
         MountError: a mount cannot be read at the first load, or a required one is absent.
     """
     settings = _dynaconf.unwrap(obj)
-    attachment = _dynaconf.attachment_of(settings) or _first_load(settings)
-    expected = len(attachment.payload.variables)
-    indexing = nullcontext() if attachment.published else _dynaconf.indexed(settings, expected)
-    with indexing:
-        _load(settings, attachment, _dynaconf.names(settings).top(key) if key else None)
-
-
-def _load(settings: Settings, attachment: Attachment, wanted: str | None) -> None:
-    plan = attachment.plan
-    environment_last = _has_env_loader(settings)
-    if not environment_last:
-        load_environment(settings, _beneath(attachment).items(), wanted)
-    for mount in attachment.options.k8s_mounts:
-        load_mount(settings, mount, attachment, wanted)
-    if environment_last:  # beside env_loader, without a mirror, the environment wins
-        load_environment(settings, plan.environment.as_dict().items(), wanted)
-
-
-def _beneath(attachment: Attachment) -> Mapping[str, str]:
-    """Give the variables beneath the mounts; of a published generation, as they are by now."""
-    if not attachment.published:
-        return attachment.plan.beneath
-    reloader = attachment.reloader
-    return reloader.mirror.beneath(reloader.key, attachment.plan, attachment.payload)
+    _dynaconf.load(settings, _dynaconf.attachment_of(settings) or _first_load(settings), key)
 
 
 def _first_load(settings: Settings) -> Attachment:
     options = Options.read(_dynaconf.keywords(settings), os.environ, default_mounts())
     mirroring = [mount.path for mount in options.k8s_mounts if options.mirrors(mount)]
-    if mirroring and _has_env_loader(settings):
+    if mirroring and _dynaconf.has_env_loader(settings):
         raise ConfigError(
-            f"{ENV_LOADER} is in the list of loaders beside the mirroring mount {mirroring[0]}, "
-            "and would bring back what a ConfigMap deletes; take it out of the list, since "
-            "dynaconf_k8s_reload.loader loads the environment too, or say k8s_mirror=False"
+            f"{_dynaconf.ENV_LOADER} is in the list of loaders beside the mirroring mount "
+            f"{mirroring[0]}, and would bring back what a ConfigMap deletes; take it out of the "
+            "list, since dynaconf_k8s_reload.loader loads the environment too, or say k8s_mirror=False"
         )
     wrapper = _dynaconf.constructing_wrapper(settings)
     reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)
@@ -85,7 +57,3 @@ def _first_load(settings: Settings) -> Attachment:
     attachment = Attachment(reloader, options, payload, plan, wrapper=wrapper)
     _dynaconf.adopt(settings, attachment)
     return attachment
-
-
-def _has_env_loader(settings: Settings) -> bool:
-    return ENV_LOADER in (settings.get("LOADERS_FOR_DYNACONF") or [])

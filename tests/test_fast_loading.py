@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload import _dynaconf, get_reloader
+from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload._dynaconf import live as following
 from dynaconf_k8s_reload._dynaconf import putting, state
 from dynaconf_k8s_reload._dynaconf import store as indexing
@@ -59,7 +59,7 @@ def the_long_way() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(putting, "put_all", put_all)
-        patch.setattr(_dynaconf, "indexed", lambda *_: nullcontext())
+        patch.setattr(applying, "indexed", lambda *_: nullcontext())
         patch.setattr(following, "indexed", lambda *_: nullcontext())
         patch.setattr(following, "put_defaults", lambda _: None)
         patch.setattr(applying, "PLAIN_LETTERS", frozenset())

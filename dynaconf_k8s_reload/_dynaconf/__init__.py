@@ -1,4 +1,4 @@
-"""The private ground of dynaconf: build a candidate `Settings` aside, publish it, copy it.
+"""What is private of dynaconf: build a candidate `Settings` aside, publish it, copy it.
 
 All that this package knows of dynaconf's internals is in here, for both of its lines: up to 3.2 a
 `Settings` keeps its state in attributes such as ``_defaults``, since 3.3 in ``__core__``. The tests
@@ -9,8 +9,7 @@ the live object is one assignment, and everybody who holds the live object follo
 """
 
 from .build import adopt, build, seal
-from .putting import is_scalar, put_all
-from .snapshot import island
+from .snapshot import snapshot_of
 from .state import (
     Attachment,
     Owner,
@@ -24,14 +23,14 @@ from .state import (
     remember,
     unwrap,
 )
-from .store import indexed
 from .takeover import is_current, publish, replay
-from .values import Literal, changes_between, pinned, values
+from .values import changes_between, values
+from .variables import ENV_LOADER, has_env_loader, load
 
 # The face of this room: nobody outside uses anything else of it.
 __all__ = [
+    "ENV_LOADER",
     "Attachment",
-    "Literal",
     "Owner",
     "adopt",
     "attached",
@@ -39,20 +38,18 @@ __all__ = [
     "build",
     "changes_between",
     "constructing_wrapper",
-    "indexed",
+    "has_env_loader",
     "is_current",
-    "is_scalar",
-    "island",
     "keywords",
+    "load",
     "names",
-    "pinned",
     "publish",
-    "put_all",
     "reads_mounts",
     "reloader_of",
     "remember",
     "replay",
     "seal",
+    "snapshot_of",
     "unwrap",
     "values",
 ]

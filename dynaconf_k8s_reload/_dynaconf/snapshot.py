@@ -15,7 +15,7 @@ from .values import PinnedLazy, is_container
 OWN_CONTAINERS = ("loaded_envs", "loaded_py_modules", "loaded_files", "loaders", "post_hooks")
 
 
-def island(settings: Settings) -> Settings:
+def snapshot_of(settings: Settings) -> Settings:
     """Copy the published generation: containers and lazy values are new, all else is shared.
 
     Lazy values resolve within the copy and the environment of this moment, however late they are

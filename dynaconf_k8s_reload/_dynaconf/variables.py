@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import compress
 from typing import Any, NamedTuple
 
+from dynaconf.base import Settings
 from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
@@ -17,7 +19,10 @@ from .._model.options import Mount
 from .._source.content import UNPARSED, Variable
 from . import putting, state
 from .state import Attachment
+from .store import indexed
 from .values import Literal, pinned
+
+ENV_LOADER = "dynaconf.loaders.env_loader"
 
 # No value of TOML begins with one of these, nor does a token of dynaconf: such text is itself.
 PLAIN_LETTERS = frozenset(string.ascii_letters) - frozenset("tfinTF")
@@ -55,7 +60,41 @@ class Text:
         self.value = UNPARSED
 
 
-def load_environment(
+def load(settings: Settings, attachment: Attachment, key: str | None) -> None:
+    """Load the environment without the mounts' names, then the mounts.
+
+    Args:
+        settings: the object that is being loaded.
+        attachment: its attachment.
+        key: the one top-level setting to load, with what is nested in it; ``None`` for all.
+    """
+    names, plan = state.names(settings), attachment.plan
+    wanted = names.top(key) if key else None
+    expected = len(attachment.payload.variables)
+    with nullcontext() if attachment.published else indexed(settings, expected):
+        environment_last = has_env_loader(settings)
+        if not environment_last:
+            _load_environment(settings, _beneath(attachment).items(), wanted)
+        for mount in attachment.options.k8s_mounts:
+            _load_mount(settings, mount, attachment, wanted)
+        if environment_last:  # beside env_loader, without a mirror, the environment wins
+            _load_environment(settings, plan.environment.as_dict().items(), wanted)
+
+
+def has_env_loader(settings: Settings) -> bool:
+    """Tell whether dynaconf's own loader of the environment is in use too."""
+    return ENV_LOADER in (settings.get("LOADERS_FOR_DYNACONF") or [])
+
+
+def _beneath(attachment: Attachment) -> Mapping[str, str]:
+    """Give the variables beneath the mounts; of a published generation, as they are by now."""
+    if not attachment.published:
+        return attachment.plan.beneath
+    reloader = attachment.reloader
+    return reloader.mirror.beneath(reloader.key, attachment.plan, attachment.payload)
+
+
+def _load_environment(
     settings: Any, variables: Iterable[tuple[str, str]], wanted: str | None
 ) -> None:
     """Set what variables of the environment say.
@@ -73,7 +112,7 @@ def load_environment(
         _set_all(settings, places, [Text(text) for _, text in chosen], wanted)
 
 
-def load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str | None) -> None:
+def _load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str | None) -> None:
     """Set what one mount says, the names that carry a prefix of the application last."""
     claims, shadowed = attachment.plan.decision.claims, attachment.plan.decision.shadowed
     names = state.names(settings)

@@ -89,7 +89,7 @@ class Generations:
         snapshot = self._snapshot
         if snapshot is None:
             with self.publishing:
-                snapshot = self._snapshot = self._snapshot or _dynaconf.island(self.settings)
+                snapshot = self._snapshot = self._snapshot or _dynaconf.snapshot_of(self.settings)
         return snapshot
 
     def forget_snapshot(self) -> None:

@@ -13,8 +13,7 @@ from .application import Application
 from .findings import Finding, listed, sentence
 
 LOADER = "dynaconf_k8s_reload.loader"
-ENV_LOADER = "dynaconf.loaders.env_loader"
-USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {ENV_LOADER}.'
+USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {_dynaconf.ENV_LOADER}.'
 
 
 def check_application(
@@ -29,7 +28,7 @@ def check_application(
     """
     if application.problem:
         problem, _, remedy = application.problem.partition("; ")
-        beside = ENV_LOADER in problem
+        beside = _dynaconf.ENV_LOADER in problem
         title = "env_loader beside the loader" if beside else "The settings cannot be loaded"
         yield Finding("error", title, sentence(problem), sentence(remedy or "see to that first"))
         return
@@ -64,14 +63,14 @@ def _not_mounted(attachment: Any, directories: Sequence[str]) -> Iterator[Findin
 
 
 def _environment_last(application: Application, payload: Payload) -> Iterator[Finding]:
-    if ENV_LOADER not in (application.settings.get("LOADERS_FOR_DYNACONF") or []):
+    if not _dynaconf.has_env_loader(application.settings):
         return
     shadowed = [name for name in payload.variables if name in os.environ]
     which = f" Now it does so for {listed(shadowed)}." if shadowed else ""
     yield Finding(
         "warning",
         "The environment shadows keys",
-        f"{ENV_LOADER} is beside the loader, so that a variable beats the mount.{which}",
+        f"{_dynaconf.ENV_LOADER} is beside the loader, so that a variable beats the mount.{which}",
         USE_IT,
     )
 
