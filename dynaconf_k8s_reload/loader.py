@@ -48,7 +48,8 @@ def _first_load(settings: Settings) -> Attachment:
         raise ConfigError(
             f"{_dynaconf.ENV_LOADER} is in the list of loaders beside the mirroring mount "
             f"{mirroring[0]}, and would bring back what a ConfigMap deletes; take it out of the "
-            "list, since dynaconf_k8s_reload.loader loads the environment too, or say k8s_mirror=False"
+            "list, since dynaconf_k8s_reload.loader loads the environment too, or say "
+            "k8s_mirror=False"
         )
     wrapper = _dynaconf.constructing_wrapper(settings)
     reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)

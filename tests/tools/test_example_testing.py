@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dynaconf_k8s_reload
 
-HERE = Path(__file__).parent.parent / "examples" / "testing"
+HERE = Path(__file__).parents[2] / "examples" / "testing"
 PLUGIN = "dynaconf_k8s_reload.pytest_plugin"
 
 

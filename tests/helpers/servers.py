@@ -1,4 +1,4 @@
-"""A web server on a program of tests/programs, and clients that keep requesting."""
+"""A web server on a program of tests/helpers/programs, and clients that keep requesting."""
 
 from __future__ import annotations
 

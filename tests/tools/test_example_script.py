@@ -12,7 +12,7 @@ from pathlib import Path
 from command import running
 from support import eventually
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "script"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import dynaconf_k8s_reload
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 SECONDS = 120.0
@@ -88,7 +88,10 @@ class Page:
 def environment() -> dict[str, str]:
     """Give the variables of a process that finds this package and the tests' helpers."""
     package = Path(dynaconf_k8s_reload.__file__).parents[1]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT / "tests")])}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(package), str(ROOT / "tests" / "helpers")]),
+    }
 
 
 def _placed(text: str, directory: Path) -> str:

@@ -22,7 +22,7 @@ from dynaconf_k8s_reload.cli import cli
 from support import eventually
 
 PROGRAM = Path(__file__).parent / "programs" / "cli_run.py"
-SCREENS = Path(__file__).parent / "screens"
+SCREENS = Path(__file__).parents[1] / "tools" / "screens"
 ENVIRON = {"COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
 NOT_ALLOWED = 77
 NORMAL = [

@@ -25,7 +25,7 @@ from support import eventually
 
 pytestmark = pytest.mark.heavy
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ELSEWHERE = {"cd", "curl", "docker", "git", "kubectl"}  # of a cluster or of another directory
 NAME = "dynaconf-k8s-reload"

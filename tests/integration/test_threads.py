@@ -23,7 +23,7 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 from programs.swap import KEYS, payload
 from support import eventually, make_settings
 
-PROGRAM = Path(__file__).parent / "programs" / "swap.py"
+PROGRAM = Path(__file__).parents[1] / "helpers" / "programs" / "swap.py"
 
 
 @pytest.fixture(autouse=True)

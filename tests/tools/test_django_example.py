@@ -18,7 +18,7 @@ from support import eventually
 pytest.importorskip("django", reason="Django is not installed")
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "django"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "django"
 
 
 def test_the_example_follows_its_configmap(volume: AtomicWriter, tmp_path: Path) -> None:

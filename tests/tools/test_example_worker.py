@@ -17,7 +17,7 @@ import dynaconf_k8s_reload
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 
-HERE = Path(__file__).parent.parent / "examples" / "worker"
+HERE = Path(__file__).parents[2] / "examples" / "worker"
 DATA = yaml.safe_load((HERE / "configmap.yaml").read_text())["data"]
 
 

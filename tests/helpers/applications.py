@@ -1,4 +1,4 @@
-"""Start a program of tests/programs in a process of its own, and talk with it."""
+"""Start a program of tests/helpers/programs in a process of its own, and talk with it."""
 
 from __future__ import annotations
 

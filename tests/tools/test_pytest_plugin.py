@@ -20,7 +20,7 @@ pytest_plugins = ["pytester"]
 
 PLUGIN = "dynaconf_k8s_reload.pytest_plugin"
 INSTALLED = any(entry.value == PLUGIN for entry in entry_points(group="pytest11"))
-PAGE = (Path(__file__).parent.parent / "docs" / "testing.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 # hypothesis' own plugin imports all of hypothesis at the end of each run, which takes seconds.

@@ -28,7 +28,7 @@ from kubernetes_validate.utils import all_versions  # type: ignore[import-untype
 import dynaconf_k8s_reload
 from support import eventually
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HERE = ROOT / "examples" / "kubernetes"
 FLASK = ROOT / "examples" / "flask"
 MANIFESTS = ("configmap", "deployment", "pod", "service")

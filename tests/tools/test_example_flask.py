@@ -16,7 +16,7 @@ import pytest
 import dynaconf_k8s_reload
 from dynaconf_k8s_reload.testing import AtomicWriter
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "flask"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "flask"
 
 
 @pytest.fixture
