@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ._model.status import MountStatus, ReloadResult, Status
     from ._reload.reloader import Reloader, get_reloader
 
+    __version__: str
+
 __all__ = [
     "Change",
     "Changes",
@@ -24,6 +26,7 @@ __all__ = [
     "ReloadResult",
     "Reloader",
     "Status",
+    "__version__",
     "get_reloader",
 ]
 
@@ -39,9 +42,12 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use, so that pytest's plugin loads nothing but pytest."""
-    if name not in _MODULE_OF:
+    if name == "__version__":
+        value = import_module("importlib.metadata").version("dynaconf-k8s-reload")
+    elif name in _MODULE_OF:
+        value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
     globals()[name] = value
     return value
 

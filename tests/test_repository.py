@@ -1,0 +1,94 @@
+"""What stands around the code: workflows, templates and hooks run what tox runs."""
+
+from __future__ import annotations
+
+import re
+from configparser import ConfigParser
+from typing import Any
+
+import pytest
+
+from docs_site import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
+
+
+def _parsed(text: str) -> Any:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    return yaml.load(text, Loader=yaml.BaseLoader)  # which leaves the key `on` a string
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_runs_the_tests_with_no_right_but_to_read(path: Any) -> None:
+    """Each workflow calls ./test.sh, ends in bounded time, and uses actions by commit."""
+    workflow = _parsed(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["concurrency"]["cancel-in-progress"] == "true"
+    (job,) = workflow["jobs"].values()
+    assert "permissions" not in job
+    assert int(job["timeout-minutes"]) <= 180
+    (command,) = (step["run"] for step in job["steps"] if "run" in step)
+    assert command.split()[0] == "./test.sh"
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", each) for each in used)
+
+
+def test_each_push_is_tested_on_each_python() -> None:
+    """Pushes and pull requests are tested on the Pythons that test.sh looks for."""
+    workflow = _parsed((ROOT / ".github/workflows/tests.yml").read_text())
+    assert {"push", "pull_request"} <= workflow["on"].keys()
+    (versions,) = (
+        step["with"]["python-version"].split()
+        for step in workflow["jobs"]["everything"]["steps"]
+        if "python-version" in step.get("with", {})
+    )
+    looked_for = re.search(
+        r"^for version in (.+); do$", (ROOT / "test.sh").read_text(), re.MULTILINE
+    )
+    assert looked_for
+    assert versions == looked_for[1].split()
+
+
+def test_long_runs_are_nightly() -> None:
+    """The nightly workflow asks for the long runs, and no other does."""
+    (nightly,) = (path for path in WORKFLOWS if "NIGHTLY" in path.read_text())
+    workflow = _parsed(nightly.read_text())
+    assert workflow["on"]["schedule"]
+    (job,) = workflow["jobs"].values()
+    assert job["steps"][-1]["env"] == {"NIGHTLY": "1"}
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_form_is_complete(path: Any) -> None:
+    """Each field of a form has a label and a name of its own."""
+    form = _parsed(path.read_text())
+    assert form["name"]
+    assert form["description"]
+    fields = [field for field in form["body"] if field["type"] != "markdown"]
+    assert all(field["attributes"]["label"] for field in fields)
+    assert len({field["id"] for field in fields}) == len(fields)
+
+
+def test_bug_report_asks_for_what_contributing_names() -> None:
+    """Versions, the smallest ConfigMap and the doctor's findings, but no secrets."""
+    text = (ROOT / ".github/ISSUE_TEMPLATE/bug_report.yml").read_text()
+    asked = {field.get("id") for field in _parsed(text)["body"]}
+    assert {"python", "dynaconf", "watchdog", "kubernetes", "configmap", "doctor"} <= asked
+    assert "Leave out values that are secret" in text
+
+
+def test_hooks_run_what_tox_runs() -> None:
+    """The hooks are local, and are the commands of tox's lint and typing."""
+    (repository,) = _parsed((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    assert {hook["pass_filenames"] for hook in repository["hooks"]} == {"false"}
+    tox = ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini")
+    commands = [
+        line
+        for name in ("lint", "typing")
+        for line in tox[f"testenv:{name}"]["commands"].strip().splitlines()
+    ]
+    assert [hook["entry"] for hook in repository["hooks"]] == commands
