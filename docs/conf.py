@@ -31,7 +31,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections|contextlib|datetime|os|pathlib|types|typing)\..*"),
     ("py:class", r"(datetime|Function|Path|PathLike|Stream|TracebackType)"),
     ("py:class", r"(blinker|dynaconf|flask|sansio)\..*"),
-    ("py:class", r"dynaconf_k8s_reload\.(options|stream|reloader|changes)\.\w+"),
+    ("py:class", r"dynaconf_k8s_reload\._(model|reload|environ|watch)\.\w+(\.\w+)?"),
 ]
 
 html_theme = "furo"

@@ -1,4 +1,4 @@
-"""A web server on a program of tests/helpers/programs, and clients that keep requesting."""
+"""A web server on a program, and clients that keep requesting: the one way to start one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,26 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 
 
 @contextmanager
-def serving(command: Sequence[str], volume: AtomicWriter, log: Path) -> Iterator[int]:
+def serving(
+    command: Sequence[str],
+    volume: AtomicWriter,
+    log: Path,
+    variables: Mapping[str, str] | None = None,
+    seconds: float = 30.0,
+    *,
+    tracebacks: bool = False,
+) -> Iterator[int]:
     """Run ``python -m`` with a command in which ``{fd}`` stands for a listening socket.
 
     Give its port; at the end it is asked to end as by an orchestrator, and must do so.
+
+    Args:
+        command: of the server.
+        volume: the mount.
+        log: where its output goes.
+        variables: its environment; by default one in which it finds tests/helpers/programs.
+        seconds: how long it may take to end.
+        tracebacks: there may be some in the log, as Django writes for a host that it refuses.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener, log.open("w") as output:
         arguments = [argument.format(fd=listener.fileno()) for argument in command]
@@ -33,7 +49,9 @@ def serving(command: Sequence[str], volume: AtomicWriter, log: Path) -> Iterator
                 **os.environ,
                 "K8S_MOUNTS_FOR_DYNACONF": json.dumps([str(volume.directory)]),
                 "PYTHONPATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PYTHONPATH", "")]),
-            },
+            }
+            if variables is None
+            else variables,
             pass_fds=[listener.fileno()],
             stdout=output,
             stderr=output,
@@ -41,21 +59,22 @@ def serving(command: Sequence[str], volume: AtomicWriter, log: Path) -> Iterator
         try:
             yield int(listener.getsockname()[1])
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) in (0, -signal.SIGTERM), log.read_text()
+            assert process.wait(seconds) in (0, -signal.SIGTERM), log.read_text()
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait(30)
-    assert "Traceback" not in log.read_text()
+    assert tracebacks or "Traceback" not in log.read_text()
 
 
-def ask(port: int, path: str = "/") -> tuple[int, Any]:
-    """Request once; give the status code and the JSON of the answer."""
+def ask(port: int, path: str = "/", host: str = "127.0.0.1") -> tuple[int, Any]:
+    """Request once; give the status code and the JSON of the answer, nothing if it is none."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request("GET", path, headers={"Connection": "close"})
+        connection.request("GET", path, headers={"Host": host, "Connection": "close"})
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        is_json = response.headers.get_content_type() == "application/json"
+        return response.status, json.loads(response.read()) if is_json else None
     finally:
         connection.close()
 
@@ -65,7 +84,9 @@ class Clients:
 
     Args:
         port: of the server on this machine.
-        check: says what is wrong with an answer's JSON, or nothing.
+        check: says what is wrong with an answer's JSON, or nothing; its second argument are the
+            answers that there were, by process, when the request began.
+        host: what the clients call the server.
         connections: how many at a time.
 
     Attributes:
@@ -75,13 +96,18 @@ class Clients:
     """
 
     def __init__(
-        self, port: int, check: Callable[[Any], object] = lambda _: None, connections: int = 8
+        self,
+        port: int,
+        check: Callable[[Any, Mapping[int, Any]], object] = lambda *_: None,
+        host: str = "127.0.0.1",
+        connections: int = 8,
     ) -> None:
         self.answers: dict[int, Any] = {}
         self.requests = 0
         self.problems: list[object] = []
         self._port = port
         self._check = check
+        self._host = host
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(connections)]
@@ -104,14 +130,17 @@ class Clients:
 
     def _run(self) -> None:
         while not self._done.is_set():
+            with self._lock:
+                before = dict(self.answers)
             try:
-                status, answer = ask(self._port)
+                status, answer = ask(self._port, host=self._host)
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self.problems.append(repr(error))
                 continue
-            problem = f"status {status}" if status != 200 else self._check(answer)
+            problem = f"status {status}" if status != 200 else self._check(answer, before)
             with self._lock:
                 self.requests += 1
-                self.answers[answer["pid"]] = answer
+                if answer is not None:
+                    self.answers[answer["pid"]] = answer
                 if problem:
                     self.problems.append(problem)

@@ -18,5 +18,6 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     """Answer with the process, the setting and the variable."""
     number = settings.NUMBER
     time.sleep(0.005)  # so that no worker can take every request
+    answer = {"pid": os.getpid(), "number": number, "variable": int(os.environ["NUMBER"])}
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps([os.getpid(), number, int(os.environ["NUMBER"])]).encode()]
+    return [json.dumps(answer).encode()]
