@@ -43,24 +43,42 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
 
     def execute_loaders(self, *args: Any, **kwargs: Any) -> None:
         """Run the loaders; a candidate first takes over what code did to the live object."""
-        attachment = attachment_of(self)
+        held = vars(self)
+        attachment: Attachment | None = held.get(ATTACHMENT)
         if attachment is None:
             super().execute_loaders(*args, **kwargs)
             return
-        key = kwargs.get("key")
-        if key is not None and attachment.published and self is not attachment.anchor:
+        key, anchor = kwargs.get("key"), attachment.anchor
+        if key is not None and attachment.published and self is not anchor and held is vars(anchor):
             # Into the generation that it is of, even if another one is published meanwhile.
-            attachment.anchor.execute_loaders(*args, **kwargs)
+            anchor.execute_loaders(*args, **kwargs)
             return
         indexing = nullcontext() if attachment.published else indexed(self, attachment.expected)
         with _not_fresh(self, key=key), indexing:
             if key is None:
                 put_defaults(self)
+            if not attachment.published:
+                attachment.loading = state.get(self, "store"), state.get(self, "deleted")
             carried, attachment.carried = attachment.carried, None
             if carried is not None:
                 take_over(self, carried)
-            super().execute_loaders(*args, **kwargs)
+            try:
+                super().execute_loaders(*args, **kwargs)
+            finally:
+                attachment.loading = None
         pin(self, attachment.anchor, attachment.plan.environment)
+
+    def exists(self, key: Any, fresh: Any = False) -> Any:  # noqa: FBT002 -- because the signature is dynaconf's
+        """Tell whether a key is set; while loading, without evaluating it.
+
+        What code set may be a template that reads what is not loaded yet.
+        """
+        attachment, name = vars(self).get(ATTACHMENT), str(key).upper()
+        if attachment is not None and attachment.loading is not None:
+            store, deleted = attachment.loading
+            if dict.__contains__(store, name):
+                return name not in deleted
+        return super().exists(key, fresh=fresh)
 
     def get_environ(self, key: Any, default: Any = None, cast: Any = None) -> Any:
         """Give a variable; while loading, dynaconf asks for each of its own options."""
@@ -145,12 +163,6 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
                     attachment.children[key] = (env, keep, kwargs)
                     cache[key] = child
                     return child
-
-    def dynaconf_clone(self) -> Any:
-        """Copy for a hook; the copy serves this object's generation."""
-        clone = super().dynaconf_clone()
-        vars(clone)[ATTACHMENT] = attachment_of(self)
-        return clone
 
     def __copy__(self) -> Any:
         copied = object.__new__(type(self))

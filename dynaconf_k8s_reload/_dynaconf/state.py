@@ -101,6 +101,7 @@ class Attachment:
         completes_at_includes: construction ends without validators, so at the last loader.
         anchor: the object within which the lazy values of this generation resolve.
         wrapper: the lazy wrapper that constructed the object, if one did.
+        loading: the store and the deleted names, for as long as the loaders run.
         expected: about how many keys it will have.
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
     """
@@ -134,6 +135,7 @@ class Attachment:
         self.completes_at_includes = False
         self.anchor = anchor
         self.wrapper = wrapper
+        self.loading: tuple[dict[Any, Any], set[Any]] | None = None
         self.expected = len(payload.variables)
         self.children: dict[str, tuple[str, bool, dict[str, Any]]] = {}
 

@@ -263,3 +263,43 @@ def test_plain_containers_work_as_well(volume: AtomicWriter) -> None:
     assert reloader.reload().outcome == "applied"
     assert (settings.A, settings.DB["x"], list(settings.PLAIN)) == (2, 2, [1])
     assert (snapshot.A, snapshot.DB["x"], snapshot.L[1]["y"]) == (1, 1, 1)
+
+
+def test_a_late_reader_of_a_generation_leaves_no_value_of_the_next_in_it(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """What dynaconf since 3.3 would keep in the cache of a generation that has gone stays out."""
+    volume.write({"MYAPP_A": "1"})
+    assert settings.A == 1
+    live = _dynaconf.unwrap(settings)
+    core, anchor = vars(live).get("__core__"), _dynaconf.attached(live).anchor
+    volume.write({"MYAPP_A": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    if core is not None:
+        core.set_cached("A", 2)  # as a reader does that began before the publication
+        with pytest.raises(KeyError):
+            core.get_cached("A")
+    assert (settings.A, anchor.get("A")) == (2, 1)
+
+
+def test_a_copy_for_a_hook_serves_its_generation(volume: AtomicWriter, settings: Any) -> None:
+    """A `dynaconf_clone` that loads again serves what is published, not what lies on the disk."""
+    volume.write({"MYAPP_A": "1"})
+    assert settings.A == 1
+    clone = _dynaconf.unwrap(settings).dynaconf_clone()
+    volume.write({"MYAPP_A": "2"})
+    assert clone.get_fresh("A") == 1
+    assert _dynaconf.attachment_of(clone) is _dynaconf.attachment_of(_dynaconf.unwrap(settings))
+    assert settings.A == 1
+
+
+def test_what_is_held_of_the_first_generation_stays_in_it(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """A store of generation 1 evaluates what code put into it within generation 1."""
+    volume.write({"MYAPP_A": "1"})
+    settings.set("LATE", "@format {this.A}")
+    held = settings.store
+    volume.write({"MYAPP_A": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert (settings.LATE, held["LATE"]) == ("2", "1")
