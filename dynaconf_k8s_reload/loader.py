@@ -11,7 +11,7 @@ from typing import Any
 from dynaconf.base import Settings
 
 from . import _dynaconf
-from ._dynaconf import Attachment
+from ._dynaconf import Attachment, Build, Generation
 from ._model.errors import ConfigError
 from ._model.options import Options
 from ._reload.reloader import Reloader
@@ -55,6 +55,6 @@ def _first_load(settings: Settings) -> Attachment:
     reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)
     payload = Payload(reloader.reader.read_first(options))
     plan = reloader.mirror.plan(reloader.key, payload, options, _dynaconf.names(settings))
-    attachment = Attachment(reloader, options, payload, plan, wrapper=wrapper)
+    attachment = Attachment(Generation(reloader, options, payload, plan, wrapper=wrapper), Build())
     _dynaconf.adopt(settings, attachment)
     return attachment

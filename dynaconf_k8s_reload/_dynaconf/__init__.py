@@ -9,12 +9,9 @@ the live object is one assignment, and everybody who holds the live object follo
 """
 
 from .build import adopt, build, seal
+from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
 from .snapshot import snapshot_of
 from .state import (
-    Attachment,
-    Owner,
-    attached,
-    attachment_of,
     constructing_wrapper,
     keywords,
     names,
@@ -31,6 +28,8 @@ from .variables import ENV_LOADER, has_env_loader, load
 __all__ = [
     "ENV_LOADER",
     "Attachment",
+    "Build",
+    "Generation",
     "Owner",
     "adopt",
     "attached",

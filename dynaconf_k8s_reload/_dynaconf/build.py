@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dynaconf.base import Settings
 from dynaconf.validator import ValidatorList
 
 from . import state
+from .generation import ATTACHMENT, Attachment, attached
 from .live import following
-from .state import ATTACHMENT, Attachment, attached
 from .takeover import (
     remember_built,
     renew_children,
@@ -35,15 +36,18 @@ def adopt(settings: Settings, attachment: Attachment) -> None:
     keywords = {str(key): copied(value) for key, value in dict.items(defaults)}
     if "__core__" not in vars(settings):  # up to 3.2 these are taken out of the defaults
         keywords |= {name: state.get(settings, name) for name in LEGACY_KEYWORDS}
-    attachment.keywords = keywords
     attachment.built = dict(dict.items(defaults))
     vars(settings)[ATTACHMENT] = attachment
     kind: Any = type(settings)
     object.__setattr__(settings, "__class__", following(kind))
-    attachment.anchor = _anchor_of(settings)
-    attachment.unbound = unbound_among(state.get(settings, "validators"))
+    attachment.generation = replace(
+        attachment.generation,
+        keywords=keywords,
+        anchor=_anchor_of(settings),
+        unbound=unbound_among(state.get(settings, "validators")),
+    )
     if keywords.get(SKIP_VALIDATORS):
-        attachment.completes_at_includes = True
+        attachment.under_way.completes_at_includes = True
     else:
         state.get(settings, "validators").__class__ = _CompletingValidators
 
@@ -62,7 +66,7 @@ class _CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dyna
             return
         self.__class__ = ValidatorList
         settings = self.settings
-        reloader = attached(settings).reloader
+        reloader = attached(settings).generation.owner
         reloader.constructed(settings, lambda: ValidatorList.validate(self, *args, **kwargs))
 
 
@@ -85,7 +89,7 @@ def _anchor_of(settings: Settings) -> Settings:
 def seal(settings: Settings) -> None:
     """Pin what the construction of a first object has left lazy, to its generation."""
     attachment = attached(settings)
-    pin(settings, attachment.anchor, attachment.plan.environment)
+    pin(settings, attachment.generation.anchor, attachment.generation.plan.environment)
     attachment.modules = frozenset(state.get(settings, "loaded_py_modules"))
 
 
@@ -101,21 +105,27 @@ def build(live: Settings, attachment: Attachment) -> Settings:
     candidate: Any = object.__new__(type(live))
     vars(candidate)[ATTACHMENT] = attachment
     share_hooks(live, candidate)
-    keywords, dotenv = without_dotenv(old.keywords)
-    attachment.keywords, attachment.wrapper = old.keywords, old.wrapper
-    attachment.anchor = candidate
-    attachment.unbound = old.unbound
-    unbind(old.unbound)
+    keywords, dotenv = without_dotenv(old.generation.keywords)
+    attachment.generation = replace(
+        attachment.generation,
+        anchor=candidate,
+        keywords=old.generation.keywords,
+        wrapper=old.generation.wrapper,
+        unbound=old.generation.unbound,
+    )
+    unbind(old.generation.unbound)
     succeed(attachment, live)
     candidate.__init__(
         settings_module=_settings_module(live),
-        validators=list(attachment.taken.validators),
+        validators=list(attachment.under_way.taken.validators),
         **{name: copied(value) for name, value in keywords.items()},
     )
     restore_dotenv(candidate, dotenv)
     share_hooks(live, candidate)
-    pin(candidate, candidate, attachment.plan.environment)  # a validator's default may be lazy
-    remember_built(candidate, attachment.taken.modules)
+    pin(
+        candidate, candidate, attachment.generation.plan.environment
+    )  # a validator's default may be lazy
+    remember_built(candidate)
     renew_children(live, candidate)
     return candidate
 

@@ -13,8 +13,8 @@ from dynaconf.base import Settings
 from dynaconf.utils.functional import empty
 
 from . import state
+from .generation import ATTACHMENT, Attachment, attached, attachment_of
 from .putting import put_defaults
-from .state import ATTACHMENT, Attachment, attached, attachment_of
 from .store import indexed
 from .takeover import child_of, take_over
 from .values import pin, pin_key
@@ -33,9 +33,9 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
     def environ(self) -> Mapping[str, str]:
         """The environment; for a candidate, as it will be once the candidate is published."""
         attachment: Attachment | None = vars(self).get(ATTACHMENT)
-        if attachment is None or attachment.published:
+        if attachment is None or attachment.build is None:
             return os.environ
-        return attachment.plan.environment
+        return attachment.generation.plan.environment
 
     @environ.setter
     def environ(self, _: object) -> None:
@@ -48,25 +48,33 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         if attachment is None:
             super().execute_loaders(*args, **kwargs)
             return
-        key, anchor = kwargs.get("key"), attachment.anchor
-        if key is not None and attachment.published and self is not anchor and held is vars(anchor):
+        key, anchor = kwargs.get("key"), attachment.generation.anchor
+        if (
+            key is not None
+            and attachment.build is None
+            and self is not anchor
+            and held is vars(anchor)
+        ):
             # Into the generation that it is of, even if another one is published meanwhile.
             anchor.execute_loaders(*args, **kwargs)
             return
-        indexing = nullcontext() if attachment.published else indexed(self, attachment.expected)
+        build = attachment.build
+        indexing = nullcontext() if build is None else indexed(self, build.expected)
         with _not_fresh(self, key=key), indexing:
             if key is None:
                 put_defaults(self)
-            if not attachment.published:
-                attachment.loading = state.get(self, "store"), state.get(self, "deleted")
-            carried, attachment.carried = attachment.carried, None
-            if carried is not None:
-                take_over(self, carried)
-            try:
+            if build is None:
                 super().execute_loaders(*args, **kwargs)
-            finally:
-                attachment.loading = None
-        pin(self, attachment.anchor, attachment.plan.environment)
+            else:
+                build.loading = state.get(self, "store"), state.get(self, "deleted")
+                carried, build.carried = build.carried, None
+                if carried is not None:
+                    take_over(self, carried)
+                try:
+                    super().execute_loaders(*args, **kwargs)
+                finally:
+                    build.loading = None
+        pin(self, attachment.generation.anchor, attachment.generation.plan.environment)
 
     def exists(self, key: Any, fresh: Any = False) -> Any:  # noqa: FBT002 -- because the signature is dynaconf's
         """Tell whether a key is set; while loading, without evaluating it.
@@ -74,8 +82,9 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         What code set may be a template that reads what is not loaded yet.
         """
         attachment, name = vars(self).get(ATTACHMENT), str(key).upper()
-        if attachment is not None and attachment.loading is not None:
-            store, deleted = attachment.loading
+        build = None if attachment is None else attachment.build
+        if build is not None and build.loading is not None:
+            store, deleted = build.loading
             if dict.__contains__(store, name):
                 return name not in deleted
         return super().exists(key, fresh=fresh)
@@ -83,8 +92,8 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
     def get_environ(self, key: Any, default: Any = None, cast: Any = None) -> Any:
         """Give a variable; while loading, dynaconf asks for each of its own options."""
         attachment = vars(self).get(ATTACHMENT)
-        if attachment is not None and not attachment.published:
-            name, environment = str(key).upper(), attachment.plan.environment
+        if attachment is not None and attachment.build is not None:
+            name, environment = str(key).upper(), attachment.generation.plan.environment
             if not any(
                 name in names
                 for names in (environment.process, environment.provided, environment.released)
@@ -104,9 +113,10 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
                 if loader.__name__ == LOADER:
                     loader.load(self, env, silent=silent, key=key)
         attachment = attachment_of(self)
-        if attachment is not None and attachment.completes_at_includes:
-            attachment.completes_at_includes = False
-            attachment.reloader.constructed(self, lambda: None)
+        build = None if attachment is None else attachment.build
+        if attachment is not None and build is not None and build.completes_at_includes:
+            build.completes_at_includes = False
+            attachment.generation.owner.constructed(self, lambda: None)
 
     def set(  # noqa: PLR0913, PLR0917 -- because the signature is dynaconf's
         self,
@@ -122,15 +132,15 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         """Set a value; what code sets in the live object is not lost to a publication."""
         kw |= {"tomlfy": tomlfy, "dotted_lookup": dotted_lookup}
         attachment = attachment_of(self) if loader_identifier is None else None
-        if attachment is None or not attachment.published:
+        if attachment is None or attachment.build is not None:
             super().set(key, value, loader_identifier, validate=validate, **kw)
             pin_key(self, key)  # the next source may be merged with it, which evaluates it
             return
         if validate is empty:
             validate = self.get("VALIDATE_ON_UPDATE_FOR_DYNACONF")
-        with attachment.reloader.publishing:
+        with attachment.generation.owner.publishing:
             super().set(key, value, validate=False, **kw)
-            attachment.reloader.touched()
+            attachment.generation.owner.touched()
         if validate is True:  # outside the lock: a validator is an application's code
             state.get(self, "validators").validate()
 
@@ -154,11 +164,13 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             cache = state.get(self, "env_cache")
             if key in cache:
                 return cache[key]
-            construct = child_of(attachment, following(Settings), attachment.predecessors.get(key))
+            build = attachment.build
+            predecessor = None if build is None else build.predecessors.get(key)
+            construct = child_of(attachment, following(Settings), predecessor)
             child = super().from_env(env, keep, _wrapper_class=construct, **kwargs)
             for other in [name for name, cached in list(cache.items()) if cached is child]:
                 cache.pop(other, None)
-            with attachment.reloader.publishing:
+            with attachment.generation.owner.publishing:
                 if attachment_of(self) is attachment and key not in cache:
                     attachment.children[key] = (env, keep, kwargs)
                     cache[key] = child
@@ -194,8 +206,8 @@ def _count_of_files(settings: Settings) -> int:
 
 def _touch(settings: Settings) -> None:
     attachment = attachment_of(settings)
-    if attachment is not None and attachment.published:
-        attachment.reloader.touched()
+    if attachment is not None and attachment.build is None:
+        attachment.generation.owner.touched()
 
 
 @contextmanager
@@ -217,7 +229,7 @@ def _not_fresh(settings: Settings, *, key: Any) -> Iterator[None]:
 
 def _alone(settings: Settings) -> AbstractContextManager[object]:
     attachment = attachment_of(settings)
-    if attachment is None or not attachment.published:
+    if attachment is None or attachment.build is not None:
         return nullcontext()
-    lock: AbstractContextManager[object] = attachment.reloader.lock
+    lock: AbstractContextManager[object] = attachment.generation.owner.lock
     return lock

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from dynaconf.base import Settings
 from dynaconf.validator import ValidatorList
 
 from . import state
-from .state import ATTACHMENT, Attachment, attached
+from .generation import ATTACHMENT, Attachment, attached
 from .values import PinnedLazy, is_container
 
 OWN_CONTAINERS = ("loaded_envs", "loaded_py_modules", "loaded_files", "loaders", "post_hooks")
@@ -26,15 +27,8 @@ def snapshot_of(settings: Settings) -> Settings:
     held = vars(copied)
     held.update(original)
     attachment = attached(settings)
-    plan = attachment.plan
     held[ATTACHMENT] = Attachment(
-        attachment.reloader,
-        attachment.options,
-        attachment.payload,
-        plan,
-        published=True,
-        keywords=attachment.keywords,
-        anchor=copied,
+        replace(attachment.generation, anchor=copied, wrapper=None, unbound=())
     )
     if "__core__" in original:
         core = held["__core__"] = copy.copy(original["__core__"])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from functools import lru_cache
-from types import FrameType, MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from types import FrameType
+from typing import Any
 
 from dynaconf.base import LazySettings, Settings
 from dynaconf.utils.functional import empty
@@ -18,142 +17,12 @@ try:
 except ImportError:  # up to 3.2
     DataDict = DataList = None
 
-from .._environ.mirror import Mirror
-from .._environ.overlay import Plan
 from .._model.errors import ConfigError
 from .._model.names import Names
-from .._model.options import Options
-from .._source.content import Payload
+from .generation import attached
 
-ATTACHMENT = "__k8s_reload__"  # dynaconf takes a name with two underscores for internal
 WRAPPER_ATTRIBUTE = "_k8s_reloader"
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _CONSTRUCTING = (LazySettings.configure.__code__, LazySettings._setup.__code__)
-
-
-class Owner(Protocol):
-    """What a settings object tells whoever leads it from one generation to the next.
-
-    Attributes:
-        key: names it to the mirror.
-        lock: held for a whole reload.
-        publishing: held for the moment of publication.
-        mirror: writes the environment.
-    """
-
-    @property
-    def key(self) -> int: ...
-    @property
-    def lock(self) -> AbstractContextManager[object]: ...
-    @property
-    def publishing(self) -> AbstractContextManager[object]: ...
-    @property
-    def mirror(self) -> Mirror: ...
-
-    def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
-        """Validate a new object, and publish it as a first generation."""
-
-    def touched(self) -> None:
-        """Code has set something in the published generation."""
-
-    def warn_once(self, message: str) -> None:
-        """Log a warning unless it has been logged before."""
-
-
-class Carried(NamedTuple):
-    """What code did to the live object and a candidate takes over before it loads.
-
-    Attributes:
-        code: what was set.
-        defaults: dynaconf's defaults, `code` included, to tell what is set later.
-        envs: the environments that `setenv` switched through.
-        modules: Python modules whose hooks run.
-        hooks: functions that run after loading.
-        validators: the validators.
-    """
-
-    code: Mapping[Any, Any] = NOTHING
-    defaults: Mapping[Any, Any] = NOTHING
-    envs: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
-    hooks: tuple[Callable[..., Any], ...] = ()
-    validators: tuple[Any, ...] = ()
-
-
-class Attachment:
-    """Ties one generation's settings object to its reloader, its payload and its environment.
-
-    Attributes:
-        reloader: who leads the object, the `Reloader`.
-        options: the options it was constructed with.
-        payload: what the mounts held.
-        plan: what the payload does to the environment.
-        published: the process's environment is this generation's own.
-        values: the flat values as they were at publication.
-        keywords: the arguments of ``Dynaconf(...)``.
-        built: dynaconf's defaults as they were when construction was complete.
-        code: what code has set, which a reload keeps.
-        modules: the Python modules that loading, not code, put into dynaconf's list of them.
-        unbound: the validators that were given no environment.
-        carried: what the candidate has still to take over from the live object.
-        taken: what it took over.
-        predecessors: the ``from_env`` children that the candidate's are built after.
-        completes_at_includes: construction ends without validators, so at the last loader.
-        anchor: the object within which the lazy values of this generation resolve.
-        wrapper: the lazy wrapper that constructed the object, if one did.
-        loading: the store and the deleted names, for as long as the loaders run.
-        expected: about how many keys it will have.
-        children: the arguments of each ``from_env`` child, by dynaconf's key for it.
-    """
-
-    def __init__(  # noqa: PLR0913 -- because it brings together what others make
-        self,
-        reloader: Owner,
-        options: Options,
-        payload: Payload,
-        plan: Plan,
-        *,
-        published: bool = False,
-        keywords: Mapping[str, Any] = NOTHING,
-        anchor: Any = None,
-        wrapper: Any = None,
-    ) -> None:
-        self.reloader = reloader
-        self.options = options
-        self.payload = payload
-        self.plan = plan
-        self.published = published
-        self.values: Mapping[str, Any] = NOTHING
-        self.keywords = keywords
-        self.built: Mapping[Any, Any] = NOTHING
-        self.code: Mapping[Any, Any] = NOTHING
-        self.modules: frozenset[str] = frozenset()
-        self.unbound: tuple[Any, ...] = ()
-        self.carried: Carried | None = None
-        self.taken = Carried()
-        self.predecessors: Mapping[str, Any] = NOTHING
-        self.completes_at_includes = False
-        self.anchor = anchor
-        self.wrapper = wrapper
-        self.loading: tuple[dict[Any, Any], set[Any]] | None = None
-        self.expected = len(payload.variables)
-        self.children: dict[str, tuple[str, bool, dict[str, Any]]] = {}
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:
-        """Dynaconf copies a settings object for each hook; the copy belongs where this does."""
-        return self
-
-
-def attachment_of(settings: object) -> Attachment | None:
-    """Give what this package attached to a `Settings`, if anything."""
-    found: Attachment | None = vars(settings).get(ATTACHMENT)
-    return found
-
-
-def attached(settings: object) -> Attachment:
-    """Give the attachment of a `Settings` that is known to have one."""
-    found: Attachment = vars(settings)[ATTACHMENT]
-    return found
 
 
 def unwrap(settings: object) -> Settings:
@@ -273,4 +142,4 @@ def reads_mounts(settings: Settings, paths: Iterable[str]) -> bool:
         return True
     switcher = keywords(settings).get("ENV_SWITCHER_FOR_DYNACONF", "ENV_FOR_DYNACONF")
     name = str(switcher).upper()
-    return attached(settings).plan.environment.get(name) != os.environ.get(name)
+    return attached(settings).generation.plan.environment.get(name) != os.environ.get(name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from dynaconf import Validator
@@ -15,7 +16,8 @@ from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 
 from . import state
-from .state import ATTACHMENT, Attachment, Carried, attached, unwrap
+from .generation import ATTACHMENT, NOTHING, Attachment, Build, Carried, attached
+from .state import unwrap
 from .values import copied, pin
 
 SOURCE = SourceMetadata("code", "set", "global")
@@ -48,7 +50,7 @@ def take_over(candidate: Settings, carried: Carried) -> None:
 
 def _replay_one(live: Settings, candidate: Settings) -> None:
     """Do to a candidate that is complete what code has set in `live` meanwhile."""
-    taken = attached(candidate).taken
+    taken = attached(candidate).under_way.taken
     defaults = dict(dict.items(state.get(live, "defaults")))
     for key, value in defaults.items():
         if value is not taken.defaults.get(key, missing):
@@ -60,7 +62,7 @@ def _replay_one(live: Settings, candidate: Settings) -> None:
 
 def _is_current_alone(live: Settings, candidate: Settings) -> bool:
     """Tell whether the candidate was built with the environment and the validators of now."""
-    taken = attached(candidate).taken
+    taken = attached(candidate).under_way.taken
     validators = state.get(live, "validators")
     return (
         tuple(state.get(live, "loaded_envs")) == taken.envs
@@ -69,11 +71,12 @@ def _is_current_alone(live: Settings, candidate: Settings) -> bool:
     )
 
 
-def remember_built(settings: Settings, modules_of_code: tuple[str, ...] = ()) -> None:
+def remember_built(settings: Settings) -> None:
     """Note what loading put into a settings object, so that the rest is known to be code's."""
     attachment = attached(settings)
     attachment.built = dict(dict.items(state.get(settings, "defaults")))
     loaded = frozenset(state.get(settings, "loaded_py_modules"))
+    modules_of_code = () if attachment.build is None else attachment.build.taken.modules
     attachment.modules = loaded.difference(modules_of_code)
 
 
@@ -151,16 +154,16 @@ def child_of(
     def construct(settings_module: Any = None, **keywords: Any) -> Settings:
         child: Any = object.__new__(kind)
         attachment = vars(child)[ATTACHMENT] = Attachment(
-            parent.reloader, parent.options, parent.payload, parent.plan, published=parent.published
+            replace(parent.generation, anchor=child, keywords=NOTHING, wrapper=None, unbound=()),
+            None if parent.build is None else Build(),
         )
-        attachment.anchor = child
         keywords, dotenv = without_dotenv(keywords)
         if predecessor is not None:
             succeed(attachment, predecessor)
         child.__init__(settings_module=settings_module, **keywords)
         restore_dotenv(child, dotenv)
-        pin(child, child, parent.plan.environment)
-        remember_built(child, attachment.taken.modules)
+        pin(child, child, parent.generation.plan.environment)
+        remember_built(child)
         return child
 
     return construct
@@ -168,10 +171,11 @@ def child_of(
 
 def succeed(attachment: Attachment, predecessor: Settings) -> None:
     """Have an object that is about to be constructed take over the state of its predecessor."""
-    attachment.carried = attachment.taken = carried_from(predecessor)
-    attachment.code = attachment.taken.code
-    attachment.expected = len(state.get(predecessor, "store"))
-    attachment.predecessors = {
+    build = attachment.under_way
+    build.carried = build.taken = carried_from(predecessor)
+    attachment.code = build.taken.code
+    build.expected = len(state.get(predecessor, "store"))
+    build.predecessors = {
         key: unwrap(state.get(predecessor, "env_cache")[key])
         for key in list(attached(predecessor).children)
     }
@@ -179,7 +183,7 @@ def succeed(attachment: Attachment, predecessor: Settings) -> None:
 
 def renew_children(old: Settings, new: Settings) -> None:
     """Build the children of `old`, and theirs, for the candidate `new`."""
-    for key, child in attached(new).predecessors.items():
+    for key, child in attached(new).under_way.predecessors.items():
         env, keep, arguments = attached(old).children[key]
         renew_children(child, unwrap(new.from_env(env, keep, **arguments)))
 
@@ -206,11 +210,9 @@ def publish(live: Settings, candidate: Settings) -> None:
         publish(*_pair(live, candidate, key))
         cache[key] = state.get(live, "env_cache")[key]
     for child in cache.values():  # also those that only validators asked for
-        attached(unwrap(child)).published = True
-    attached(candidate).published = True
-    remember_built(candidate, attached(candidate).taken.modules)
-    attached(candidate).predecessors = {}
-    attached(candidate).taken = Carried()  # or each generation would keep the one before
+        attached(unwrap(child)).build = None
+    remember_built(candidate)
+    attached(candidate).build = None  # or each generation would keep the one before
     old_core, core = vars(live).get("__core__"), vars(candidate).get("__core__")
     if core is not None:  # since 3.3 values are cached; a reader may be between the two
         core.clear_cache()

@@ -12,6 +12,7 @@ from dynaconf.utils.parse_conf import Lazy
 
 from .._model.changes import Change, Changes, diff, flatten, same
 from . import state
+from .generation import attached, attachment_of
 
 SCALARS = frozenset({str, bytes, int, float, bool, type(None), datetime, date, time})
 OPTIONS = frozenset(UPPER_DEFAULT_SETTINGS)
@@ -69,8 +70,10 @@ def pinned(value: Any, settings: Settings) -> Any:
     """Pin a value that is being loaded, for dynaconf may evaluate it to merge it."""
     if not isinstance(value, Lazy):
         return value
-    attachment = state.attached(settings)
-    return PinnedLazy.of(value, attachment.anchor, attachment.plan.environment)
+    attachment = attached(settings)
+    return PinnedLazy.of(
+        value, attachment.generation.anchor, attachment.generation.plan.environment
+    )
 
 
 def _plain(lazy: Lazy) -> Lazy:
@@ -84,16 +87,16 @@ def pin(settings: Settings, anchor: Settings, environment: Mapping[str, str]) ->
 
 def pin_key(settings: Settings, key: Any) -> None:
     """Pin what one key holds while an object is being loaded."""
-    attachment = state.attachment_of(settings)
-    if attachment is None or attachment.published or attachment.anchor is None:
+    attachment = attachment_of(settings)
+    if attachment is None or attachment.build is None or attachment.generation.anchor is None:
         return
     store, name = state.get(settings, "store"), str(key).upper()
     value = dict.get(store, name)
-    environment = attachment.plan.environment
+    environment = attachment.generation.plan.environment
     if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
-        put_raw(store, name, PinnedLazy.of(value, attachment.anchor, environment))
+        put_raw(store, name, PinnedLazy.of(value, attachment.generation.anchor, environment))
     elif isinstance(value, (dict, list)):
-        _pin(value, attachment.anchor, environment)
+        _pin(value, attachment.generation.anchor, environment)
 
 
 def _pin(
@@ -168,8 +171,8 @@ def changes_between(old: Settings, new: Settings) -> Changes:
     An application may have completed a value in place, as Django does ``DATABASES``; that its own
     completion is missing from the new generation is no change.
     """
-    published = state.attached(old).values
-    changes = diff(values(old), state.attached(new).values or values(new))
+    published = attached(old).values
+    changes = diff(values(old), attached(new).values or values(new))
     real = [change for change in changes.values() if not _in_place(change, published)]
     return changes if len(real) == len(changes) else Changes(real)
 

@@ -18,7 +18,7 @@ from .._model.names import Names, without_newline
 from .._model.options import Mount
 from .._source.content import UNPARSED, Variable
 from . import putting, state
-from .state import Attachment
+from .generation import Attachment
 from .store import indexed
 from .values import Literal, pinned
 
@@ -68,14 +68,14 @@ def load(settings: Settings, attachment: Attachment, key: str | None) -> None:
         attachment: its attachment.
         key: the one top-level setting to load, with what is nested in it; ``None`` for all.
     """
-    names, plan = state.names(settings), attachment.plan
+    names, plan = state.names(settings), attachment.generation.plan
     wanted = names.top(key) if key else None
-    expected = len(attachment.payload.variables)
-    with nullcontext() if attachment.published else indexed(settings, expected):
+    expected = len(attachment.generation.payload.variables)
+    with nullcontext() if attachment.build is None else indexed(settings, expected):
         environment_last = has_env_loader(settings)
         if not environment_last:
             _load_environment(settings, _beneath(attachment).items(), wanted)
-        for mount in attachment.options.k8s_mounts:
+        for mount in attachment.generation.options.k8s_mounts:
             _load_mount(settings, mount, attachment, wanted)
         if environment_last:  # beside env_loader, without a mirror, the environment wins
             _load_environment(settings, plan.environment.as_dict().items(), wanted)
@@ -88,10 +88,12 @@ def has_env_loader(settings: Settings) -> bool:
 
 def _beneath(attachment: Attachment) -> Mapping[str, str]:
     """Give the variables beneath the mounts; of a published generation, as they are by now."""
-    if not attachment.published:
-        return attachment.plan.beneath
-    reloader = attachment.reloader
-    return reloader.mirror.beneath(reloader.key, attachment.plan, attachment.payload)
+    if attachment.build is not None:
+        return attachment.generation.plan.beneath
+    reloader = attachment.generation.owner
+    return reloader.mirror.beneath(
+        reloader.key, attachment.generation.plan, attachment.generation.payload
+    )
 
 
 def _load_environment(
@@ -114,11 +116,14 @@ def _load_environment(
 
 def _load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str | None) -> None:
     """Set what one mount says, the names that carry a prefix of the application last."""
-    claims, shadowed = attachment.plan.decision.claims, attachment.plan.decision.shadowed
+    claims, shadowed = (
+        attachment.generation.plan.decision.claims,
+        attachment.generation.plan.decision.shadowed,
+    )
     names = state.names(settings)
     variables = [
         variable
-        for variable in attachment.payload.of_mount(mount)
+        for variable in attachment.generation.payload.of_mount(mount)
         if variable.name in claims or variable.name in shadowed
     ]
     if wanted is not None:
@@ -133,7 +138,7 @@ def _load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str
         for start in names.prefixes
     ]
     plain: list[Variable] = []
-    if not attachment.options.prefixed_only(mount) and len(prefixed) < len(variables):
+    if not attachment.generation.options.prefixed_only(mount) and len(prefixed) < len(variables):
         plain = [variable for variable in variables if not variable.name.startswith(names.prefixes)]
         _warn_of_doubles(names, plain, carrying, attachment)
     for start, group in (("", plain), *carrying):
@@ -175,7 +180,7 @@ def _warn_of_doubles(
     for variable in plain:
         winner = prefixed.get(names.path(variable.name))
         if winner is not None:
-            attachment.reloader.warn_once(
+            attachment.generation.owner.warn_once(
                 f"mount {winner.mount.path}: {winner.name} and {variable.name} both name the "
                 f"setting {variable.name}; the prefixed one wins, delete one of them"
             )

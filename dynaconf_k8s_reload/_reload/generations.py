@@ -6,12 +6,13 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._dynaconf import Attachment, Owner
+from .._dynaconf import Attachment, Build, Generation, Owner
 from .._environ.mirror import Mirror
 from .._model.changes import Changes
 from .._model.errors import ConfigError, MountError
@@ -111,15 +112,19 @@ class Generations:
             self._see_what_is_published()
 
     def _see_what_is_published(self) -> None:
-        snapshots = _dynaconf.attached(self.settings).payload.snapshots
+        snapshots = _dynaconf.attached(self.settings).generation.payload.snapshots
         self.reader.seen = tuple(snapshot.token for snapshot in snapshots)
 
     def construct(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Complete a new object: validate it, and confirm that it is of one generation."""
         _dynaconf.seal(settings)
         attachment = _dynaconf.attached(settings)
-        if _dynaconf.reads_mounts(settings, [m.path for m in attachment.options.k8s_mounts]):
-            built = self._build(settings, attachment.options, attachment.payload)
+        if _dynaconf.reads_mounts(
+            settings, [m.path for m in attachment.generation.options.k8s_mounts]
+        ):
+            built = self._build(
+                settings, attachment.generation.options, attachment.generation.payload
+            )
             _dynaconf.publish(settings, built)
         else:
             validate()
@@ -132,14 +137,16 @@ class Generations:
         changes = Changes() if before is None else _dynaconf.changes_between(before, settings)
         attachment.values = _dynaconf.values(settings)
         with self.publishing:
-            self.options = attachment.options
-            self.reader.seen = tuple(snapshot.token for snapshot in attachment.payload.snapshots)
+            self.options = attachment.generation.options
+            self.reader.seen = tuple(
+                snapshot.token for snapshot in attachment.generation.payload.snapshots
+            )
             self.mirror(attachment)
-            attachment.published = True
-            attachment.plan.environment.settle()
+            attachment.build = None
+            attachment.generation.plan.environment.settle()
             self._live, self._snapshot = settings, None
             self.history.applied((), None)
-            _dynaconf.remember(attachment.wrapper, self._owner)
+            _dynaconf.remember(attachment.generation.wrapper, self._owner)
         self.warnings.of_differing(attachment)
         self._tell(attachment, changes, started)
 
@@ -161,10 +168,11 @@ class Generations:
         current = _dynaconf.attached(self.settings)
         payload: Payload | None = None
         try:
-            snapshots = self.reader.read(self.options, current.payload.snapshots)
-            payload = Payload(snapshots, current.payload)
-            if payload.digest == current.payload.digest:
-                current.payload = payload  # the same content, perhaps in another directory
+            snapshots = self.reader.read(self.options, current.generation.payload.snapshots)
+            payload = Payload(snapshots, current.generation.payload)
+            if payload.digest == current.generation.payload.digest:
+                # The same content, perhaps in another directory.
+                current.generation = replace(current.generation, payload=payload)
                 self.history.unchanged()
                 return self._result("unchanged", started)
             refused = self.history.refusal_of(payload.digest)
@@ -196,7 +204,7 @@ class Generations:
         give_up = time.monotonic() + CONFIRM_SECONDS
         while True:
             plan = self._mirror.plan(self.key, payload, options, _dynaconf.names(live))
-            attachment = Attachment(self._owner, options, payload, plan)
+            attachment = Attachment(Generation(self._owner, options, payload, plan), Build())
             failure: BaseException | None = None
             try:
                 built = _dynaconf.build(live, attachment)
@@ -226,7 +234,7 @@ class Generations:
 
     def _publish(self, live: Settings, built: Settings, changes: Changes, started: float) -> bool:
         attachment = _dynaconf.attached(built)
-        before = _dynaconf.attached(live).payload
+        before = _dynaconf.attached(live).generation.payload
         with self.publishing:
             if self.stopped and not self._explicit:
                 return True  # it was still to be published when the watch was stopped
@@ -235,11 +243,11 @@ class Generations:
             _dynaconf.replay(live, built)
             self.mirror(attachment)
             _dynaconf.publish(live, built)
-            attachment.plan.environment.settle()
+            attachment.generation.plan.environment.settle()
             self._snapshot = None
             self.history.applied(
                 changes.matching((*self.options.k8s_restart_keys, *self.restart_keys)),
-                report.lag(before, attachment.payload),
+                report.lag(before, attachment.generation.payload),
             )
         self._tell(attachment, changes, started)
         return True
@@ -247,7 +255,7 @@ class Generations:
     def mirror(self, attachment: Attachment) -> None:
         if self.inert:
             return
-        self._mirror.apply(self.key, attachment.plan, attachment.payload)
+        self._mirror.apply(self.key, attachment.generation.plan, attachment.generation.payload)
         report.rewritten(lambda: self._mirror.rewritten(self.key))
 
     def _tell(self, attachment: Attachment, changes: Changes, started: float) -> None:
@@ -255,12 +263,12 @@ class Generations:
             self._notifier.publish("change", changes)
         self.warnings.of_skipped(attachment)
         self.warnings.of_contested(self.label, self._mirror.contested(self.key))
-        report.applied(self.history.generation, changes, attachment.payload, started)
+        report.applied(self.history.generation, changes, attachment.generation.payload, started)
 
     def _reject(
         self, error: BaseException, payload: Payload | None, current: Attachment, started: float
     ) -> ReloadResult:
-        changed = [] if payload is None else changed_names(current.payload, payload)
+        changed = [] if payload is None else changed_names(current.generation.payload, payload)
         rejected = explain(error, [m.path for m in self.options.k8s_mounts], changed)
         content = payload.digest if payload is not None else str(error)
         if self.history.refused(content, rejected, retry=isinstance(error, MountError)):

@@ -24,12 +24,12 @@ def pending(settings: Any, environ: Mapping[str, str] = os.environ) -> dict[str,
     live = _dynaconf.unwrap(settings)
     attachment = _dynaconf.attached(live)
     found: dict[str, str] = {}
-    for name, text in attachment.plan.decision.claims.items():
+    for name, text in attachment.generation.plan.decision.claims.items():
         if text is not None and environ.get(name) != text:
             found[name] = "modified" if name in environ else "added"
     names = _dynaconf.names(live)
     for name in environ:
         is_own = name.startswith(names.own) and not names.is_reserved(name)
-        if is_own and name not in attachment.payload.variables:
+        if is_own and name not in attachment.generation.payload.variables:
             found[name] = "environment only"
     return dict(sorted(found.items()))

@@ -86,17 +86,20 @@ class Reloader:
         with self.publishing:
             attachment = _dynaconf.attached(self._generations.settings)
             mounts = tuple(
-                self._mount_status(snapshot) for snapshot in attachment.payload.snapshots
+                self._mount_status(snapshot) for snapshot in attachment.generation.payload.snapshots
             )
             watch = self._watch
             watching = self._watcher.mode(watch)
             off_by_choice = watch is None
             return self._generations.history.status(
-                revision=attachment.payload.revision,
+                revision=attachment.generation.payload.revision,
                 mounts=mounts,
                 watching=watching,
                 checked_at=watch.checked_at if watch is not None else None,
-                skipped={name: why.value for name, why in attachment.plan.decision.skipped.items()},
+                skipped={
+                    name: why.value
+                    for name, why in attachment.generation.plan.decision.skipped.items()
+                },
                 healthy=off_by_choice or watching != "off",
             )
 
@@ -287,4 +290,4 @@ def get_reloader(settings: Any) -> Reloader:
             "these settings are not loaded by dynaconf-k8s-reload; write "
             'Dynaconf(loaders=["dynaconf_k8s_reload.loader"], ...)'
         )
-    return cast("Reloader", attachment.reloader)  # nobody else makes attachments
+    return cast("Reloader", attachment.generation.owner)  # nobody else makes attachments

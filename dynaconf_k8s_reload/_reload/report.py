@@ -37,8 +37,10 @@ class Warnings:
 
     def of_skipped(self, attachment: Attachment) -> None:
         """Name the variables that are not mirrored."""
-        for name, reason in attachment.plan.decision.skipped.items():
-            self.once(f"{attachment.payload.variables[name].source} is not mirrored: {reason}")
+        for name, reason in attachment.generation.plan.decision.skipped.items():
+            self.once(
+                f"{attachment.generation.payload.variables[name].source} is not mirrored: {reason}"
+            )
 
     def of_contested(self, label: str, contested: Mapping[str, str]) -> None:
         """Name the variables that another reloader gives another value."""
@@ -50,8 +52,8 @@ class Warnings:
 
     def of_differing(self, attachment: Attachment) -> None:
         """Name the variables that the process had with another value at the first load."""
-        for name in attachment.plan.differing:
-            source = attachment.payload.variables[name].source
+        for name in attachment.generation.plan.differing:
+            source = attachment.generation.payload.variables[name].source
             self.once(
                 f"{name} had another value in the process than in {source}, which is used from "
                 "now on; if the process's own shall win, list it in k8s_env_wins, and if the "

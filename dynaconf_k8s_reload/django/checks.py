@@ -95,7 +95,7 @@ def provided(reloader: Reloader) -> Iterator[Provided]:
     """Give the settings that the mounts provide now."""
     snapshot = reloader.snapshot()
     names = _dynaconf.names(snapshot)
-    for name, variable in _dynaconf.attached(snapshot).payload.variables.items():
+    for name, variable in _dynaconf.attached(snapshot).generation.payload.variables.items():
         only = reloader.options.prefixed_only(variable.mount)
         prefixed = name.startswith(tuple(filter(None, names.prefixes)))
         for key in names.keys(name, prefixed_only=only):

@@ -18,7 +18,7 @@ from dynaconf.validator import ValidatorList
 
 from dynaconf_k8s_reload import ConfigError, _dynaconf, get_reloader
 from dynaconf_k8s_reload._dynaconf import state
-from dynaconf_k8s_reload._dynaconf.state import ATTACHMENT
+from dynaconf_k8s_reload._dynaconf.generation import ATTACHMENT
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -272,7 +272,7 @@ def test_a_late_reader_of_a_generation_leaves_no_value_of_the_next_in_it(
     volume.write({"MYAPP_A": "1"})
     assert settings.A == 1
     live = _dynaconf.unwrap(settings)
-    core, anchor = vars(live).get("__core__"), _dynaconf.attached(live).anchor
+    core, anchor = vars(live).get("__core__"), _dynaconf.attached(live).generation.anchor
     volume.write({"MYAPP_A": "2"})
     assert get_reloader(settings).reload().outcome == "applied"
     if core is not None:

@@ -112,7 +112,7 @@ def _diagnose(
 
 def _options(application: Application | None) -> Options:
     if application is not None and application.attachment is not None:
-        return application.attachment.options
+        return application.attachment.generation.options
     try:
         return Options.read({}, os.environ, default_mounts())
     except ConfigError as error:

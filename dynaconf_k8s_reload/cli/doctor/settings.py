@@ -51,7 +51,7 @@ def settings_files(application: Application) -> set[str]:
 
 
 def _not_mounted(attachment: Any, directories: Sequence[str]) -> Iterator[Finding]:
-    mounted = {os.path.realpath(mount.path) for mount in attachment.options.k8s_mounts}
+    mounted = {os.path.realpath(mount.path) for mount in attachment.generation.options.k8s_mounts}
     others = [path for path in directories if os.path.realpath(path) not in mounted]
     if others:
         yield Finding(
@@ -93,7 +93,7 @@ def _restart_only(application: Application, payload: Payload) -> Iterator[Findin
     paths = (names.path(key) for name in payload.variables for key in names.keys(name))
     settings = map(".".join, paths)
     keys = Changes(Change(key, None, None, "added") for key in settings)
-    restart = keys.matching(attachment.options.k8s_restart_keys)
+    restart = keys.matching(attachment.generation.options.k8s_restart_keys)
     if restart:
         yield Finding(
             "note",

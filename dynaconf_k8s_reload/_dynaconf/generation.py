@@ -1,0 +1,163 @@
+"""What this package attaches to a settings object: a frozen generation, and a build under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+from dynaconf.base import Settings
+
+from .._environ.mirror import Mirror
+from .._environ.overlay import Plan
+from .._model.options import Options
+from .._source.content import Payload
+
+ATTACHMENT = "__k8s_reload__"  # dynaconf takes a name with two underscores for internal
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Owner(Protocol):
+    """What a settings object tells whoever leads it from one generation to the next.
+
+    Attributes:
+        key: names it to the mirror.
+        lock: held for a whole reload.
+        publishing: held for the moment of publication.
+        mirror: writes the environment.
+    """
+
+    @property
+    def key(self) -> int: ...
+    @property
+    def lock(self) -> AbstractContextManager[object]: ...
+    @property
+    def publishing(self) -> AbstractContextManager[object]: ...
+    @property
+    def mirror(self) -> Mirror: ...
+
+    def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
+        """Validate a new object, and publish it as a first generation."""
+
+    def touched(self) -> None:
+        """Code has set something in the published generation."""
+
+    def warn_once(self, message: str) -> None:
+        """Log a warning unless it has been logged before."""
+
+
+class Carried(NamedTuple):
+    """What code did to the live object and a candidate takes over before it loads.
+
+    Attributes:
+        code: what was set.
+        defaults: dynaconf's defaults, `code` included, to tell what is set later.
+        envs: the environments that `setenv` switched through.
+        modules: Python modules whose hooks run.
+        hooks: functions that run after loading.
+        validators: the validators.
+    """
+
+    code: Mapping[Any, Any] = NOTHING
+    defaults: Mapping[Any, Any] = NOTHING
+    envs: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    hooks: tuple[Callable[..., Any], ...] = ()
+    validators: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Generation:
+    """What one generation of an application's settings is made of.
+
+    Attributes:
+        owner: who leads the object, the `Reloader`.
+        options: the options it was constructed with.
+        payload: what the mounts held.
+        plan: what the payload does to the environment.
+        anchor: the object within which the lazy values of this generation resolve.
+        keywords: the arguments of ``Dynaconf(...)``.
+        wrapper: the lazy wrapper that constructed the object, if one did.
+        unbound: the validators that were given no environment.
+    """
+
+    owner: Owner
+    options: Options
+    payload: Payload
+    plan: Plan
+    anchor: Any = None
+    keywords: Mapping[str, Any] = NOTHING
+    wrapper: Any = None
+    unbound: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Generation of {self.payload!r}>"
+
+
+@dataclass(eq=False, repr=False)
+class Build:
+    """The loading of a generation that is not published yet.
+
+    Attributes:
+        carried: what the candidate has still to take over from the live object.
+        taken: what it took over.
+        predecessors: the ``from_env`` children that the candidate's are built after.
+        completes_at_includes: construction ends without validators, so at the last loader.
+        loading: the store and the deleted names, for as long as the loaders run.
+        expected: about how many keys it will have.
+    """
+
+    carried: Carried | None = None
+    taken: Carried = field(default_factory=Carried)
+    predecessors: Mapping[str, Any] = NOTHING
+    completes_at_includes: bool = False
+    loading: tuple[dict[Any, Any], set[Any]] | None = None
+    expected: int = 0
+
+
+@dataclass(eq=False, repr=False)
+class Attachment:
+    """Ties a settings object to its generation, and notes what dynaconf and code put into it.
+
+    Attributes:
+        generation: what it is made of.
+        build: its loading; none once it is published: the environment is this generation's own.
+        values: the flat values as they were at publication.
+        built: dynaconf's defaults as they were when construction was complete.
+        code: what code has set, which a reload keeps.
+        modules: the Python modules that loading, not code, put into dynaconf's list of them.
+        children: the arguments of each ``from_env`` child, by dynaconf's key for it.
+    """
+
+    generation: Generation
+    build: Build | None = None
+    values: Mapping[str, Any] = NOTHING
+    built: Mapping[Any, Any] = NOTHING
+    code: Mapping[Any, Any] = NOTHING
+    modules: frozenset[str] = frozenset()
+    children: dict[str, tuple[str, bool, dict[str, Any]]] = field(default_factory=dict)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:
+        """Dynaconf copies a settings object for each hook; the copy belongs where this does."""
+        return self
+
+    @property
+    def under_way(self) -> Build:
+        """The build of an object that is known to be loading."""
+        if self.build is None:
+            raise RuntimeError("the generation is published")
+        return self.build
+
+
+def attachment_of(settings: object) -> Attachment | None:
+    """Give what this package attached to a `Settings`, if anything."""
+    found: Attachment | None = vars(settings).get(ATTACHMENT)
+    return found
+
+
+def attached(settings: object) -> Attachment:
+    """Give the attachment of a `Settings` that is known to have one."""
+    found: Attachment = vars(settings)[ATTACHMENT]
+    return found
