@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ def serving(
     seconds: float = 30.0,
     *,
     tracebacks: bool = False,
+    codes: Collection[int] = (0, -signal.SIGTERM),
 ) -> Iterator[int]:
     """Run ``python -m`` with a command in which ``{fd}`` stands for a listening socket.
 
@@ -39,6 +40,7 @@ def serving(
         log: where its output goes.
         variables: its environment; by default one in which it finds tests/helpers/programs.
         seconds: how long it may take to end.
+        codes: what it may end with.
         tracebacks: there may be some in the log, as Django writes for a host that it refuses.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener, log.open("w") as output:
@@ -59,11 +61,15 @@ def serving(
         try:
             yield int(listener.getsockname()[1])
             process.send_signal(signal.SIGTERM)
-            assert process.wait(seconds) in (0, -signal.SIGTERM), log.read_text()
+            assert process.wait(seconds) in codes, log.read_text()
         finally:
             if process.poll() is None:
-                process.kill()
-                process.wait(30)
+                process.terminate()  # which ends the workers too
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait(30)
     assert tracebacks or "Traceback" not in log.read_text()
 
 
@@ -86,6 +92,7 @@ class Clients:
         port: of the server on this machine.
         check: says what is wrong with an answer's JSON, or nothing; its second argument are the
             answers that there were, by process, when the request began.
+        newest: of several answers of one process, the one for which this gives most is kept.
         host: what the clients call the server.
         connections: how many at a time.
 
@@ -99,6 +106,7 @@ class Clients:
         self,
         port: int,
         check: Callable[[Any, Mapping[int, Any]], object] = lambda *_: None,
+        newest: Callable[[Any], int] = lambda _: 0,
         host: str = "127.0.0.1",
         connections: int = 8,
     ) -> None:
@@ -107,6 +115,7 @@ class Clients:
         self.problems: list[object] = []
         self._port = port
         self._check = check
+        self._newest = newest
         self._host = host
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -137,10 +146,15 @@ class Clients:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self.problems.append(repr(error))
                 continue
-            problem = f"status {status}" if status != 200 else self._check(answer, before)
+            if status != 200 or answer is None:
+                problem: object = f"status {status}, {answer}"
+            else:
+                problem = self._check(answer, before)
             with self._lock:
                 self.requests += 1
-                if answer is not None:
-                    self.answers[answer["pid"]] = answer
                 if problem:
                     self.problems.append(problem)
+                if answer is not None:
+                    kept = self.answers.setdefault(answer["pid"], answer)
+                    if self._newest(answer) >= self._newest(kept):
+                        self.answers[answer["pid"]] = answer

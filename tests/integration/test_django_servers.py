@@ -63,7 +63,9 @@ def test_no_request_fails_or_sees_two_generations(
     volume.write(content(0, "old.example"))
     variables = environment(volume.directory)
     with serving(server, volume, log, variables, tracebacks=True) as port:
-        with Clients(port, check, host="stays.example", connections=6) as clients:
+        with Clients(
+            port, check, newest=lambda a: a["pair"][0], host="stays.example", connections=6
+        ) as clients:
 
             def all_serve(number: int, extra: int | None) -> bool:
                 expected = ([number, number], extra)

@@ -51,8 +51,8 @@ def test_every_worker_answers_with_the_new_value(
     ]
     took = []
     with (
-        serving(command, volume, tmp_path / "log", seconds=10) as port,
-        Clients(port, check) as clients,
+        serving(command, volume, tmp_path / "log", seconds=10, codes=(0,)) as port,
+        Clients(port, check, newest=served) as clients,
     ):
         eventually(lambda: clients.all(WORKERS, lambda _: True), seconds=30)
         for number in range(1, SWAPS + 1):
