@@ -61,7 +61,7 @@ class Reloader:
 
     @property
     def restart_keys(self) -> tuple[str, ...]:
-        """Patterns of what a framework reads once: keys that need a restart beside the options'."""
+        """Patterns of the keys that a framework reads once, beside those of the options."""
         return self._generations.restart_keys
 
     @restart_keys.setter
