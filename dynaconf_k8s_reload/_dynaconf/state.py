@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import FrameType
 from typing import Any
 
@@ -118,11 +118,13 @@ def keywords(settings: Settings) -> dict[Any, Any]:
 
 def names(settings: Settings) -> Names:
     """Give the rule by which these settings make keys of the names of variables."""
+    # Asked of the dictionary: the store itself scans all keys for an option that it does not know.
+    option: Any = partial(dict.get, get(settings, "store"))
     return _names(
-        settings.get("ENVVAR_PREFIX_FOR_DYNACONF"),
-        settings.get("NESTED_SEPARATOR_FOR_DYNACONF") or "",
-        settings.get("INDEX_SEPARATOR_FOR_DYNACONF") or "",
-        nested=settings.get("DOTTED_LOOKUP_FOR_DYNACONF") is True,
+        option("ENVVAR_PREFIX_FOR_DYNACONF"),
+        option("NESTED_SEPARATOR_FOR_DYNACONF") or "",
+        option("INDEX_SEPARATOR_FOR_DYNACONF") or "",
+        nested=option("DOTTED_LOOKUP_FOR_DYNACONF") is True,
     )
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dynaconf.base import Settings
+from dynaconf.utils import find_the_correct_casing
 
 from . import state
 
@@ -33,6 +34,7 @@ class Spelling:
     def __init__(self, store: dict[Any, Any]) -> None:
         self._store = store
         self._others: dict[str, str] | None = None
+        self._has_others_than_strings = False
 
     def of(self, item: str) -> str | None:
         """Find the key that is meant, as dynaconf would: the first one that differs in case only.
@@ -40,20 +42,25 @@ class Spelling:
         A space in a key also answers to an underscore.
         """
         if self._others is None:
-            self._others = {}
+            self._others, self._has_others_than_strings = {}, False
             for key in dict.keys(self._store):
                 self.add(key)
+        if self._has_others_than_strings and state.DataDict is None:  # up to 3.2 it ends the search
+            found: str | None = find_the_correct_casing(item, dict(dict.items(self._store)))
+            return found
         lower = item.lower()
         upper, other = lower.upper(), self._others.get(lower)
         if not lower.isascii() or not dict.__contains__(self._store, upper):
             return other
         if other is None:
             return upper
-        return next(str(key) for key in dict.keys(self._store) if lower in _answers_to(key))
+        return next(str(key) for key in dict.keys(self._store) if lower in _answers_to(str(key)))
 
     def add(self, key: object) -> None:
         """Note a key that has been put last into the store."""
-        if self._others is not None and not is_upper(key):
+        if not isinstance(key, str):
+            self._has_others_than_strings = True
+        elif self._others is not None and not is_upper(key):
             for name in _answers_to(key):
                 self._others.setdefault(name, str(key))
 
@@ -67,9 +74,7 @@ def is_upper(key: object) -> bool:
     return isinstance(key, str) and key.isupper() and key.isascii() and " " not in key
 
 
-def _answers_to(key: object) -> Sequence[str]:
-    if not isinstance(key, str):
-        return ()
+def _answers_to(key: str) -> Sequence[str]:
     return (key.lower(), key.replace(" ", "_").lower()) if " " in key else (key.lower(),)
 
 

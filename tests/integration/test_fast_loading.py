@@ -126,6 +126,8 @@ STEPS = st.tuples(
 @example([("set", "A b"), ("set", "A_B"), ("get", "a_b")])
 @example([("set", "A_B"), ("set", "A b"), ("get", "a_b")])
 @example([("set", "SS"), ("get", "\u00df")])
+@example([("set", 7), ("set", "A"), ("get", "a")])
+@example([("set", "A"), ("get", "a"), ("set", 7), ("get", "a"), ("clear", 7), ("get", "a")])
 @profile(deadline=None)
 def test_an_indexed_store_answers_like_dynaconfs_own(steps: list[tuple[str, Any]]) -> None:
     """Whatever is put in, taken out and asked for, in whatever case, the answers are the same."""

@@ -116,7 +116,7 @@ def test_names_and_loader_agree(names: set[str], separator: str) -> None:
         loaded = make_settings(
             directory, k8s_watch=False, k8s_mirror=False, nested_separator=separator
         )
-        rule = _dynaconf.names(loaded)
+        rule = _dynaconf.names(_dynaconf.unwrap(loaded))
         told = {rule.top(key) for name in names for key in rule.keys(name)}
         assert {key for key in loaded.as_dict() if key != "K8S_MOUNTS"} - OPTIONS == told
 
