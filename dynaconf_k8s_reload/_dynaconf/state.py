@@ -21,6 +21,7 @@ from .._model.errors import ConfigError
 from .._model.names import Names
 from .generation import attached
 
+UP_TO_3_2 = DataDict is None
 WRAPPER_ATTRIBUTE = "_k8s_reloader"
 _CONSTRUCTING = (LazySettings.configure.__code__, LazySettings._setup.__code__)
 

@@ -45,7 +45,7 @@ class Spelling:
             self._others, self._has_others_than_strings = {}, False
             for key in dict.keys(self._store):
                 self.add(key)
-        if self._has_others_than_strings and state.DataDict is None:  # up to 3.2 it ends the search
+        if self._has_others_than_strings and state.UP_TO_3_2:  # where such a key ends the search
             found: str | None = find_the_correct_casing(item, dict(dict.items(self._store)))
             return found
         lower = item.lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +304,16 @@ def test_what_is_held_of_the_first_generation_stays_in_it(
     volume.write({"MYAPP_A": "2"})
     assert get_reloader(settings).reload().outcome == "applied"
     assert (settings.LATE, held["LATE"]) == ("2", "1")
+
+
+def test_a_generation_shows_counts_and_no_value(volume: AtomicWriter, settings: Any) -> None:
+    """What is attached to a settings object can be printed; once published it is built no more."""
+    volume.write({"MYAPP_A": "hidden"})
+    assert settings.A == "hidden"
+    attachment = _dynaconf.attached(_dynaconf.unwrap(settings))
+    assert re.fullmatch(
+        r"<Generation of Payload\(1 variables, revision \w{16}\)>", repr(attachment.generation)
+    )
+    assert "hidden" not in repr(attachment)
+    with pytest.raises(RuntimeError, match="published"):
+        _ = attachment.under_way
