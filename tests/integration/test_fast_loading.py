@@ -69,11 +69,18 @@ def the_long_way() -> Iterator[None]:
         yield
 
 
+def _shown(value: object) -> str:
+    try:
+        return re.sub(ADDRESS, "", repr(value))
+    except RecursionError:  # up to 3.2, of a template that names what holds it
+        return "without end"
+
+
 def laid_out(settings: Any) -> dict[str, str]:
     """Everything dynaconf keeps of the loaded values, its options and its history included."""
     held = state.unwrap(settings)
     history = {
-        (str(source), key): re.sub(ADDRESS, "", repr(value))
+        (str(source), key): _shown(value)
         for source, values in state.get(held, "loaded_by_loaders").items()
         for key, value in values.items()
     }
