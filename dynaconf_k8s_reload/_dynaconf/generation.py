@@ -88,7 +88,7 @@ class Generation:
     payload: Payload
     plan: Plan
     anchor: Any = None
-    keywords: Mapping[str, Any] = NOTHING
+    keywords: Mapping[str, Any] = field(default_factory=dict)
     wrapper: Any = None
     unbound: tuple[Any, ...] = ()
 
@@ -111,7 +111,7 @@ class Build:
 
     carried: Carried | None = None
     taken: Carried = field(default_factory=Carried)
-    predecessors: Mapping[str, Any] = NOTHING
+    predecessors: Mapping[str, Any] = field(default_factory=dict)
     completes_at_includes: bool = False
     loading: tuple[dict[Any, Any], set[Any]] | None = None
     expected: int = 0
@@ -133,9 +133,9 @@ class Attachment:
 
     generation: Generation
     build: Build | None = None
-    values: Mapping[str, Any] = NOTHING
-    built: Mapping[Any, Any] = NOTHING
-    code: Mapping[Any, Any] = NOTHING
+    values: Mapping[str, Any] = field(default_factory=dict)
+    built: Mapping[Any, Any] = field(default_factory=dict)
+    code: Mapping[Any, Any] = field(default_factory=dict)
     modules: frozenset[str] = frozenset()
     children: dict[str, tuple[str, bool, dict[str, Any]]] = field(default_factory=dict)
 
