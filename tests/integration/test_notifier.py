@@ -292,10 +292,11 @@ def test_async_subscribers_run_on_their_loop(
     told: list[Any] = []
 
     async def main() -> None:
-        loop = asyncio.get_running_loop()
+        loop, looked = asyncio.get_running_loop(), threading.Event()
+        monkeypatch.setattr(loop, "is_closed", looked.set)  # which gives None: it is open
 
         async def subscriber(name: str, changes: Changes) -> None:
-            await asyncio.sleep(0)
+            await until(looked.is_set)  # the notifier has waited for longer than one look
             told.append((name, changes["A"].new, asyncio.get_running_loop() is loop))
 
         class Callable:
