@@ -201,10 +201,9 @@ class Reader:
         except MountError as error:
             self.problems[mount.path] = str(error)
             raise
+        self.problems.pop(mount.path, None)  # only now: until then the last one is true
         if snapshot.present or before is None:
-            self.problems.pop(mount.path, None)
             return snapshot
-        self.problems.pop(mount.path, None)
         if before.files or before.settings_files:
             self.problems[mount.path] = "the directory is gone; its last good content is kept"
         return before._replace(token=snapshot.token, present=False)
