@@ -183,13 +183,14 @@ def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
     """
     __tracebackhide__ = True  # pytest shows the test's own line
     # Not above: who only writes a volume needs no dynaconf.
+    from ._model.clock import monotonic  # noqa: PLC0415 -- because of the line above
     from ._model.errors import ReloadRejected  # noqa: PLC0415 -- because of the line above
     from ._reload.reloader import get_reloader  # noqa: PLC0415 -- because of the line above
     from ._source.fingerprint import token  # noqa: PLC0415 -- because of the line above
 
     reloader = get_reloader(settings)
-    give_up = time.monotonic() + timeout
-    while (left := give_up - time.monotonic()) > 0:
+    give_up = monotonic() + timeout
+    while (left := give_up - monotonic()) > 0:
         if reloader.lock.acquire(timeout=left):  # what has been read is then served or refused
             try:
                 status = reloader.status()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from .. import _dynaconf
 from .._dynaconf import Attachment, Build, Generation, Owner
 from .._environ.mirror import Mirror
 from .._model.changes import Changes
+from .._model.clock import monotonic
 from .._model.errors import ConfigError, MountError
 from .._model.options import Options
 from .._model.status import ReloadResult
@@ -132,7 +132,7 @@ class Generations:
 
     def adopt(self, settings: Settings) -> None:
         """Publish a new object, the first one or what ``configure()`` made, as a generation."""
-        started = time.monotonic()
+        started = monotonic()
         attachment, before = _dynaconf.attached(settings), self._live
         changes = Changes() if before is None else _dynaconf.changes_between(before, settings)
         attachment.values = _dynaconf.values(settings)
@@ -151,7 +151,7 @@ class Generations:
         self._tell(attachment, changes, started)
 
     def reload(self, *, explicit: bool) -> ReloadResult:
-        started = time.monotonic()
+        started = monotonic()
         with self.lock:
             if self._busy:
                 raise ConfigError(
@@ -186,13 +186,13 @@ class Generations:
 
     def _advance(self, payload: Payload, started: float) -> Changes:
         live = self.settings
-        give_up = time.monotonic() + CONFIRM_SECONDS
+        give_up = monotonic() + CONFIRM_SECONDS
         while True:
             built = self._build(live, self.options, payload)
             changes = self._check(live, built)
             if self._publish(live, built, changes, started):
                 return changes
-            if time.monotonic() > give_up:
+            if monotonic() > give_up:
                 raise MountError(
                     f"{self.label}: code kept switching the environment, or adding validators or "
                     "from_env() objects, while a generation was built; it is built again at the "
@@ -201,7 +201,7 @@ class Generations:
 
     def _build(self, live: Settings, options: Options, payload: Payload) -> Settings:
         """Build a candidate of one generation of the mounts, its settings files included."""
-        give_up = time.monotonic() + CONFIRM_SECONDS
+        give_up = monotonic() + CONFIRM_SECONDS
         while True:
             plan = self._mirror.plan(self.key, payload, options, _dynaconf.names(live))
             attachment = Attachment(Generation(self._owner, options, payload, plan), Build())
@@ -216,7 +216,7 @@ class Generations:
             paths = [snapshot.mount.path for snapshot in payload.snapshots]
             if failure is None and not (moved and _dynaconf.reads_mounts(built, paths)):
                 return built
-            if time.monotonic() > give_up:
+            if monotonic() > give_up:
                 raise MountError(
                     f"{self.label} kept changing while settings files in it were loaded; "
                     "they are loaded again at the next comparison"
@@ -283,7 +283,7 @@ class Generations:
         changes: Changes | None = None,
         error: Any = None,
     ) -> ReloadResult:
-        seconds = time.monotonic() - started
+        seconds = monotonic() - started
         return ReloadResult(outcome, self.history.generation, changes or Changes(), error, seconds)
 
     def add_check(self, function: Callable[..., Any]) -> None:

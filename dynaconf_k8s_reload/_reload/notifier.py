@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
-import logging
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
@@ -13,8 +12,7 @@ from typing import Any, Literal
 
 from .._model.changes import Changes
 from .._model.errors import ConfigError, RedactedCause, ReloadRejected
-
-log = logging.getLogger("dynaconf_k8s_reload")
+from .._model.log import log
 
 LOOP_CHECK_SECONDS = 1.0
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from .._dynaconf import Attachment
 from .._model.changes import Changes
+from .._model.clock import monotonic, now
 from .._model.errors import ReloadRejected
+from .._model.log import log
 from .._model.status import Status
 from .._source.content import Payload
-
-log = logging.getLogger("dynaconf_k8s_reload")
 
 REMEMBERED = 1000
 LISTED = 100  # keys in one line of the log
@@ -73,7 +73,7 @@ def applied(generation: int, changes: Changes, payload: Payload, started: float)
         ", ".join(listed) or "none",
         len(payload.variables),
         len(payload.snapshots),
-        time.monotonic() - started,
+        monotonic() - started,
     )
 
 
@@ -84,7 +84,7 @@ def rejected(error: ReloadRejected) -> None:
 
 def rewritten(names: Callable[[], Iterable[str]]) -> None:
     """Say which variables the application has written itself, to whoever wants details."""
-    listed = ", ".join(names()) if log.isEnabledFor(logging.DEBUG) else ""
+    listed = ", ".join(names()) if log.is_enabled_for(logging.DEBUG) else ""
     if listed:
         log.debug(
             "written by the application and left so until the mount's value changes: %s", listed
@@ -117,7 +117,7 @@ class History:
     def applied(self, restart_keys: Iterable[str], lag: float | None) -> None:
         """A generation has been published."""
         self.generation += 1
-        self._applied_at = datetime.now(timezone.utc)
+        self._applied_at = now()
         self._lag = lag
         self._restart_required.update(dict.fromkeys(restart_keys))
         self.unchanged()

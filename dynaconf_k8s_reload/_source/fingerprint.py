@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from .._model.clock import monotonic
 
 DATA_LINK = "..data"
 
@@ -65,7 +66,7 @@ def _plain_token(path: str, identity: tuple[int, int]) -> Token:
     except (PermissionError, NotADirectoryError) as error:
         return Token(error=name_of(error))
     except OSError:  # a file went while we looked: equal to no other look
-        return Token(identity, files=(time.monotonic_ns(),))
+        return Token(identity, files=(monotonic(),))
     files = ((key, stat.st_ino, stat.st_size, stat.st_mtime_ns) for key, stat in listed)
     return Token(identity, files=tuple(files))
 

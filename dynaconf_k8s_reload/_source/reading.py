@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from dynaconf.constants import ALL_EXTENSIONS
 
+from .._model.clock import monotonic
 from .._model.errors import MountError
 from .._model.options import Mount, Options
 from .fingerprint import DATA_LINK, Token, name_of, token, visible
@@ -69,7 +70,7 @@ def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
     Raises:
         MountError: a file cannot be read or is too large, or the directory kept changing.
     """
-    give_up = time.monotonic() + seconds
+    give_up = monotonic() + seconds
     while True:
         before = token(mount.path)
         try:
@@ -80,7 +81,7 @@ def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
         else:
             if token(mount.path) == before:
                 return snapshot
-        if time.monotonic() > give_up:
+        if monotonic() > give_up:
             raise MountError(
                 f"mount {mount.path} kept changing for {seconds:g} s while it was read; "
                 "it is read again at the next comparison"
@@ -162,14 +163,14 @@ class Reader:
         Raises:
             MountError: a mount cannot be read, or a required one is absent.
         """
-        give_up = time.monotonic() + FIRST_SECONDS
+        give_up = monotonic() + FIRST_SECONDS
         while True:
             try:
                 with short_switch_interval():
                     snapshots = self._read_all(options, ())
                 break
             except MountError:
-                if time.monotonic() > give_up:
+                if monotonic() > give_up:
                     raise
                 time.sleep(RETRY_EVERY)  # nothing tells when a file becomes readable
         for snapshot in snapshots:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
-import logging
 import os
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .._model.clock import monotonic
+from .._model.log import log
 from .._source.fingerprint import token
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
-log = logging.getLogger("dynaconf_k8s_reload")
 
 RETRY_AT_FIRST = 1.0
 RETRY_AT_MOST = 30.0
@@ -49,7 +48,7 @@ class Events:
     """
 
     def __init__(
-        self, hint: Callable[[], object], *, clock: Callable[[], float] = time.monotonic
+        self, hint: Callable[[], object], *, clock: Callable[[], float] = monotonic
     ) -> None:
         self._clock = clock
         self._handler: Any = _Handler(hint)

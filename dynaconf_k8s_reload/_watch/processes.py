@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
 from typing import Protocol
 
+from .._model.clock import monotonic
 from .watcher import WATCHER
 
 WAIT_SECONDS = 1.0
@@ -39,11 +39,11 @@ def _everybody() -> list[Renewed]:
 
 
 def _before() -> None:
-    give_up = time.monotonic() + WAIT_SECONDS
+    give_up = monotonic() + WAIT_SECONDS
     _held.locks = [
         each.lock
         for each in _everybody()
-        if each.lock.acquire(timeout=max(0.0, give_up - time.monotonic()))
+        if each.lock.acquire(timeout=max(0.0, give_up - monotonic()))
     ]
 
 

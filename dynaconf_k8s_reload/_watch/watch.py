@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Protocol
 
+from .._model import clock
 from .._source.fingerprint import Token, token
 
 NEVER = float("inf")
@@ -68,7 +69,7 @@ class Watch:
             owner = self.owner()
             if owner is None or self.removed:
                 return NEVER
-            self.checked_at = datetime.now(timezone.utc)
+            self.checked_at = clock.now()
             current = {path: token(path) for path in self.paths}
             self.moved = any(self._last.get(path, new) != new for path, new in current.items())
             self._last = current

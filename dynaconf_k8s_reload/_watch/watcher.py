@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from .._model.clock import monotonic
 from .._model.errors import RedactedCause
+from .._model.log import log
 from .events import Events, patched_by
 from .watch import NEVER, POLL_EVERY, Backoff, Watch
 
 if TYPE_CHECKING:
     from .._model.status import Watching
 
-log = logging.getLogger("dynaconf_k8s_reload")
 
 SLEEP_AT_MOST = 3600.0
 EXIT_SECONDS = 0.5
@@ -133,7 +132,7 @@ class Watcher:
             wait: how many seconds to wait for a reload of this watch to end and, after the last
                 watch, for the thread.
         """
-        deadline = time.monotonic() + wait
+        deadline = monotonic() + wait
         watch.removed = True
         with self.lock:
             session = self._session
@@ -147,7 +146,7 @@ class Watcher:
         if watch.lock.acquire(timeout=wait):
             watch.lock.release()
         if is_last:
-            _join(session, deadline - time.monotonic())
+            _join(session, deadline - monotonic())
 
     def close(self) -> None:
         """End the thread at the interpreter's exit, and wait a moment for it."""
@@ -192,10 +191,10 @@ class Watcher:
         backoff = self._make_backoff()
         wake = 0.0
         while True:
-            hinted = session.hints.wait(wake - time.monotonic())
+            hinted = session.hints.wait(wake - monotonic())
             if not self._goes_on(session):
                 break
-            now = time.monotonic()
+            now = monotonic()
             wake = session.look(now, backoff.again(now, hinted=hinted))
         session.events.close()
 
