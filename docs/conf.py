@@ -29,7 +29,7 @@ napoleon_use_ivar = True
 nitpick_ignore_regex = [
     ("py:obj", ".*"),
     ("py:class", r"(collections|contextlib|datetime|os|pathlib|types|typing)\..*"),
-    ("py:class", r"(datetime|Function|Path|PathLike|Stream|TracebackType)"),
+    ("py:class", r"(datetime|Function|Path|PathLike|Pin|Stream|TracebackType)"),
     ("py:class", r"(blinker|dynaconf|flask|sansio)\..*"),
     ("py:class", r"dynaconf_k8s_reload\._(model|reload|environ|watch)\.\w+(\.\w+)?"),
 ]

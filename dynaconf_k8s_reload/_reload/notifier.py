@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import inspect
 import threading
 import weakref
@@ -133,8 +134,11 @@ def _wake(board: _Board) -> None:
     board.resting = False
     board.condition.notify_all()
     if board.thread is None:
-        board.thread = threading.Thread(
-            target=_run, args=(board,), name="k8s-reload-notify", daemon=True
+        board.thread = threading.Thread(  # in no context of whoever happens to start it
+            target=contextvars.Context().run,
+            args=(_run, board),
+            name="k8s-reload-notify",
+            daemon=True,
         )
         board.thread.start()
 

@@ -20,6 +20,7 @@ from .._source.reading import Reader, Snapshot
 from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch, Watcher
 from .generations import Generations
 from .notifier import Notifier
+from .pin import Pin, pinned
 from .stream import Stream
 
 STOP_SECONDS = 2.0
@@ -107,9 +108,20 @@ class Reloader:
         """Give the settings of this generation, which nothing that happens later can touch.
 
         Several reads that must agree go through one snapshot. It is made once for a generation;
-        treat it as read-only, since others may hold the same.
+        treat it as read-only, since others may hold the same. Within `pin` it stays the same.
         """
-        return self._generations.snapshot()
+        snapshot = pinned(self.key)
+        return self._generations.snapshot() if snapshot is None else snapshot
+
+    def pin(self) -> Pin:
+        """Keep `snapshot` at one generation within a context: a thread, a task, a greenlet.
+
+        As a context manager it keeps the generation of its beginning, and gives its snapshot; what
+        inherits the context, such as a task or ``asyncio.to_thread``, keeps it too. A pin within a
+        pin keeps the outer one's. As a decorator it does so for each call of a function, ``async``
+        or not, such as a Celery task.
+        """
+        return Pin(self.key, self._generations.snapshot)
 
     def on_change(self, *patterns: str) -> Callable[[Function], Function]:
         """Subscribe a function to changes of the settings.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import contextvars
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -180,8 +181,11 @@ class Watcher:
         session = _Session(self._make_events)
         for watch in watches:
             session.add(watch)
-        session.thread = threading.Thread(
-            target=self._run, args=(session,), name="k8s-reload-watch", daemon=True
+        session.thread = threading.Thread(  # in no context of whoever happens to start it
+            target=contextvars.Context().run,
+            args=(self._run, session),
+            name="k8s-reload-watch",
+            daemon=True,
         )
         session.thread.start()
         self._session = session
