@@ -8,14 +8,14 @@ those recordings.
 from __future__ import annotations
 
 import os
-import re
 import secrets
-import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from ._source import volume
 
 if TYPE_CHECKING:
     from ._model.status import Status
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["AtomicWriter", "wait_for_generation"]
 
 _LOOK_EVERY = 0.005
-_SEGMENT = re.compile(r"(?!\.(\.|$))[-._a-zA-Z0-9]{1,253}")
 
 
 class AtomicWriter:
@@ -33,8 +32,11 @@ class AtomicWriter:
     each top-level name is a link into ``..data``. Renaming a new ``..data`` over the old one
     publishes a payload, all at once.
 
-    Like the kubelet's own, a writer is not for several threads at once; any number may read the
-    files meanwhile. Nothing is flushed to the disk, so that a test can afford thousands of updates.
+    Like the kubelet's own, one writer at a time is for a volume; any number may read the files
+    meanwhile. Killed at any moment, it leaves the old payload or the new one, and the next write
+    removes what it left behind. It touches nothing that a kubelet would not have made, and nothing
+    outside the volume. Nothing is flushed to the disk, so that a test can afford thousands of
+    updates.
 
     Attributes:
         directory: the volume.
@@ -61,15 +63,20 @@ class AtomicWriter:
 
     @property
     def payload(self) -> dict[str, bytes]:
-        """What the volume holds now, by key, read from the disk through ``..data``."""
-        return _read(self._path("..data"))
+        """What the volume holds now, by key, read from the disk through ``..data``.
+
+        Raises:
+            ValueError: ``..data`` does not lead to a directory ``..…`` right inside the volume.
+        """
+        present = self._present()
+        return {key: content for key, content in present.items() if content is not None}
 
     def write(self, payload: Mapping[str, str | bytes], mode: int = 0o644) -> bool:
         """Make `payload` the whole content of the volume, and tell whether anything was written.
 
-        Only content is compared: without a difference nothing is touched, whatever the mode. An
-        empty payload leaves ``..data`` and an empty directory. A volume that was deleted meanwhile
-        is made again, and a ``..data_tmp`` that a killed writer left is replaced.
+        Only content is compared: without a difference no file is touched, whatever the mode, and
+        only links that are missing are made. An empty payload leaves ``..data`` and an empty
+        directory. A volume that was deleted meanwhile is made again.
 
         Args:
             payload: content by key, text being written as UTF-8; ``sub/x`` is the file ``x`` in the
@@ -77,34 +84,28 @@ class AtomicWriter:
             mode: permissions of the files, whatever the umask.
 
         Raises:
-            ValueError: Kubernetes does not allow a key, or one is both a file and a directory;
-                the volume is then as it was.
-            OSError: the file system refuses.
+            ValueError: Kubernetes does not allow a key, or one is both a file and a directory; or
+                ``..data`` or the name of a key is something that a kubelet would not have made.
+                The volume is then as it was.
+            OSError: the file system refuses; the volume holds the old payload or the new one.
         """
         files = {
             key: value.encode() if isinstance(value, str) else value
             for key, value in payload.items()
         }
-        _validate(files)
+        volume.check_keys(files)
         self.directory.mkdir(parents=True, exist_ok=True)
-        old = self._target()
-        present = self.payload
-        if old is not None and files == present:
-            return False
-
-        names = _top_level(files)
-        new = self._make_directory(files, mode)
-        if self._links_first:
+        directory, names = str(self.directory), volume.top_level(files)
+        old = volume.generation(directory)
+        volume.check_names(directory, names)
+        differs = old is None or files != self._present()
+        try:
+            if differs:
+                self._replace(files, names, mode)
             self._link(names)
-        self._publish(new)
-        if not self._links_first:
-            self._link(names)
-        self._unlink(_top_level(present) - names)
-        if old is not None:
-            # A test may have deleted it, as old releases of the kubelet themselves could.
-            with suppress(FileNotFoundError):
-                shutil.rmtree(self._path(old))
-        return True
+        finally:  # also after Ctrl-C, or when the disk is full
+            volume.remove_leftovers(directory, old)
+        return differs
 
     def set(self, key: str, value: str | bytes) -> bool:
         """Add or change one key and keep the others; result and errors are those of `write`."""
@@ -124,27 +125,31 @@ class AtomicWriter:
         # Strings, not paths: they make an update about a tenth faster.
         return os.path.join(self.directory, name)
 
-    def _target(self) -> str | None:
-        try:
-            return os.readlink(self._path("..data"))
-        except FileNotFoundError:
-            return None
+    def _present(self) -> dict[str, bytes | None]:
+        if volume.generation(str(self.directory)) is None:
+            return {}
+        return volume.files_below(self._path("..data"))
 
-    def _make_directory(self, files: Mapping[str, bytes], mode: int) -> str:
+    def _replace(self, files: Mapping[str, bytes], names: Iterable[str], mode: int) -> None:
         # Not `random`: a test run that seeds it could make the same name twice within a second.
         name = time.strftime("..%Y_%m_%d_%H_%M_%S.", time.gmtime()) + str(secrets.randbits(32))
+        self._make_directory(name, files, mode)
+        if self._links_first:
+            self._link(names)
+        self._publish(name)
+
+    def _make_directory(self, name: str, files: Mapping[str, bytes], mode: int) -> None:
         root = self._path(name)
         os.mkdir(root, 0o700)
         # A step of its own, so that the umask has no say; a watch sees it as an attribute event.
         os.chmod(root, 0o755)  # noqa: S103 - a container may run as any user
-        for folder in sorted(_folders(files)):
+        for folder in sorted(volume.folders(files)):
             os.mkdir(os.path.join(root, folder))
         for key, content in files.items():
             path = os.path.join(root, key)
-            with open(path, "xb", buffering=0) as file:
+            with open(path, "xb") as file:
                 file.write(content)
             os.chmod(path, mode)
-        return name
 
     def _publish(self, name: str) -> None:
         link = self._path("..data_tmp")
@@ -157,11 +162,6 @@ class AtomicWriter:
         for name in sorted(names):
             if not os.path.lexists(self._path(name)):
                 os.symlink(f"..data/{name}", self._path(name))
-
-    def _unlink(self, names: Iterable[str]) -> None:
-        for name in sorted(names):
-            with suppress(FileNotFoundError):
-                os.unlink(self._path(name))
 
 
 def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
@@ -206,32 +206,3 @@ def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
         f"what the mounts hold is not served after {timeout:g} s; generation {status.generation} "
         f"is, the watch is {status.watching!r}, and the last error is: {status.last_error}"
     )
-
-
-def _validate(keys: Collection[str]) -> None:
-    for key in keys:
-        if not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
-            raise ValueError(
-                f"{key!r} cannot be a key: each part of its path must be 1 to 253 characters of "
-                "[-._a-zA-Z0-9], neither '.' nor starting with '..', and the path not absolute"
-            )
-    for key in _folders(keys).intersection(keys):
-        raise ValueError(f"{key!r} cannot be a key: it is also the directory of another key")
-
-
-def _folders(keys: Iterable[str]) -> set[str]:
-    return {key[:end] for key in keys for end, character in enumerate(key) if character == "/"}
-
-
-def _top_level(keys: Iterable[str]) -> set[str]:
-    return {key.partition("/")[0] for key in keys}
-
-
-def _read(root: str) -> dict[str, bytes]:
-    content = {}
-    for folder, _, names in os.walk(root):
-        for name in names:
-            path = os.path.join(folder, name)
-            with open(path, "rb", buffering=0) as file:
-                content[path[len(root) + 1 :]] = file.read()
-    return content

@@ -177,6 +177,8 @@ def _write(
         written = writer.write(payload, mode)
     except OSError as error:
         raise CannotRunError(f"{printable(directory)}: {error.strerror}") from None
+    except ValueError as error:
+        raise CannotRunError(printable(str(error))) from None
     for manifest in manifests:
         size = sum(map(len, manifest.payload.values()))
         keys = counted(len(manifest.payload), "key")
