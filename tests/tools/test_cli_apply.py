@@ -235,6 +235,21 @@ def test_wrong_use(mount: Path, tmp_path: Path) -> None:
     assert done.err.endswith("binary.yaml: it is not UTF-8 text\n")
 
 
+@pytest.mark.parametrize("target", ["../other", "..", "."])
+def test_a_link_made_by_hand(target: str, mount: Path, tmp_path: Path) -> None:
+    """A ``..data`` that leads out of the directory is refused, and nothing is removed."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    mount.mkdir()
+    (mount / "..data").symlink_to(target)
+    done = apply(f"{HEAD}data: {{A: one}}\n", mount)
+    assert done.status == 2
+    assert f"leads to {target!r}, which is not a directory" in " ".join(done.err.split())
+    assert run("apply", "--delete", mount).status == 2
+    assert (tmp_path / "other" / "file").exists()
+    assert os.listdir(mount) == ["..data"]
+
+
 def test_an_impossible_directory(tmp_path: Path) -> None:
     """A directory that cannot be made is an error, not a traceback."""
     (tmp_path / "file").touch()
