@@ -17,8 +17,9 @@ from flask.cli import AppGroup
 from .. import Changes, ConfigError, Reloader, _dynaconf, get_reloader
 from .._dynaconf.flask import make_live, settings_of
 from .._reload.pending import pending
-from .._reload.probe import probe
+from .._reload.probe import Question, probe
 from ..signals import settings_reloaded
+from .pinning import PinMiddleware
 
 __all__ = ["K8sReload"]
 
@@ -31,8 +32,9 @@ class K8sReload:
 
     Args:
         app: the app, after ``FlaskDynaconf(app, ...)``; without it, call `init_app` later.
-        status_url: where the app answers a probe with its status, such as ``"/-/config"``; by
-            default, nowhere.
+        status_url: where the app answers with its status, such as ``"/-/config"``; below it,
+            ``/live`` and ``/ready`` answer a liveness and a readiness probe. By default, nowhere.
+        pin: pin each request to the generation of its beginning, a streamed answer to its end.
 
     The app's `Reloader` is ``app.extensions["k8s_reload"]``.
 
@@ -40,8 +42,11 @@ class K8sReload:
         ConfigError: as `init_app`.
     """
 
-    def __init__(self, app: Flask | None = None, *, status_url: str | None = None) -> None:
+    def __init__(
+        self, app: Flask | None = None, *, status_url: str | None = None, pin: bool = False
+    ) -> None:
         self.status_url = status_url
+        self.pin = pin
         if app is not None:
             self.init_app(app)
 
@@ -60,7 +65,9 @@ class K8sReload:
         reloader.restart_keys = tuple({*reloader.restart_keys, *READ_ONCE})
         app.cli.add_command(_commands)
         if self.status_url is not None:
-            app.add_url_rule(self.status_url, NAME, _answer)
+            _add_probes(app, self.status_url)
+        if self.pin:
+            app.wsgi_app = PinMiddleware(app.wsgi_app, reloader.pin())  # type: ignore[method-assign] # reason: as Flask says
         follower = _Follower(app)
         reloader.on_change()(follower)
         weakref.finalize(app, reloader.unsubscribe, follower).atexit = False
@@ -119,8 +126,15 @@ def _auto_reload(app: Flask) -> bool:
     return bool(app.debug if asked is None else asked)
 
 
-def _answer() -> tuple[Response, int]:
-    code, data = probe(_current())
+def _add_probes(app: Flask, url: str) -> None:
+    app.add_url_rule(url, NAME, _answer)
+    for question in ("live", "ready"):
+        rule = f"{url.rstrip('/')}/{question}"
+        app.add_url_rule(rule, f"{NAME}_{question}", _answer, defaults={"question": question})
+
+
+def _answer(question: Question = "whole") -> tuple[Response, int]:
+    code, data = probe(_current(), question)
     answer = jsonify(data)
     answer.cache_control.no_store = True
     return answer, code

@@ -205,16 +205,19 @@ def test_the_config_map_is_mounted_where_the_application_looks(spec: Any) -> Non
 
 def test_the_deployment_runs_the_container_of_the_pod() -> None:
     """The two differ in what restarts a container, and in nothing else."""
-    restarting = {"env", "livenessProbe", "readinessProbe"}
+    restarting = {"env", "livenessProbe", "startupProbe"}
 
     def common(spec: Any) -> Any:
         kept = {key: value for key, value in container(spec).items() if key not in restarting}
         return {**spec, "containers": [kept]}
 
     assert common(TEMPLATE) == common(POD)
-    assert container(TEMPLATE)["livenessProbe"]["httpGet"] == {"path": STATUS, "port": "http"}
-    assert container(POD)["readinessProbe"]["httpGet"] == {"path": STATUS, "port": "http"}
-    assert not {"env", "livenessProbe"} & container(POD).keys()
+    live = {"path": f"{STATUS}/live", "port": "http"}
+    ready = {"path": f"{STATUS}/ready", "port": "http"}
+    assert container(TEMPLATE)["livenessProbe"]["httpGet"] == live
+    assert container(TEMPLATE)["startupProbe"]["httpGet"] == ready
+    assert container(TEMPLATE)["readinessProbe"]["httpGet"] == ready
+    assert not restarting & container(POD).keys()
 
 
 def test_the_service_leads_to_the_container() -> None:

@@ -66,5 +66,7 @@ urlpatterns = [
     path("post/", post),
     path("fail/", fail),
     path("page/", page),
+    path("pinned/", include("project.pinned")),
+    path("-/config/", include("dynaconf_k8s_reload.django.urls")),
     path("-/config", include("dynaconf_k8s_reload.django.urls")),
 ]
