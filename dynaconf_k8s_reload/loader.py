@@ -14,6 +14,7 @@ from . import _dynaconf
 from ._dynaconf import Attachment, Build, Generation
 from ._model.errors import ConfigError
 from ._model.options import Options
+from ._reload.refusal import without_values
 from ._reload.reloader import Reloader
 from ._source.content import Payload
 from ._source.reading import default_mounts
@@ -36,9 +37,15 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
     Raises:
         ConfigError: an option is wrong, or ``env_loader`` stands beside a mirroring mount.
         MountError: a mount cannot be read at the first load, or a required one is absent.
+        ReloadRejected: a variable cannot be parsed at the first load.
     """
     settings = _dynaconf.unwrap(obj)
-    _dynaconf.load(settings, _dynaconf.attachment_of(settings) or _first_load(settings), key)
+    attachment = _dynaconf.attachment_of(settings)
+    if attachment is not None:
+        _dynaconf.load(settings, attachment, key)
+        return
+    first = _first_load(settings)
+    without_values(settings, lambda: _dynaconf.load(settings, first, key))
 
 
 def _first_load(settings: Settings) -> Attachment:

@@ -8,7 +8,9 @@ A `Settings` keeps all its state in its instance dictionary, so handing a candid
 the live object is one assignment, and everybody who holds the live object follows.
 """
 
+from .blame import Blame, blame
 from .build import adopt, build, seal
+from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
 from .snapshot import snapshot_of
 from .state import (
@@ -28,12 +30,14 @@ from .variables import ENV_LOADER, has_env_loader, load
 __all__ = [
     "ENV_LOADER",
     "Attachment",
+    "Blame",
     "Build",
     "Generation",
     "Owner",
     "adopt",
     "attached",
     "attachment_of",
+    "blame",
     "build",
     "changes_between",
     "constructing_wrapper",
@@ -49,6 +53,8 @@ __all__ = [
     "replay",
     "seal",
     "snapshot_of",
+    "told",
     "unwrap",
     "values",
+    "words_of",
 ]

@@ -11,6 +11,7 @@ from dynaconf.validator import ValidatorList
 from . import state
 from .generation import ATTACHMENT, Attachment, attached
 from .live import following
+from .quiet import quieten
 from .takeover import (
     remember_built,
     renew_children,
@@ -46,6 +47,7 @@ def adopt(settings: Settings, attachment: Attachment) -> None:
         anchor=_anchor_of(settings),
         unbound=unbound_among(state.get(settings, "validators")),
     )
+    quieten(settings)
     if keywords.get(SKIP_VALIDATORS):
         attachment.under_way.completes_at_includes = True
     else:
@@ -126,6 +128,7 @@ def build(live: Settings, attachment: Attachment) -> Settings:
         candidate, candidate, attachment.generation.plan.environment
     )  # a validator's default may be lazy
     remember_built(candidate)
+    quieten(candidate)
     renew_children(live, candidate)
     return candidate
 

@@ -16,15 +16,50 @@ class ConfigError(K8sReloadError):
 
 
 class MountError(K8sReloadError):
-    """A mount could not be read; the message names the mount, the key and the remedy."""
+    """A mount could not be read; the message names the mount, the key and the remedy.
+
+    Attributes:
+        keys: the keys at fault; empty where it is the mount as a whole.
+        mount: the mount's directory, ``None`` where no single one is at fault.
+        reason: what is wrong, and the remedy.
+    """
+
+    def __init__(
+        self, reason: str = "", *, mount: str | None = None, keys: Iterable[str] = ()
+    ) -> None:
+        super().__init__(reason if mount is None else f"mount {mount}: {reason}")
+        self.keys = tuple(keys)
+        self.mount = mount
+        self.reason = reason
 
 
 class ReloadRejected(K8sReloadError):
-    """An update was refused as a whole, and the last good generation keeps serving.
+    """Content was refused as a whole; of an update, the last good generation keeps serving.
+
+    Its text names what is at fault first, and what else has changed after it, if at all.
 
     Raise it yourself in an ``on_validate`` check to have your own words shown: of any other
     exception only the type and the place are, because its message may hold a value.
+
+    Attributes:
+        keys: the variables, settings or settings files at fault, as far as is known: the variable
+            that cannot be parsed, the setting that a validator refuses.
+        mount: the directory of the mount that provides them, ``None`` where that is not known.
+        reason: why it was refused.
     """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        keys: Iterable[str] = (),
+        mount: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.keys = tuple(keys)
+        self.mount = mount
+        self.reason = text if reason is None else reason
 
 
 class RedactedCause(K8sReloadError):

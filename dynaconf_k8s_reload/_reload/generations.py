@@ -15,7 +15,7 @@ from .._dynaconf import Attachment, Build, Generation, Owner
 from .._environ.mirror import Mirror
 from .._model.changes import Changes
 from .._model.clock import monotonic
-from .._model.errors import ConfigError, MountError
+from .._model.errors import ConfigError, MountError, ReloadRejected
 from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.content import Payload
@@ -24,7 +24,7 @@ from .._source.reading import Reader
 from .._source.switch_interval import short_switch_interval
 from . import report
 from .notifier import Notifier, reference_to
-from .refusal import changed_names, explain
+from .refusal import CheckFailedError, explain, without_values
 from .report import History
 
 CONFIRM_SECONDS = 5.0
@@ -117,6 +117,9 @@ class Generations:
 
     def construct(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Complete a new object: validate it, and confirm that it is of one generation."""
+        without_values(settings, lambda: self._complete(settings, validate))
+
+    def _complete(self, settings: Settings, validate: Callable[[], object]) -> None:
         _dynaconf.seal(settings)
         attachment = _dynaconf.attached(settings)
         if _dynaconf.reads_mounts(
@@ -182,7 +185,11 @@ class Generations:
         except BaseException as error:  # a settings file may even call sys.exit()
             if explicit and not isinstance(error, Exception):
                 raise  # such as Ctrl-C; the watch, which must not stop, refuses the content
-            return self._reject(error, payload, current, started)
+            names, before = _dynaconf.names(self.settings), current.generation.payload
+            rejected = explain(error, names, before, payload)
+            retry = isinstance(error, MountError)
+        # Out here no frame holds what was raised, for whoever looks at frames when this is logged.
+        return self._reject(rejected, payload, started, retry=retry)
 
     def _advance(self, payload: Payload, started: float) -> Changes:
         live = self.settings
@@ -229,7 +236,10 @@ class Generations:
         for reference in self._checks:
             check = reference()
             if check is not None:
-                check(built, changes)
+                try:
+                    check(built, changes)
+                except Exception as error:  # noqa: BLE001 -- because a check may raise anything
+                    raise CheckFailedError(check, error) from None
         return changes
 
     def _publish(self, live: Settings, built: Settings, changes: Changes, started: float) -> bool:
@@ -266,12 +276,10 @@ class Generations:
         report.applied(self.history.generation, changes, attachment.generation.payload, started)
 
     def _reject(
-        self, error: BaseException, payload: Payload | None, current: Attachment, started: float
+        self, rejected: ReloadRejected, payload: Payload | None, started: float, *, retry: bool
     ) -> ReloadResult:
-        changed = [] if payload is None else changed_names(current.generation.payload, payload)
-        rejected = explain(error, [m.path for m in self.options.k8s_mounts], changed)
-        content = payload.digest if payload is not None else str(error)
-        if self.history.refused(content, rejected, retry=isinstance(error, MountError)):
+        content = payload.digest if payload is not None else str(rejected)
+        if self.history.refused(content, rejected, retry=retry):
             report.rejected(rejected)
             self._notifier.publish("error", rejected)
         return self._result("rejected", started, error=rejected)

@@ -1,35 +1,130 @@
-"""Saying why an update was refused without saying any value."""
+"""Saying why content was refused: the culprit first, then why, then what else changed; no value."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from dynaconf import ValidationError
+from dynaconf.base import Settings
 
-from .._model.errors import K8sReloadError, RedactedCause, ReloadRejected
-from .._source.content import Payload
+from .. import _dynaconf
+from .._dynaconf import Blame
+from .._model.errors import K8sReloadError, MountError, RedactedCause, ReloadRejected
+from .._model.names import Names
+from .._model.shown import escaped, few
+from .._source.content import Payload, Variable
 
 NAMED_AT_MOST = 10
+KEPT = "the last good generation keeps serving until the content is corrected"
 
 
-def explain(error: BaseException, mounts: Iterable[str], changed: Iterable[str]) -> ReloadRejected:
-    """Make the `ReloadRejected` of a failure: names of mounts, keys and settings, no message.
+class CheckFailedError(K8sReloadError):
+    """An ``on_validate`` check raised; its cause is what it raised."""
+
+    def __init__(self, check: Callable[..., Any], error: Exception) -> None:
+        super().__init__()
+        name = str(getattr(check, "__qualname__", type(check).__name__))
+        self.name = name.rpartition("<locals>.")[2]
+        self.error = error
+
+
+class Fault(NamedTuple):
+    """What is at fault, and why.
+
+    Attributes:
+        subject: the culprit, as a person would look for it; empty where it is not known.
+        reason: why.
+        keys: the variables, settings or settings files at fault.
+        mount: the mount that provides them.
+        is_function: the culprit is a hook or a check.
+    """
+
+    subject: str
+    reason: str
+    keys: tuple[str, ...] = ()
+    mount: str | None = None
+    is_function: bool = False
+
+
+def explain(
+    error: BaseException, names: Names, before: Payload, after: Payload | None
+) -> ReloadRejected:
+    """Make the `ReloadRejected` of an update that failed.
 
     Args:
         error: what was raised; only this package's own words are repeated.
-        mounts: the directories that were read.
-        changed: the keys that differ from the generation that goes on serving.
+        names: how the application makes settings of names.
+        before: what goes on serving.
+        after: what was refused; ``None`` if it could not be read.
     """
-    keys = sorted(changed)
-    named = ", ".join(keys[:NAMED_AT_MOST]) + (", …" if len(keys) > NAMED_AT_MOST else "")
-    rejected = ReloadRejected(
-        f"update of {', '.join(mounts)} rejected: {_reason(error)}"
-        + (f"; changed keys: {named}" if named else "")
-        + "; the last good generation keeps serving, correct the content of the mount"
-    )
-    rejected.__cause__ = RedactedCause.of(error)
+    payloads = [before] if after is None else [after, before]
+    changed = [] if after is None else changed_names(before, after)
+    fault = _fault(error, names, payloads, changed)
+    providers = (_provider(key, names, payloads) for key in fault.keys)
+    at_fault = {*fault.keys, *(found.name for found in providers if found is not None)}
+    others = sorted(set(changed) - at_fault)
+    mounts = ", ".join(snapshot.mount.path for snapshot in before.snapshots)
+    update = f"update of {mounts}"
+    if fault.is_function:
+        culprit = f"{fault.subject} rejects the {update}"
+    elif fault.subject and fault.mount:
+        culprit = f"{fault.subject} rejected"
+    elif fault.subject:
+        culprit = f"{fault.subject} in the {update} rejected"
+    else:
+        culprit = f"{update} rejected"
+    text = f"{culprit}: {fault.reason}; {KEPT}"
+    if others:
+        which = "other changed keys" if fault.keys else "changed keys"
+        text += f"; {which}: {few(others, NAMED_AT_MOST)}"
+    rejected = ReloadRejected(text, keys=fault.keys, mount=fault.mount, reason=fault.reason)
+    rejected.__cause__ = RedactedCause.of(_raised(error))
     return rejected
+
+
+def without_values(settings: Settings, step: Callable[[], object]) -> None:
+    """Do a step of a first load; what it raises names the culprit, and shows no value.
+
+    Raises:
+        BaseException: what dynaconf raises, of the same type, with a text of ours and with the
+            attributes of `ReloadRejected` beside its own, where the culprit is a setting, a
+            variable or a file. What a hook raises is the application's own and stays as it is.
+    """
+    explained: Exception | None = None
+    try:
+        step()
+    except Exception as error:
+        explained = _explain_first(error, settings)
+        if explained is None:
+            raise
+    if explained is not None:  # out here no frame and no context of it holds what was raised
+        raise explained
+
+
+def _explain_first(error: Exception, settings: Settings) -> Any:
+    if isinstance(error, K8sReloadError):
+        return None
+    blamed = _dynaconf.blame(error)
+    if not (blamed.refused or blamed.variable or blamed.file):
+        return None
+    payload = _dynaconf.attached(settings).generation.payload
+    fault = _of_blame(blamed, error, _dynaconf.names(settings), [payload])
+    text = f"{fault.subject}: {fault.reason}"
+    explained = _same_type(error, text)
+    explained.keys, explained.mount, explained.reason = fault.keys, fault.mount, fault.reason
+    explained.__cause__ = RedactedCause.of(error)
+    return explained
+
+
+def _same_type(error: Exception, text: str) -> Any:
+    """Make an exception of the type that ``except`` clauses know, with another text."""
+    if isinstance(error, ValidationError):
+        return type(error)(text, details=[(detail[0], text) for detail in error.details or ()])
+    kind = type(error)
+    explained = kind.__new__(kind, text)
+    explained.args = (text,)
+    return explained if text in str(explained) else ReloadRejected(text)
 
 
 def changed_names(old: Payload, new: Payload) -> list[str]:
@@ -45,29 +140,95 @@ def changed_names(old: Payload, new: Payload) -> list[str]:
     return [name for name in names if before.get(name) != after.get(name)]
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, K8sReloadError):
-        return str(error)
-    if isinstance(error, ValidationError):
-        validators = [detail[0] for detail in getattr(error, "details", None) or []]
-        described = "; ".join(dict.fromkeys(map(_describe, validators)))
-        if described:
-            return f"a validator refuses {described}"
-    return str(RedactedCause.of(error))
+def _raised(error: BaseException) -> BaseException:
+    """Give what an application's check raised, or the error itself."""
+    return error.error if isinstance(error, CheckFailedError) else error
 
 
-def _describe(validator: Any) -> str:
-    parts = getattr(validator, "validators", None)
-    if parts:  # two validators joined by | or &
-        return ", ".join(map(_describe, parts))
-    names = ", ".join(map(str, validator.names))
-    rules = [
-        *(["required"] if validator.must_exist else []),
-        *validator.operations,
-        *([_name(validator.condition)] if validator.condition is not None else []),
-    ]
-    return f"{names} ({', '.join(rules) or 'its value'})"
+def _fault(
+    error: BaseException, names: Names, payloads: Sequence[Payload], changed: Iterable[str]
+) -> Fault:
+    raised = _raised(error)
+    if isinstance(raised, MountError):
+        listed = few([f"{key} of {raised.mount}" for key in raised.keys])
+        return Fault(
+            listed or raised.mount or "", escaped(raised.reason), raised.keys, raised.mount
+        )
+    blamed = Blame() if isinstance(raised, K8sReloadError) else _dynaconf.blame(raised)
+    if blamed.keys or blamed.file or blamed.variable:
+        return _of_blame(blamed, raised, names, payloads)
+    subject = f"the hook {blamed.hook}" if blamed.hook else ""
+    if isinstance(error, CheckFailedError):
+        subject = f"the check {error.name}"
+    keys = _read_by(raised, names, changed)
+    if isinstance(raised, K8sReloadError):  # such as `ReloadRejected`: words chosen for us
+        reason = escaped(str(raised))
+        keys, mount = getattr(raised, "keys", ()) or keys, getattr(raised, "mount", None)
+    else:
+        reason = _dynaconf.told(raised) + (f", which reads {few(keys)}" if keys else "")
+        mount = None
+    mount = mount or _mount_of(keys, names, payloads)
+    return Fault(subject, reason, keys, mount, is_function=bool(subject))
 
 
-def _name(function: object) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))
+def _of_blame(
+    blamed: Blame, error: BaseException, names: Names, payloads: Sequence[Payload]
+) -> Fault:
+    reason = blamed.reason or _dynaconf.told(error)
+    if blamed.variable:
+        subject = f"{escaped(blamed.variable)} of the environment"
+        return Fault(subject, reason, (blamed.variable,))
+    if not blamed.file:
+        listed = few([_with_source(key, names, payloads) for key in blamed.keys])
+        return Fault(listed, reason, blamed.keys, _mount_of(blamed.keys, names, payloads))
+    for variable in payloads[0].variables.values():
+        if variable.source == blamed.file:
+            subject = f"{escaped(variable.name)} of {variable.mount.path}"
+            return Fault(subject, reason, (variable.name,), variable.mount.path)
+    file, mount = _in_mount(blamed.file, payloads[0])
+    subject = escaped(f"{file} of {mount}" if mount else file)
+    if blamed.keys:
+        subject = f"{few(blamed.keys)} in {subject}"
+    return Fault(subject, reason, blamed.keys or (file,), mount)
+
+
+def _read_by(error: BaseException, names: Names, changed: Iterable[str]) -> tuple[str, ...]:
+    """Give the changed settings that the application's code, which raised, reads."""
+    words = _dynaconf.words_of(error)
+    paths = [names.path(key) for name in changed for key in names.keys(name)]
+    return tuple(dict.fromkeys(".".join(path) for path in paths if words.issuperset(path)))
+
+
+def _provider(key: str, names: Names, payloads: Sequence[Payload]) -> Variable | None:
+    """Find the variable of a mount that provides a setting, what holds it, or what it holds."""
+    path = names.path(key)
+    for payload in payloads:
+        for name, variable in payload.variables.items():
+            for each in names.keys(name):
+                other = names.path(each)
+                if other[: len(path)] == path[: len(other)]:
+                    return variable
+    return None
+
+
+def _with_source(key: str, names: Names, payloads: Sequence[Payload]) -> str:
+    variable = _provider(key, names, payloads)
+    if variable is None:
+        return escaped(key)
+    name = "" if variable.name == key else f" ({variable.name})"
+    return f"{escaped(key + name)} of {variable.mount.path}"
+
+
+def _mount_of(keys: Iterable[str], names: Names, payloads: Sequence[Payload]) -> str | None:
+    providers = (_provider(key, names, payloads) for key in keys)
+    return next((found.mount.path for found in providers if found is not None), None)
+
+
+def _in_mount(file: str, payload: Payload) -> tuple[str, str | None]:
+    """Give a settings file as the key of a mount, if it lies in one."""
+    for snapshot in payload.snapshots:
+        path = snapshot.mount.path
+        for key in snapshot.settings_files:
+            if file.startswith(f"{path}/") and file.endswith(f"/{key}"):
+                return key, path
+    return file, None

@@ -18,6 +18,7 @@ from dynaconf.constants import ALL_EXTENSIONS
 from .._model.clock import monotonic
 from .._model.errors import MountError
 from .._model.options import Mount, Options
+from .._model.shown import escaped
 from .fingerprint import DATA_LINK, Token, name_of, token, visible
 from .switch_interval import short_switch_interval
 
@@ -83,8 +84,9 @@ def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
                 return snapshot
         if monotonic() > give_up:
             raise MountError(
-                f"mount {mount.path} kept changing for {seconds:g} s while it was read; "
-                "it is read again at the next comparison"
+                f"it kept changing for {seconds:g} s while it was read; "
+                "it is read again at the next comparison",
+                mount=mount.path,
             )
 
 
@@ -97,6 +99,7 @@ def _read_once(mount: Mount, before: Token) -> Snapshot:
     files: dict[str, bytes] = {}
     settings_files: dict[str, bytes] = {}
     committed: float | None = None
+    found: dict[str, os.DirEntry[str]] = {}
     key = DATA_LINK if generation_dir else "the directory"
     try:
         committed = os.lstat(link).st_mtime if generation_dir else os.stat(root).st_mtime
@@ -113,8 +116,10 @@ def _read_once(mount: Mount, before: Token) -> Snapshot:
             )
     except OSError as error:
         raise MountError(
-            f"mount {mount.path}: {key} cannot be read ({name_of(error)}); "
-            f"{_REMEDIES.get(error.errno or 0, 'look at the volume')}"
+            f"{escaped(key)} cannot be read ({name_of(error)}); "
+            f"{_REMEDIES.get(error.errno or 0, 'look at the volume')}",
+            mount=mount.path,
+            keys=[key] if key in found else (),
         ) from None
     return Snapshot(
         mount,
@@ -136,8 +141,10 @@ def _read_file(mount: Mount, key: str, path: str) -> bytes:
             content += more
             if len(content) > MAX_FILE_BYTES:
                 raise MountError(
-                    f"mount {mount.path}: {key} is larger than 1 MiB, more than a ConfigMap may "
-                    "hold; make it smaller, or leave it out with exclude"
+                    f"{escaped(key)} is larger than 1 MiB, more than a ConfigMap may hold; make it "
+                    "smaller, or leave it out with exclude",
+                    mount=mount.path,
+                    keys=[key],
                 )
     finally:
         os.close(descriptor)
@@ -176,8 +183,9 @@ class Reader:
         for snapshot in snapshots:
             if snapshot.mount.required and not snapshot.present:
                 raise MountError(
-                    f"mount {snapshot.mount.path} is absent and required; mount the ConfigMap "
-                    "there, or drop required=True to wait for it"
+                    "it is absent and required; mount the ConfigMap there, or drop required=True "
+                    "to wait for it",
+                    mount=snapshot.mount.path,
                 )
         return snapshots
 
@@ -213,8 +221,9 @@ class Reader:
 def _refuse_half(snapshot: Snapshot, before: Snapshot | None) -> None:
     if before is not None and before.generation_dir and snapshot.token.is_plain:
         raise MountError(
-            f"mount {snapshot.mount.path}: ..data is gone, so the directory is only half there; "
-            "it is read again once a writer has put it back"
+            "..data is gone, so the directory is only half there; it is read again once a writer "
+            "has put it back",
+            mount=snapshot.mount.path,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
@@ -13,9 +14,9 @@ from typing import Any
 import pytest
 from dynaconf import ValidationError, Validator
 
-from dynaconf_k8s_reload import ConfigError, MountError, ReloadRejected, get_reloader
+from dynaconf_k8s_reload import ReloadRejected, get_reloader
 from dynaconf_k8s_reload._model.errors import RedactedCause
-from dynaconf_k8s_reload._reload.refusal import changed_names, explain
+from dynaconf_k8s_reload._reload.refusal import changed_names
 from dynaconf_k8s_reload._source import reading
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -189,7 +190,7 @@ def test_an_unreadable_file_refuses_the_update(
     volume.write(GOOD)
     reloader = get_reloader(settings)
     before = everything(settings)
-    volume.write(BAD)
+    volume.write({**GOOD, **BAD})
 
     def deny(*_: Any) -> bytes:
         raise PermissionError(13, SECRET)
@@ -199,6 +200,9 @@ def test_an_unreadable_file_refuses_the_update(
         result = reloader.reload()
         assert result.outcome == "rejected"
         assert "cannot be read (EACCES)" in str(result.error)
+        assert result.error is not None
+        assert result.error.keys == ("DB__x",)
+        assert str(result.error).startswith(f"DB__x of {volume.directory} rejected: ")
         assert SECRET not in "".join(traceback.format_exception(result.error))
         assert everything(settings) == before
         assert "cannot be read" in str(reloader.status().mounts[0].problem)
@@ -225,9 +229,14 @@ def test_a_check_of_the_application_refuses_with_its_own_words(
 
     volume.write(BAD)
     first, second = reloader.reload(), reloader.reload()
+    assert first.error is not None
+    assert second.error is not None
     assert seen[0] == (9, 1, ["A", "DB.x", "NEW", "PASSWORD"], "1")
-    assert "rejected: DB.POOL exceeds DB.MAX; changed keys:" in str(first.error)
-    assert "rejected: KeyError at " in str(second.error)
+    assert first.error.reason == "DB.POOL exceeds DB.MAX"
+    assert str(first.error).startswith("the check check rejects the update of ")
+    assert ": KeyError at " in str(second.error)
+    assert " in check, which reads A; " in str(second.error)
+    assert first.error.keys == second.error.keys == ("A",)
     assert SECRET not in "".join(traceback.format_exception(second.error))
     assert everything(settings) == before
     reloader.unsubscribe(check)
@@ -331,18 +340,132 @@ def test_a_template_that_fails_is_no_failure_of_the_update(
         settings.get("L")
 
 
-def test_a_reason_names_ten_keys_at_most() -> None:
-    """A long list of changed keys is cut."""
-    error = explain(MountError("gone"), ["/a", "/b"], [f"K{n:02}" for n in range(12)])
-    assert "update of /a, /b rejected: gone; changed keys: K00, " in str(error)
-    assert "K09, …;" in str(error)
-    assert "K10" not in str(error)
-    assert "changed keys" not in str(explain(ConfigError("gone"), ["/a"], []))
+@pytest.mark.parametrize("whose", ["its own", "read"])
+def test_a_check_may_name_keys(volume: AtomicWriter, settings: Any, whose: str) -> None:
+    """The keys that a check names count; else those that it reads, among the changed ones."""
+    volume.write({"DB__POOL": "1", "DB__MAX": "1", "OTHER": "1", "ELSE": "1"})
+    reloader = get_reloader(settings)
+    own: dict[str, Any] = {"keys": ["ELSE"], "mount": "/else"} if whose == "its own" else {}
+
+    def check(candidate: Any, _: Any) -> None:
+        if candidate.get("DB.MAX") < candidate.DB.POOL:
+            raise ReloadRejected("too many\nat once", **own)
+
+    reloader.on_validate(check)
+    volume.write({"DB__POOL": "3", "DB__MAX": "2", "OTHER": "2", "ELSE": "2"})
+    error: Any = reloader.reload().error
+    if whose == "its own":
+        assert (error.keys, error.mount) == (("ELSE",), "/else")
+        assert str(error).endswith("changed keys: DB__MAX, DB__POOL, OTHER")
+    else:
+        assert (error.keys, error.mount) == (("DB.MAX", "DB.POOL"), str(volume.directory))
+        assert str(error).endswith("other changed keys: ELSE, OTHER")
+    assert error.reason == r"too many\nat once"
 
 
-def test_a_validation_error_without_details_is_told_by_its_place() -> None:
-    """Where dynaconf names no validator, type and place are all that is said."""
-    assert "rejected: ValidationError; " in str(explain(ValidationError(SECRET), ["/a"], []))
+def test_ten_other_keys_are_named_at_most(volume: AtomicWriter, settings: Any) -> None:
+    """A long list of changed keys is cut, and counted."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+    volume.write({"A": "@int x", **{f"K{n:04}": "1" for n in range(1500)}})
+    error = reloader.reload().error
+    assert str(error).endswith(
+        "changed keys: " + ", ".join(f"K000{n}" for n in range(10)) + " and 1,490 more"
+    )
+
+
+@pytest.mark.parametrize("detailed", [True, False])
+def test_a_validation_error_of_the_applications(
+    volume: AtomicWriter, settings: Any, detailed: bool
+) -> None:
+    """Where no validator ran, what the error itself names is named, and no message repeated."""
+    volume.write({"A": "1", "B": "1"})
+    reloader = get_reloader(settings)
+    both = Validator("A", gte=2, must_exist=True) & Validator("B", condition=above_five)
+    free = Validator("C")
+    details = [(both, SECRET), (free, SECRET)] if detailed else []
+
+    @reloader.on_validate
+    def check(*_: Any) -> None:
+        raise ValidationError(SECRET, details=details)
+
+    volume.write({"A": "2", "B": "2"})
+    error: Any = reloader.reload().error
+    if detailed:
+        assert "a validator refuses A (required, gte), B (above_five), C (its value)" in str(error)
+        assert error.keys == ("A", "B", "C")
+    else:
+        assert ": ValidationError at " in str(error)
+        assert error.keys == ()
+    assert SECRET not in str(error)
+
+
+def test_a_hook_that_validates_is_not_to_blame(volume: AtomicWriter) -> None:
+    """Whoever ran the validators, the setting is named; of all that failed, each."""
+    volume.write({"A": "1", "B": "1", "C": "1"})
+
+    def hook(settings: Any) -> dict[str, Any]:
+        settings.validators.register(Validator("A", lte=1), Validator("B", lte=1))
+        settings.validators.validate_all()
+        return {}
+
+    settings = make_settings(volume.directory, k8s_watch=False, post_hooks=[hook])
+    reloader = get_reloader(settings)
+    volume.write({"A": "2", "B": "2", "C": "2"})
+    error: Any = reloader.reload().error
+    assert error.keys == ("A", "B")
+    assert "a validator refuses A (lte), B (lte)" in str(error)
+
+
+@pytest.mark.skipif(
+    "items_validators" not in inspect.signature(Validator).parameters, reason="since 3.3"
+)
+@pytest.mark.parametrize(
+    ("text", "validator", "rule"),
+    [
+        ("[{port=1}, {port=99}]", {"items_validators": ["port"]}, "port lte"),
+        ("[1, 99]", {"items_validators": []}, "lte"),
+    ],
+)
+def test_an_item_that_a_validator_refuses(
+    volume: AtomicWriter, text: str, validator: dict[str, Any], rule: str
+) -> None:
+    """What holds the item is named, and of the item no more than the validator's author wrote."""
+    items = [Validator(*validator["items_validators"], lte=9)]
+    volume.write({"MYAPP_A": "[]"})
+    settings = make_settings(
+        volume.directory, k8s_watch=False, validators=[Validator("A", items_validators=items)]
+    )
+    reloader = get_reloader(settings)
+    volume.write({"MYAPP_A": text})
+    error: Any = reloader.reload().error
+    assert f"a validator refuses A ({rule})" in str(error)
+    assert error.keys == ("A",)
+    assert "99" not in str(error).replace(str(volume.directory), "")
+
+
+def test_an_include_and_an_environment_variable_are_named(
+    volume: AtomicWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file outside the mounts by its path, a variable of the process by its name."""
+    included = tmp_path / "included.toml"
+    included.write_text("X = 1")
+    volume.write({"A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, includes=[str(included)])
+    reloader = get_reloader(settings)
+    included.write_text(f"X = 1\nY = {SECRET}\n")
+    volume.write({"A": "2"})
+    error: Any = reloader.reload().error
+    assert str(error).startswith(f"{included} in the update of {volume.directory} rejected: ")
+    assert "TOMLDecodeError in line 2" in str(error)
+    assert (error.keys, error.mount) == ((str(included),), None)
+    included.write_text("X = 1")
+
+    monkeypatch.setenv("MYAPP_FROM_POD", f"@int {SECRET}")
+    error = reloader.reload().error
+    assert str(error).startswith("MYAPP_FROM_POD of the environment in the update of ")
+    assert error.keys == ("MYAPP_FROM_POD",)
+    assert SECRET not in str(error)
 
 
 def test_changed_names_are_variables_and_settings_files(volume: AtomicWriter) -> None:

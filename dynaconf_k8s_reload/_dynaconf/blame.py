@@ -1,0 +1,135 @@
+"""What an exception is about: the variable, the setting, the settings file or the hook at fault.
+
+dynaconf's messages hold values and seldom a culprit. Its frames do: the file that was parsed, the
+key that was set, the hook that ran. They are read here and let go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from dynaconf import loaders
+from dynaconf.base import Settings
+from dynaconf.loaders import py_loader
+from dynaconf.loaders.base import BaseLoader, SourceMetadata
+from dynaconf.utils import parse_conf
+
+from .._source.content import Variable
+from . import variables
+from .frames import Frame, code_of, frames_of
+from .refusing import described, refused
+
+_LINE = re.compile(r"\(at line (\d+)")  # the errors of TOML have no attribute for it
+_END = "(at end of document)"
+_TOP = re.compile(r"\.|\[|__")
+
+
+class Blame(NamedTuple):
+    """What an exception is about.
+
+    Attributes:
+        keys: the settings at fault.
+        file: the file that provides them, a key of a mount or a settings file.
+        variable: the variable at fault, of the environment beneath the mounts.
+        hook: the hook that raised.
+        reason: what is wrong; empty where only the type and the place of the exception can tell.
+        refused: a validator has refused the settings.
+    """
+
+    keys: tuple[str, ...] = ()
+    file: str = ""
+    variable: str = ""
+    hook: str = ""
+    reason: str = ""
+    refused: bool = False
+
+
+def blame(error: BaseException) -> Blame:
+    """Find what an exception is about, as far as the frames that it came through tell it."""
+    settings = refused(error)
+    if settings:
+        return Blame(keys=tuple(settings), reason=described(settings), refused=True)
+    frames = list(frames_of(error))
+    found = {job: frame for frame in reversed(frames) if (job := _JOBS.get(frame.code))}
+    if "hook" in found:
+        hook = found["hook"].values["hook_func"]
+        return Blame(hook=str(getattr(hook, "__name__", type(hook).__name__)))
+    tokens = [f.values["converter_key"] for f in frames if f.code is _CONVERTER]
+    reason = f"{tokens[-1]} cannot parse it" if tokens else ""
+    if "parse" in found:
+        return _of_text(found["parse"], found["variables"], reason)
+    key, source = _being_set(found.get("set"))
+    if source.loader == "k8s_mount":
+        return Blame(file=source.identifier, reason=reason)
+    if source.loader == "env_global":
+        return Blame(variable=_variable(key, source), reason=reason)
+    keys = (_TOP.split(key)[0] or key,) if key else ()
+    file = next((_file(found[job]) for job in ("read", "load", "python") if job in found), "")
+    return Blame(keys, file, reason=reason or (_in_line(error, file, frames) if file else ""))
+
+
+def _of_text(parse: Frame, setting: Frame, reason: str) -> Blame:
+    """Blame the variable whose text was being parsed."""
+    text = parse.values["text"]
+    if isinstance(text, Variable):
+        return Blame(file=text.source, reason=reason)
+    pairs = zip(setting.values["places"], setting.values["texts"], strict=True)
+    place = next(place for place, each in pairs if each is text)
+    return Blame(variable=_variable(place.key, place.source), reason=reason)
+
+
+def _variable(key: str, source: SourceMetadata) -> str:
+    """Name a variable of the environment, as `variables` notes where it comes from."""
+    if not source.identifier:
+        return key
+    return source.identifier if source.identifier.endswith(key) else f"{source.identifier}_{key}"
+
+
+def _being_set(frame: Frame | None) -> tuple[str, SourceMetadata]:
+    """Give the key that was being set, if one was, and where it comes from."""
+    source = None if frame is None else frame.values.get("loader_identifier")
+    if not isinstance(source, SourceMetadata):
+        source = SourceMetadata("", "")
+    return "" if frame is None else str(frame.values["key"]), source
+
+
+def _file(frame: Frame) -> str:
+    """Give the settings file that was being loaded."""
+    for name in ("source_file", "file_name", "filename"):
+        if name in frame.values:
+            return str(frame.values[name])
+    return str(frame.values["mod"].__file__)
+
+
+def _in_line(error: BaseException, file: str, frames: Sequence[Frame]) -> str:
+    """Say of what type an error in a settings file is, and in which line."""
+    mark: Any = getattr(error, "problem_mark", None)  # YAML's
+    shown = _LINE.search(str(error))
+    executed = [frame.line for frame in frames if frame.code.co_filename == file]
+    if executed:
+        line: Any = executed[-1]
+    elif mark is not None:
+        line = mark.line + 1
+    else:
+        line = shown[1] if shown else getattr(error, "lineno", None)
+    name = type(error).__name__
+    if line:
+        return f"{name} in line {line}"
+    return f"{name} at its end" if _END in str(error) else name
+
+
+_CONVERTER = code_of(parse_conf.apply_converter)
+_JOBS = {
+    code_of(loaders._run_hook_function): "hook",
+    code_of(variables._set_all): "variables",
+    code_of(variables._parse): "parse",
+    code_of(Settings.set): "set",
+    code_of(BaseLoader.get_source_data): "read",
+    code_of(BaseLoader._envless_load): "load",
+    code_of(BaseLoader._load_all_envs): "load",
+    code_of(py_loader.get_module): "python",
+    code_of(py_loader.import_from_filename): "python",
+    code_of(py_loader.load_from_python_object): "python",
+}

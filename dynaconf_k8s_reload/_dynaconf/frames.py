@@ -1,0 +1,76 @@
+"""The frames that an exception came through: what ran, with which local variables."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import CodeType
+from typing import Any, NamedTuple
+
+import dynaconf
+
+_OURS = tuple(
+    f"{Path(file).parent}/" for file in (str(dynaconf.__file__), str(Path(__file__).parent))
+)
+_PYTHONS = (f"{Path(inspect.__file__).parent}/", "<frozen ")
+_PACKAGES = ("/site-packages/", "/dist-packages/")
+
+
+class Frame(NamedTuple):
+    """One call that an exception came through.
+
+    Attributes:
+        code: what ran.
+        values: its local variables.
+        line: where it was.
+    """
+
+    code: CodeType
+    values: Mapping[str, Any]
+    line: int
+
+
+def frames_of(error: BaseException | None) -> Iterator[Frame]:
+    """Give the frames from the outermost to the one that raised, then those of what it wraps."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        trace = error.__traceback__
+        while trace is not None:
+            yield Frame(trace.tb_frame.f_code, trace.tb_frame.f_locals, trace.tb_lineno)
+            trace = trace.tb_next
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def is_the_applications(frame: Frame) -> bool:
+    """Tell an application's code, and the packages that it uses, from dynaconf's and Python's."""
+    file = frame.code.co_filename
+    is_pythons = file.startswith(_PYTHONS) and not any(part in file for part in _PACKAGES)
+    return not (is_pythons or file.startswith(_OURS))
+
+
+def code_of(function: Callable[..., Any]) -> CodeType:
+    """Give the code of a function, of what is behind its decorators."""
+    code: CodeType = inspect.unwrap(function).__code__
+    return code
+
+
+def told(error: BaseException) -> str:
+    """Give the type of an exception and, if the application's code is in it, the place there."""
+    own = [frame for frame in frames_of(error) if is_the_applications(frame)]
+    if not own:
+        return type(error).__name__
+    place = own[-1].code
+    return f"{type(error).__name__} at {place.co_filename}:{own[-1].line} in {place.co_name}"
+
+
+def words_of(error: BaseException) -> set[str]:
+    """Give the names and the texts, in upper case, in the application's code that raised."""
+    words: set[str] = set()
+    for frame in frames_of(error):
+        if is_the_applications(frame):
+            found = (*frame.code.co_names, *frame.code.co_consts)
+            texts = [word.upper().replace("__", ".") for word in found if isinstance(word, str)]
+            words.update(part for text in texts for part in text.split("."))
+    return words
