@@ -141,8 +141,11 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         with attachment.generation.owner.publishing:
             super().set(key, value, validate=False, **kw)
             attachment.generation.owner.touched()
+        validators = state.get(self, "validators")
         if validate is True:  # outside the lock: a validator is an application's code
-            state.get(self, "validators").validate()
+            validators.validate()
+        elif validate == "all":
+            validators.validate_all()
 
     def setenv(self, *args: Any, **kwargs: Any) -> None:
         """Switch the environment, not in the middle of a reload."""

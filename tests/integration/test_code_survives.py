@@ -11,7 +11,7 @@ from typing import Any
 
 import dynaconf
 import pytest
-from dynaconf import Validator, add_converter
+from dynaconf import ValidationError, Validator, add_converter
 from dynaconf.utils.parse_conf import converters
 
 from dynaconf_k8s_reload import ConfigError, get_reloader
@@ -678,6 +678,16 @@ def test_validate_on_update_runs_outside_of_every_lock(volume: AtomicWriter) -> 
     volume.write({"A": "2"})
     settings.set("X", 1)
     assert values(settings, "A", "X") == [2, 1]
+
+
+def test_validate_on_update_collects_every_error_where_asked_to(volume: AtomicWriter) -> None:
+    """``validate_on_update="all"`` runs all validators, and names each one that refuses."""
+    volume.write({"A": "1", "B": "2"})
+    settings = make_settings(volume.directory, k8s_watch=False, validate_on_update="all")
+    settings.validators.register(Validator("A", gte=5), Validator("B", gte=5))
+    with pytest.raises(ValidationError) as refused:
+        settings.set("X", 1)
+    assert len(refused.value.details) == 2
 
 
 def test_a_hook_that_validates_while_loading_completes_nothing(volume: AtomicWriter) -> None:
