@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .._source.content import Payload, Variable
-from .._source.reading import Snapshot
+from .._source.snapshot import Snapshot
 from .rules import Claims, Decision
 
 

@@ -150,6 +150,7 @@ class Generations:
             self._live, self._snapshot = settings, None
             self.history.applied((), None)
             _dynaconf.remember(attachment.generation.wrapper, self._owner)
+        self.warnings.of_left_out(attachment.generation.payload.snapshots)
         self.warnings.of_differing(attachment)
         self._tell(attachment, changes, started)
 
@@ -173,6 +174,7 @@ class Generations:
         try:
             snapshots = self.reader.read(self.options, current.generation.payload.snapshots)
             payload = Payload(snapshots, current.generation.payload)
+            self.warnings.of_left_out(snapshots)
             if payload.digest == current.generation.payload.digest:
                 # The same content, perhaps in another directory.
                 current.generation = replace(current.generation, payload=payload)

@@ -16,7 +16,8 @@ from .._model.errors import ConfigError
 from .._model.options import Options
 from .._model.status import MountStatus, ReloadResult, Status
 from .._source.fingerprint import Token
-from .._source.reading import Reader, Snapshot
+from .._source.reading import Reader
+from .._source.snapshot import Snapshot
 from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch, Watcher
 from .generations import Generations
 from .notifier import Notifier

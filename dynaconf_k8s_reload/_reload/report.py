@@ -16,6 +16,7 @@ from .._model.errors import ReloadRejected
 from .._model.log import log
 from .._model.status import Status
 from .._source.content import Payload
+from .._source.snapshot import Snapshot
 
 REMEMBERED = 1000
 LISTED = 100  # keys in one line of the log
@@ -41,6 +42,12 @@ class Warnings:
             self.once(
                 f"{attachment.generation.payload.variables[name].source} is not mirrored: {reason}"
             )
+
+    def of_left_out(self, snapshots: Iterable[Snapshot]) -> None:
+        """Name the links that lead out of a mount."""
+        for snapshot in snapshots:
+            if snapshot.left_out:
+                self.once(snapshot.left_out)
 
     def of_contested(self, label: str, contested: Mapping[str, str]) -> None:
         """Name the variables that another reloader gives another value."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._model.options import Mount
 from .fingerprint import Token
-from .reading import Snapshot
+from .snapshot import Snapshot
 
 UNPARSED: Any = object()
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .._model.clock import monotonic
 
 DATA_LINK = "..data"
+OUTSIDE = "outside"
 
 
 class Token(NamedTuple):
@@ -24,7 +26,7 @@ class Token(NamedTuple):
     Attributes:
         identity: device and inode of the directory, ``None`` where it is absent or unreadable.
         target: what ``..data`` names; ``None`` for a plain directory.
-        files: status of the files of a plain directory.
+        files: status of the files of a plain directory, or why one cannot be read.
         error: why the directory cannot be looked at, such as ``"EACCES"``.
     """
 
@@ -62,28 +64,87 @@ def token(path: str) -> Token:
 
 def _plain_token(path: str, identity: tuple[int, int]) -> Token:
     try:
-        listed = sorted((key, entry.stat()) for key, entry in visible(path))
-    except (PermissionError, NotADirectoryError) as error:
-        return Token(error=name_of(error))
-    except OSError:  # a file went while we looked: equal to no other look
+        listed = [_told(found) for found in visible(path, os.path.realpath(path))]
+    except FileNotFoundError:  # a file went while we looked: equal to no other look
         return Token(identity, files=(monotonic(),))
-    files = ((key, stat.st_ino, stat.st_size, stat.st_mtime_ns) for key, stat in listed)
-    return Token(identity, files=tuple(files))
+    except OSError as error:
+        return Token(error=name_of(error))
+    return Token(identity, files=tuple(sorted(listed)))
 
 
-def visible(root: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield each file below `root` that a pod may read as a key; names starting ``..`` are none."""
+def _told(found: Found) -> tuple[Any, ...]:
+    if found.path is None:
+        return (found.key, found.error)
+    status = os.stat(found.path, follow_symlinks=False)
+    return (found.key, "", status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+class Found(NamedTuple):
+    """An entry of a directory that is a key, or would be one.
+
+    Attributes:
+        key: its path in the directory.
+        path: the file itself, links resolved; ``None`` where it cannot be read.
+        error: the name of the error then; `OUTSIDE` for a link that leads out of the mount.
+    """
+
+    key: str
+    path: str | None
+    error: str = ""
+
+
+def visible(root: str, within: str) -> Iterator[Found]:
+    """Yield each entry below `root` that a pod may read as a key; names starting ``..`` are none.
+
+    A link to a file is followed if that is inside the mount; one to a directory, and one that leads
+    nowhere, is no key.
+
+    Args:
+        root: the directory that holds the keys.
+        within: the mount's directory, links resolved.
+
+    Raises:
+        OSError: `root` cannot be read.
+    """
     below = [(root, "")]
     while below:
         directory, above = below.pop()
-        with os.scandir(directory) as entries:
+        try:
+            entries = os.scandir(directory)
+        except PermissionError as error:
+            if not above:
+                raise
+            yield Found(above, None, name_of(error))
+            continue
+        with entries:
             for entry in entries:
                 if entry.name.startswith("..") or not _is_text(entry.name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     below.append((entry.path, f"{above}{entry.name}/"))
-                elif entry.is_file():
-                    yield f"{above}{entry.name}", entry
+                elif entry.is_file(follow_symlinks=False):
+                    yield Found(f"{above}{entry.name}", entry.path)
+                elif entry.is_symlink():
+                    yield from _followed(f"{above}{entry.name}", entry.path, within)
+
+
+def _followed(key: str, path: str, within: str) -> Iterator[Found]:
+    real = os.path.realpath(path)
+    if not is_inside(real, within):
+        yield Found(key, None, OUTSIDE)
+        return
+    try:
+        if stat.S_ISREG(os.stat(real).st_mode):
+            yield Found(key, real)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # a link that comes before its target, as in releases up to 1.20
+    except OSError as error:
+        yield Found(key, None, name_of(error))
+
+
+def is_inside(real: str, within: str) -> bool:
+    """Tell whether a path is below a directory, or is that directory; both have no links."""
+    return os.path.commonpath((real, within)) == within
 
 
 def _is_text(name: str) -> bool:

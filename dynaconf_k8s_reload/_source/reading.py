@@ -1,4 +1,4 @@
-"""Reading mounts, each into an immutable `Snapshot` of a single generation.
+"""Reading mounts, each into a `Snapshot` of a single generation.
 
 The directory's token is taken before and after the files are read, and what was read counts only
 if it is the same: a writer may have published another generation meanwhile.
@@ -6,12 +6,11 @@ if it is the same: a writer may have published another generation meanwhile.
 
 from __future__ import annotations
 
-import errno
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
 
 from dynaconf.constants import ALL_EXTENSIONS
 
@@ -19,7 +18,8 @@ from .._model.clock import monotonic
 from .._model.errors import MountError
 from .._model.options import Mount, Options
 from .._model.shown import escaped
-from .fingerprint import DATA_LINK, Token, name_of, token, visible
+from .fingerprint import DATA_LINK, OUTSIDE, Found, Token, is_inside, name_of, token, visible
+from .snapshot import Snapshot
 from .switch_interval import short_switch_interval
 
 DEFAULT_MOUNT = "/config"
@@ -29,36 +29,15 @@ SETTINGS_FILE_EXTENSIONS = (*ALL_EXTENSIONS, ".py")
 READ_SECONDS = 2.0
 FIRST_SECONDS = 1.0  # a kubelet up to 1.20 sets fsGroup on the files after it has published them
 RETRY_EVERY = 0.05
+READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # never waits for a FIFO
 
 _LET_READ = "let the process's user read it (defaultMode, fsGroup)"
 _REMEDIES = {
-    errno.EACCES: _LET_READ,
-    errno.EPERM: _LET_READ,
-    errno.ENOENT: "it is read again once its writer has put it there",
-    errno.ENOTDIR: "name the directory of the volume, not a file",
+    "EACCES": _LET_READ,
+    "EPERM": _LET_READ,
+    "ENOENT": "it is read again once its writer has put it there",
+    "ENOTDIR": "name the directory of the volume, not a file",
 }
-
-
-class Snapshot(NamedTuple):
-    """What one mount held in one generation.
-
-    Attributes:
-        mount: the mount that was read.
-        token: what `token` said of the directory when it was read.
-        present: the directory was there.
-        generation_dir: the directory that ``..data`` named; ``None`` for a plain directory.
-        committed_at: Unix time at which the writer published it; ``None`` if nothing is there.
-        files: key to content, in the order of the keys.
-        settings_files: the same for files that dynaconf itself may load (``app.toml``).
-    """
-
-    mount: Mount
-    token: Token
-    present: bool = False
-    generation_dir: str | None = None
-    committed_at: float | None = None
-    files: Mapping[str, bytes] = MappingProxyType({})
-    settings_files: Mapping[str, bytes] = MappingProxyType({})
 
 
 def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
@@ -74,14 +53,11 @@ def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
     give_up = monotonic() + seconds
     while True:
         before = token(mount.path)
-        try:
-            snapshot = _read_once(mount, before)
-        except MountError:
-            if token(mount.path) == before:
-                raise
-        else:
-            if token(mount.path) == before:
-                return snapshot
+        outcome = _read_once(mount, before)
+        if token(mount.path) == before:
+            if isinstance(outcome, MountError):
+                raise outcome
+            return outcome
         if monotonic() > give_up:
             raise MountError(
                 f"it kept changing for {seconds:g} s while it was read; "
@@ -90,51 +66,74 @@ def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
             )
 
 
-def _read_once(mount: Mount, before: Token) -> Snapshot:
+def _read_once(mount: Mount, before: Token) -> Snapshot | MountError:
+    """Read a mount, or give the error.
+
+    It is not raised here: who looks at an exception's frames would see what has been read.
+    """
     if before == Token():
         return Snapshot(mount, before)
     link = os.path.join(mount.path, DATA_LINK)
     generation_dir = before.target
     root = os.path.join(mount.path, generation_dir) if generation_dir else mount.path
-    files: dict[str, bytes] = {}
-    settings_files: dict[str, bytes] = {}
-    committed: float | None = None
-    found: dict[str, os.DirEntry[str]] = {}
-    key = DATA_LINK if generation_dir else "the directory"
+    contents: tuple[dict[str, bytes], dict[str, bytes]] = ({}, {})
+    outside: list[str] = []
+    key, place = "", DATA_LINK if generation_dir else "the directory"
     try:
         committed = os.lstat(link).st_mtime if generation_dir else os.stat(root).st_mtime
-        found = dict(visible(root))
-        for key in sorted(found):
-            entry = found[key]
+        for found in _found(mount, root):
+            key = found.key
             is_settings_file = key.endswith(SETTINGS_FILE_EXTENSIONS)
             if not mount.takes(key, whole=is_settings_file):
                 continue
+            if found.error == OUTSIDE:
+                outside.append(key)
+                continue
+            if found.path is None:
+                return _unreadable(mount, key, found.error)
             if not generation_dir:
-                committed = max(committed, entry.stat().st_mtime)
-            (settings_files if is_settings_file else files)[key] = _read_file(
-                mount, key, entry.path
-            )
+                committed = max(committed, os.lstat(found.path).st_mtime)
+            contents[is_settings_file][key] = _read_file(mount, key, found.path)
     except OSError as error:
-        raise MountError(
-            f"{escaped(key)} cannot be read ({name_of(error)}); "
-            f"{_REMEDIES.get(error.errno or 0, 'look at the volume')}",
-            mount=mount.path,
-            keys=[key] if key in found else (),
-        ) from None
+        return _unreadable(mount, key or place, name_of(error), is_key=bool(key))
+    except MountError as error:
+        return error.with_traceback(None)
     return Snapshot(
         mount,
         before,
         present=True,
         generation_dir=generation_dir,
         committed_at=committed,
-        files=MappingProxyType(files),
-        settings_files=MappingProxyType(settings_files),
+        files=MappingProxyType(contents[False]),
+        settings_files=MappingProxyType(contents[True]),
+        outside=tuple(outside),
+    )
+
+
+def _found(mount: Mount, root: str) -> list[Found]:
+    """List what the keys of a mount are, in their order."""
+    within = os.path.realpath(mount.path)
+    if not is_inside(os.path.realpath(root), within):
+        raise MountError(
+            "..data leads out of the mount, so nothing of it is read; point it to a directory "
+            "inside, as the kubelet does",
+            mount=mount.path,
+        )
+    return sorted(visible(root, within))
+
+
+def _unreadable(mount: Mount, entry: str, error: str, *, is_key: bool = True) -> MountError:
+    remedy = _REMEDIES.get(error, "look at the volume")
+    return MountError(
+        f"{escaped(entry)} cannot be read ({error}); {remedy}",
+        mount=mount.path,
+        keys=[entry] if is_key else (),
     )
 
 
 def _read_file(mount: Mount, key: str, path: str) -> bytes:
     # Three system calls: at each the interpreter lock may go to a busy thread for 5 ms.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, READ_ONLY)
     try:
         content = os.read(descriptor, USUAL_FILE_BYTES)
         while len(content) >= USUAL_FILE_BYTES and (more := os.read(descriptor, MAX_FILE_BYTES)):
@@ -211,11 +210,13 @@ class Reader:
             self.problems[mount.path] = str(error)
             raise
         self.problems.pop(mount.path, None)  # only now: until then the last one is true
+        if snapshot.left_out:
+            self.problems[mount.path] = snapshot.left_out
         if snapshot.present or before is None:
             return snapshot
         if before.files or before.settings_files:
             self.problems[mount.path] = "the directory is gone; its last good content is kept"
-        return before._replace(token=snapshot.token, present=False)
+        return replace(before, token=snapshot.token, present=False)
 
 
 def _refuse_half(snapshot: Snapshot, before: Snapshot | None) -> None:

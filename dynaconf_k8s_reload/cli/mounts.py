@@ -14,7 +14,7 @@ import click
 from .._model.changes import Change
 from .._model.options import Mount
 from .._source.fingerprint import DATA_LINK
-from .._source.reading import Snapshot
+from .._source.snapshot import Snapshot
 from .screen import counted, printable
 
 A_MINUTE = 60.0

@@ -17,7 +17,8 @@ from .._model.errors import MountError
 from .._model.names import Names, without_newline
 from .._model.options import Mount, Options
 from .._source.content import Payload, Variable
-from .._source.reading import Snapshot, read
+from .._source.reading import read
+from .._source.snapshot import Snapshot
 from .mounts import described, directories_argument, mounts_of, secret_option, values_option
 from .screen import CannotRunError, console, example, printable, put, quoted, say
 

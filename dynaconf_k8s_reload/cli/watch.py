@@ -18,7 +18,8 @@ from .._model.changes import Change
 from .._model.errors import MountError
 from .._model.options import Mount, Options
 from .._source.fingerprint import Token
-from .._source.reading import Reader, Snapshot
+from .._source.reading import Reader
+from .._source.snapshot import Snapshot
 from .._watch import WATCHER, Watch
 from .mounts import differences, directories_argument, mounts_of, secret_option, values_option
 from .screen import STYLES, console, counted, example, printable, quoted, say, until_ended

@@ -10,7 +10,7 @@ import pytest
 from command import approved, run, run_process, short_directory
 from dynaconf_k8s_reload._model.options import Mount
 from dynaconf_k8s_reload._source.fingerprint import Token
-from dynaconf_k8s_reload._source.reading import Snapshot
+from dynaconf_k8s_reload._source.snapshot import Snapshot
 from dynaconf_k8s_reload.cli.mounts import described
 from dynaconf_k8s_reload.cli.show import kind_of
 from dynaconf_k8s_reload.testing import AtomicWriter

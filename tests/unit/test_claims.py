@@ -7,7 +7,7 @@ from dynaconf_k8s_reload._environ.owners import up_to_date, wanted
 from dynaconf_k8s_reload._environ.rules import Claims
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.fingerprint import Token
-from dynaconf_k8s_reload._source.reading import Snapshot
+from dynaconf_k8s_reload._source.snapshot import Snapshot
 
 
 def payload(generation: str, files: dict[str, bytes], *mounts: Mount) -> Payload:

@@ -9,7 +9,7 @@ import pytest
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload._source.content import Payload, came_by_env_from
 from dynaconf_k8s_reload._source.fingerprint import Token
-from dynaconf_k8s_reload._source.reading import Snapshot
+from dynaconf_k8s_reload._source.snapshot import Snapshot
 
 A, B = Mount("/a"), Mount("/b", prefix="P_")
 

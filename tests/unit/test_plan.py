@@ -15,7 +15,7 @@ from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.fingerprint import Token
-from dynaconf_k8s_reload._source.reading import Snapshot
+from dynaconf_k8s_reload._source.snapshot import Snapshot
 
 PROCESS = {"HAS": "process's"}
 

@@ -11,7 +11,8 @@ import pytest
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload._model.options import Mount
 from dynaconf_k8s_reload._source import reading, switch_interval
-from dynaconf_k8s_reload._source.reading import Snapshot, read
+from dynaconf_k8s_reload._source.reading import read
+from dynaconf_k8s_reload._source.snapshot import Snapshot
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 

@@ -14,7 +14,8 @@ from ..._model.errors import ConfigError
 from ..._model.names import Names
 from ..._model.options import Mount, Options
 from ..._source.content import Payload
-from ..._source.reading import DEFAULT_MOUNT, Snapshot, default_mounts
+from ..._source.reading import DEFAULT_MOUNT, default_mounts
+from ..._source.snapshot import Snapshot
 from ..._watch import patched_by
 from ..mounts import described, mount_table, mounts_of
 from ..screen import CannotRunError, console, counted, example, printable, put, say, steps

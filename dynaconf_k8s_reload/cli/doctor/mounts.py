@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from ..._model.errors import MountError
 from ..._model.options import Mount
-from ..._source.reading import Snapshot, read
+from ..._source.reading import read
+from ..._source.snapshot import Snapshot
 from ..mounts import MountEntry
 from ..screen import printable
 from .findings import Finding, sentence

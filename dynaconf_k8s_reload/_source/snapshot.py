@@ -1,0 +1,51 @@
+"""What one mount held in one generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .._model.options import Mount
+from .._model.shown import few
+from .fingerprint import Token
+
+
+@dataclass(frozen=True, repr=False)
+class Snapshot:
+    """What one mount held in one generation.
+
+    It is not a tuple, since what shows an error's frames shows each item of one.
+
+    Attributes:
+        mount: the mount that was read.
+        token: what `token` said of the directory when it was read.
+        present: the directory was there.
+        generation_dir: the directory that ``..data`` named; ``None`` for a plain directory.
+        committed_at: Unix time at which the writer published it; ``None`` if nothing is there.
+        files: key to content, in the order of the keys.
+        settings_files: the same for files that dynaconf itself may load (``app.toml``).
+        outside: the links that lead out of the mount, and so are left out.
+    """
+
+    mount: Mount
+    token: Token
+    present: bool = False
+    generation_dir: str | None = None
+    committed_at: float | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    settings_files: Mapping[str, bytes] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        keys = len(self.files) + len(self.settings_files)
+        return f"<Snapshot of {self.mount.path}: {keys} keys>"
+
+    @property
+    def left_out(self) -> str | None:
+        """Say which links lead out of the mount, and what to do about it."""
+        if not self.outside:
+            return None
+        return (
+            f"mount {self.mount.path}: links that lead out of it are left out "
+            f"({few(self.outside)}); put the files themselves there, or name them in exclude"
+        )
