@@ -13,6 +13,7 @@ from .. import ConfigError, get_reloader
 from .._dynaconf.django import current_settings, make_live
 from . import signals
 from .checks import TAG, check_mounts
+from .loggers import Loggers
 from .restart import restart_keys
 
 
@@ -39,6 +40,9 @@ class K8sReloadConfig(AppConfig):  # type: ignore[misc] # reason: Django is unty
         make_live(settings)
         signalled = bool(settings.get("K8S_SEND_SETTING_CHANGED"))
         reloader.restart_keys = restart_keys(signalled=signalled)
+        loggers = self._loggers = Loggers(settings)  # which the reloader itself does not keep alive
+        reloader.on_validate(loggers.check)
+        reloader.on_change("LOGGING")(loggers.apply)
         reloader.on_change()(signals.send_both if signalled else signals.send_reloaded)
 
 

@@ -6,7 +6,7 @@ READ_ONCE = frozenset(
     {
         # at start
         *("INSTALLED_APPS", "MIDDLEWARE", "ROOT_URLCONF", "WSGI_APPLICATION"),
-        *("LOGGING", "LOGGING_CONFIG", "DEFAULT_EXCEPTION_REPORTER"),
+        *("LOGGING_CONFIG", "DEFAULT_EXCEPTION_REPORTER"),
         *("DEFAULT_EXCEPTION_REPORTER_FILTER", "K8S_SEND_SETTING_CHANGED"),
         # into handlers that keep what they have made
         *("DATABASES", "DATABASE_ROUTERS", "CACHES", "STORAGES", "TEMPLATES", "FORM_RENDERER"),
