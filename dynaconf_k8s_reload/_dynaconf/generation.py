@@ -106,7 +106,6 @@ class Build:
         predecessors: the ``from_env`` children that the candidate's are built after.
         completes_at_includes: construction ends without validators, so at the last loader.
         loading: the store and the deleted names, for as long as the loaders run.
-        expected: about how many keys it will have.
     """
 
     carried: Carried | None = None
@@ -114,7 +113,6 @@ class Build:
     predecessors: Mapping[str, Any] = field(default_factory=dict)
     completes_at_includes: bool = False
     loading: tuple[dict[Any, Any], set[Any]] | None = None
-    expected: int = 0
 
 
 @dataclass(eq=False, repr=False)

@@ -15,7 +15,6 @@ from dynaconf.utils.functional import empty
 from . import state
 from .generation import ATTACHMENT, Attachment, attached, attachment_of
 from .putting import put_defaults
-from .store import indexed
 from .takeover import child_of, take_over
 from .values import pin, pin_key
 
@@ -59,8 +58,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             anchor.execute_loaders(*args, **kwargs)
             return
         build = attachment.build
-        indexing = nullcontext() if build is None else indexed(self, build.expected)
-        with _not_fresh(self, key=key), indexing:
+        with _not_fresh(self, key=key):
             if key is None:
                 put_defaults(self)
             if build is None:

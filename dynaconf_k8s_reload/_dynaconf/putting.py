@@ -1,12 +1,13 @@
 """Putting loaded values into a settings object, as ``Settings.set`` does but at less expense.
 
-A number, a boolean or a text under a plain name replaces whatever was there: no rule of dynaconf
-for nesting, merging or tokens applies to it, so it goes straight to where `set` would store it.
-Everything else is left to `set`.
+A value with nothing in it to parse or to merge replaces whatever was there, so it goes straight to
+where `set` would store it; nested names are folded into their parents. Everything else is left to
+`set`, which for each key looks through all keys, or through all that its parent has.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -14,18 +15,24 @@ from typing import Any
 from dynaconf import default_settings
 from dynaconf.base import RESERVED_ATTRS, UPPER_DEFAULT_SETTINGS, Settings
 from dynaconf.loaders.base import SourceMetadata
+from dynaconf.utils import upperfy
+from dynaconf.utils.parse_conf import Lazy, parse_conf_data
 
+from .._model.names import REMEMBERED, Names
 from . import state
-from .values import SCALARS
+from .folding import Parent
+from .values import Literal, is_plain, is_scalar
 
 INTERNAL = frozenset({*RESERVED_ATTRS, *UPPER_DEFAULT_SETTINGS})
 FOLLOWING = "FollowsMounts"  # our own, which leaves what loaders set to the class behind it
 DEFAULTS = SourceMetadata("set_method", "default_settings")
+MOUNT = "k8s_mount"  # a source of this kind is a file, which provides one key
+PART = re.compile(r"(?!.*dynaconf|_box_config)[a-z0-9_-]+", re.ASCII | re.IGNORECASE)
 
+# A class of an application's that redefines one of these may make something else of a value.
+SETTING = ("set", "update", "get", "_dotted_set", "_merge_before_set")
 
-def is_scalar(value: object) -> bool:
-    """Tell whether dynaconf stores this as it is, without parsing it any further."""
-    return type(value) in SCALARS and not (type(value) is str and value[:1] == "@")
+Path = tuple[str, ...]  # a setting's name as it is stored, then the keys within it
 
 
 def put_all(settings: Any, entries: Iterable[tuple[str, Any, SourceMetadata]]) -> None:
@@ -35,96 +42,162 @@ def put_all(settings: Any, entries: Iterable[tuple[str, Any, SourceMetadata]]) -
         settings: the object that is being loaded.
         entries: key, value and source, in the order in which they apply.
     """
-    separators = tuple(
-        separator
-        for option in ("NESTED_SEPARATOR_FOR_DYNACONF", "INDEX_SEPARATOR_FOR_DYNACONF")
-        if (separator := settings.get(option))
-    )
     kind: Any = type(settings)
-    sets = [each for each in kind.__mro__ if "set" in vars(each) and each.__name__ != FOLLOWING]
-    is_dynaconfs = sets[0] is Settings  # a subclass may make something else of a value
-    plain_name = _plain_names(kind, separators)
+    path_of = _paths(kind, state.names(settings))
+    target = _Target(settings)
+    for key, value, source in entries:
+        path = path_of(key)
+        if not (path and target.put(key, path, value, source)):
+            target.leave(key, path, value, source)
+    target.finish()
 
-    def plain() -> Iterator[tuple[str, Any, SourceMetadata]]:
-        for key, value, source in entries:
-            if is_dynaconfs and is_scalar(value) and (name := plain_name(key)):
-                yield name, value, source
-            else:
-                settings.set(key, value, loader_identifier=source, validate=False)
 
-    _put(settings, plain(), as_attributes="__core__" not in vars(settings))
+class _Target:
+    """The settings object that is being loaded, with the parents that are being folded."""
+
+    def __init__(self, settings: Any) -> None:
+        self._settings = settings
+        self._store = state.get(settings, "store")
+        self._known = dict.keys(self._store)
+        self._deleted = state.get(settings, "deleted")
+        self._history = state.get(settings, "loaded_by_loaders")
+        # Up to 3.2 dynaconf keeps each setting as an attribute too.
+        self._attributes = None if "__core__" in vars(settings) else vars(settings)
+        self._merges = bool(settings.get("MERGE_ENABLED_FOR_DYNACONF"))
+        self._may_fold = not self._merges and type(self._store) is not dict
+        self._parents: dict[str, Parent] = {}
+        self._odd_names: frozenset[str] | None = None
+        state.clear_cache(settings)
+
+    def put(self, key: str, path: Path, value: Any, source: SourceMetadata) -> bool:
+        """Set a key, or tell that this is left to dynaconf."""
+        is_simple = is_scalar(value) or isinstance(value, (Literal, Lazy))
+        if not (is_simple or (isinstance(value, (dict, list)) and is_plain(value))):
+            return False
+        name = path[0]
+        if len(path) > 1:
+            return self._fold(key, path, value, source)
+        if state.UP_TO_3_2 and isinstance(dict.get(self._store, name), (Lazy, list)):
+            return False  # it is evaluated once more
+        if is_simple:
+            self._finish(name)
+            dict.__setitem__(self._store, name, value)
+        elif type(self._store) is dict or (self._merges and not self._is_new(name)):
+            return False
+        else:
+            self._finish(name)
+            value = self._contain(name, value)
+        self._note(name, value)
+        self._history.setdefault(source, {})[name] = value
+        return True
+
+    def leave(self, key: str, path: Path, value: Any, source: SourceMetadata) -> None:
+        """Have dynaconf set a key."""
+        if path:
+            self._finish(path[0])
+        else:
+            self.finish()
+            self._odd_names = None
+        self._settings.set(key, value, loader_identifier=source, validate=False)
+
+    def finish(self) -> None:
+        """Complete what is being folded."""
+        for name in tuple(self._parents):
+            self._finish(name)
+        state.clear_cache(self._settings)
+
+    def _finish(self, name: str) -> None:
+        parent = self._parents.pop(name, None)
+        if parent is not None:
+            parent.finish()
+
+    def _fold(self, key: str, path: Path, value: Any, source: SourceMetadata) -> bool:
+        name, *within = path
+        parent = self._parents.get(name)
+        if parent is None and self._may_fold and (name in self._known or self._is_new(name)):
+            parent = Parent.of(self._settings, name)
+        if parent is None or not parent.put(key, tuple(within), value, source):
+            return False
+        if name not in self._parents:
+            self._parents[name] = parent
+            dict.__setitem__(self._store, name, parent.tree)
+            self._note(name, parent.tree)
+        shown = parent.tree
+        if source.loader == MOUNT:  # or each of many files would show all of them
+            shown = value
+            for part in reversed(within):
+                shown = {part: shown}
+        self._history.setdefault(source, {})[name] = shown
+        return True
+
+    def _note(self, name: str, value: Any) -> None:
+        if self._deleted:
+            self._deleted.discard(name)
+        if self._attributes is not None:
+            self._attributes[name] = value
+
+    def _contain(self, name: str, value: Any) -> Any:
+        """Store a container as dynaconf's own; give what it was made of."""
+        parsed = parse_conf_data(value, box_settings=self._settings)
+        if state.UP_TO_3_2:
+            self._store[name] = parsed
+            return parsed
+        contained = state.contained(self._settings, parsed)
+        dict.__setitem__(self._store, name, parsed if contained is None else contained)
+        return value
+
+    def _is_new(self, name: str) -> bool:
+        """Tell whether dynaconf would find nothing of this name, in whatever spelling."""
+        if name in self._known:
+            return False
+        if self._odd_names is None:
+            self._odd_names = frozenset(_odd_names(self._store))
+        return name.lower() not in self._odd_names
+
+
+def _odd_names(store: Any) -> Iterator[str]:
+    """Give the names, in lower case, that a store has in another form than upper case."""
+    for name in dict.keys(store):
+        if isinstance(name, str) and not (name.isupper() and name.isascii() and " " not in name):
+            yield name.lower()
+            yield name.replace(" ", "_").lower()
 
 
 @lru_cache
-def _plain_names(kind: Any, separators: tuple[str, ...]) -> Callable[[str], str]:
-    """Give the function that gives the name under which ``Settings.set`` stores a key.
+def _paths(kind: Any, names: Names) -> Callable[[str], Path]:
+    """Give the function that gives the path of a key; an empty one if only dynaconf knows."""
+    classes = [each for each in kind.__mro__ if each.__name__ != FOLLOWING]
+    definers = (next(each for each in classes if method in vars(each)) for method in SETTING)
+    if any(definer is not Settings for definer in definers):
+        return lambda _: ()
 
-    It gives nothing if that is not plain.
-    """
+    @lru_cache(maxsize=REMEMBERED)
+    def path_of(key: str) -> Path:
+        parts = names.parts(key)
+        name = upperfy(parts[0])
+        if name in INTERNAL or name.startswith("__") or hasattr(kind, name):
+            return ()
+        return (name, *parts[1:]) if all(map(PART.fullmatch, parts)) else ()
 
-    @lru_cache(maxsize=16 * 1024)  # names only, and hardly a ConfigMap has more of them
-    def plain_name(key: str) -> str:
-        upper = key.upper()
-        is_plain = (
-            key.isidentifier()
-            and key.isascii()
-            and "__" not in key
-            and upper not in INTERNAL
-            and not hasattr(kind, upper)
-            and not any(separator in key for separator in separators)
-        )
-        return upper if is_plain else ""
-
-    return plain_name
+    return path_of
 
 
 def put_defaults(settings: Any) -> None:
     """Set dynaconf's own defaults where nothing is set (``dynaconf.loaders.default_loader``)."""
     store, given = state.get(settings, "store"), state.get(settings, "defaults")
-
-    def plain() -> Iterator[tuple[str, Any, SourceMetadata]]:
-        for key, value in vars(default_settings).items():
-            if not key.isupper() or dict.__contains__(store, key) or dict.__contains__(given, key):
-                continue
-            if is_scalar(value):
-                yield key, value, DEFAULTS
-            elif (contained := state.contained(settings, value)) is not None and _is_plain(value):
-                yield key, contained, DEFAULTS
-            else:
+    deleted, attributes = state.get(settings, "deleted"), vars(settings)
+    history = state.get(settings, "loaded_by_loaders")
+    for key, value in vars(default_settings).items():
+        if not key.isupper() or dict.__contains__(store, key) or dict.__contains__(given, key):
+            continue
+        stored = value
+        if not is_scalar(value):
+            stored = state.contained(settings, value) if is_plain(value) else None
+            if stored is None:
                 settings.set(key, value, loader_identifier="default_settings", validate=False)
-
-    _put(settings, plain(), as_attributes=True)
-
-
-def _is_plain(value: Any) -> bool:
-    """Tell whether there is nothing to parse in a value, however deep."""
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    return is_scalar(value)
-
-
-def _put(
-    settings: Any, plain: Iterable[tuple[str, Any, SourceMetadata]], *, as_attributes: bool
-) -> None:
-    """Store values that need none of dynaconf's rules.
-
-    Args:
-        settings: the object that is being loaded.
-        plain: name in upper case, value and source.
-        as_attributes: dynaconf keeps such a setting as an attribute too: up to 3.2 every one,
-            since then its own options.
-    """
-    store, deleted = state.get(settings, "store"), state.get(settings, "deleted")
-    history, attributes = state.get(settings, "loaded_by_loaders"), vars(settings)
-    put = dict.__setitem__
-    state.clear_cache(settings)
-    for name, value, source in plain:
-        put(store, name, value)  # an index has no use for names in upper case
-        if deleted:
-            deleted.discard(name)
-        history.setdefault(source, {})[name] = value
-        if as_attributes:
-            attributes[name] = value
+                continue
+        dict.__setitem__(store, key, stored)
+        deleted.discard(key)
+        history.setdefault(DEFAULTS, {})[key] = stored
+        attributes[key] = stored
     state.clear_cache(settings)

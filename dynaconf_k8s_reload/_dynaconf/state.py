@@ -89,13 +89,6 @@ def put(settings: object, name: str, value: Any) -> None:
         setattr(core if name in ("store", "validators") else core.config, name, value)
 
 
-def empty_like(store: Any) -> Any:
-    """Make an empty store that evaluates and converts as this one does."""
-    if hasattr(store, "__meta__"):
-        return type(store)(core=store.__meta__.core)
-    return type(store)(box_settings=store._box_config["box_settings"])
-
-
 def contained(settings: Settings, value: Any) -> Any:
     """Make the container that dynaconf since 3.3 stores for a list or a dictionary."""
     kinds: dict[Any, Any] = {list: DataList, dict: DataDict}

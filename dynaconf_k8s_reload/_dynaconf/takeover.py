@@ -174,7 +174,6 @@ def succeed(attachment: Attachment, predecessor: Settings) -> None:
     build = attachment.under_way
     build.carried = build.taken = carried_from(predecessor)
     attachment.code = build.taken.code
-    build.expected = len(state.get(predecessor, "store"))
     build.predecessors = {
         key: unwrap(state.get(predecessor, "env_cache")[key])
         for key in list(attached(predecessor).children)

@@ -1,4 +1,4 @@
-"""Lazy values (``@format``, ``@jinja``) pinned to one generation, and values laid out flat."""
+"""Kinds of values; lazy ones pinned to one generation; values laid out flat."""
 
 from __future__ import annotations
 
@@ -16,6 +16,26 @@ from .generation import attached, attachment_of
 
 SCALARS = frozenset({str, bytes, int, float, bool, type(None), datetime, date, time})
 OPTIONS = frozenset(UPPER_DEFAULT_SETTINGS)
+
+
+def is_scalar(value: Any) -> bool:
+    """Tell whether dynaconf stores this as it is, without parsing it any further."""
+    kind = type(value)
+    return kind in SCALARS and not (kind is str and value[:1] == "@")
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether there is nothing to parse or to merge in a value, however deep."""
+    if isinstance(value, list):
+        return all(is_plain(item) and not is_token(item) for item in list.__iter__(value))
+    if isinstance(value, dict):
+        return all(is_plain(item) and not is_token(key) for key, item in dict.items(value))
+    return is_scalar(value)
+
+
+def is_token(value: object) -> bool:
+    """Tell whether dynaconf may take a key or an item for a request to merge."""
+    return isinstance(value, str) and "dynaconf_" in value.lower()
 
 
 class Literal(str):

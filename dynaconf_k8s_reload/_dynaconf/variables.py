@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -19,8 +18,7 @@ from .._model.options import Mount
 from .._source.content import UNPARSED, Variable
 from . import putting, state
 from .generation import Attachment
-from .store import indexed
-from .values import Literal, pinned
+from .values import Literal, is_scalar, pinned
 
 ENV_LOADER = "dynaconf.loaders.env_loader"
 
@@ -70,15 +68,13 @@ def load(settings: Settings, attachment: Attachment, key: str | None) -> None:
     """
     names, plan = state.names(settings), attachment.generation.plan
     wanted = names.top(key) if key else None
-    expected = len(attachment.generation.payload.variables)
-    with nullcontext() if attachment.build is None else indexed(settings, expected):
-        environment_last = has_env_loader(settings)
-        if not environment_last:
-            _load_environment(settings, _beneath(attachment).items(), wanted)
-        for mount in attachment.generation.options.k8s_mounts:
-            _load_mount(settings, mount, attachment, wanted)
-        if environment_last:  # beside env_loader, without a mirror, the environment wins
-            _load_environment(settings, plan.environment.as_dict().items(), wanted)
+    environment_last = has_env_loader(settings)
+    if not environment_last:
+        _load_environment(settings, _beneath(attachment).items(), wanted)
+    for mount in attachment.generation.options.k8s_mounts:
+        _load_mount(settings, mount, attachment, wanted)
+    if environment_last:  # beside env_loader, without a mirror, the environment wins
+        _load_environment(settings, plan.environment.as_dict().items(), wanted)
 
 
 def has_env_loader(settings: Settings) -> bool:
@@ -231,7 +227,7 @@ def _parse(settings: Any, text: Text | Variable) -> Any:
         value = float(content) if number[1] else int(content)
     else:
         value = parse_conf_data(boolean_fix(content), tomlfy=True, box_settings=settings)
-        if content.startswith("@") or not putting.is_scalar(value):
+        if content.startswith("@") or not is_scalar(value):
             return pinned(value, settings)
     text.value = value
     return value

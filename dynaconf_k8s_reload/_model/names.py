@@ -76,14 +76,16 @@ class Names:
         keys = [name[len(start) :] for start in self.prefixes if name.startswith(start)]
         return keys or ([] if prefixed_only else [name])
 
-    def _path(self, key: str) -> tuple[str, ...]:
-        """Give the parts of a key as ``Settings.set`` takes it apart, in upper case."""
+    def parts(self, key: str) -> tuple[str, ...]:
+        """Take a key apart as ``Settings.set`` does; an index stays in its brackets."""
         dotted = key if self._index is None else self._index.sub(r"[\1]", key)
         if self._separator:
             dotted = dotted.replace(self._separator, ".")
-        if not self._nested or ("." not in dotted and "[" not in dotted):
-            return (dotted.upper(),)
-        return tuple(re.split(r"[.\[]", dotted.upper()))
+        return tuple(dotted.replace("[", ".[").split(".")) if self._nested else (dotted,)
+
+    def _path(self, key: str) -> tuple[str, ...]:
+        """Give the parts of a key in upper case."""
+        return tuple(part.removeprefix("[").upper() for part in self.parts(key))
 
     def top(self, key: str) -> str:
         """Give the name of the top-level setting that a key belongs to."""

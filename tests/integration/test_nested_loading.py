@@ -1,0 +1,133 @@
+"""Nested names folded into their parents are what dynaconf makes of them, one by one."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from dynaconf import Dynaconf
+from dynaconf.loaders import env_loader
+from dynaconf.loaders.base import SourceMetadata
+from hypothesis import example, given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+
+from dynaconf_k8s_reload._dynaconf import state, variables
+from dynaconf_k8s_reload._dynaconf.generation import ATTACHMENT, Attachment, Generation
+from dynaconf_k8s_reload._dynaconf.variables import Place, Text
+
+ADDRESS = re.compile(r"on \d+")  # of a merge that dynaconf has left unapplied
+EXAMPLES = 100_000 if os.environ.get("NIGHTLY") else 200
+
+PARTS = st.sampled_from(["x", "y", "X", "z", "0", "items", "a", "x-y", "", "dynaconf_merge"])
+NAMES = st.builds(
+    lambda top, parts: top + "".join(separator + part for separator, part in parts),
+    st.sampled_from(["A", "A", "A", "B", "a", "_B", "SETTINGS_MODULE"]),
+    st.lists(
+        st.tuples(st.sampled_from(["__", "__", "__", ".", "___", "--", "[", "_"]), PARTS),
+        max_size=4,
+    ),
+)
+PLAIN = ["1", "2", "0", "true", "text", "other text", "", "1.5", "1979-05-27"]
+OTHER = [
+    *("[1, 2]", "[]", "[1, {a=1}]", "{a=1}", "{x={y=1}, z=[3]}", "{}", "[[1], [2, {b=[]}]]"),
+    *("@format {this.B}", "@format {this.A.x}", "@format {env[HOME]}", "@jinja {{ this.NOPE }}"),
+    *("@merge 4", "@merge {x=2}", "@merge [3]", "@merge_unique [1]", "@del", "@insert 0 1"),
+    *("@int 3", "'@int 3'", "['@int 3']", "@none", "dynaconf_merge", "[1, 'dynaconf_merge']"),
+    *("{x=2, dynaconf_merge=true}", "@json {'x': 5}", "@str @int 3"),
+]
+TEXTS = st.sampled_from([*PLAIN, *PLAIN, *PLAIN, *OTHER])
+BATCHES = st.lists(st.dictionaries(NAMES, TEXTS, max_size=8), min_size=1, max_size=3)
+KEYS = st.sampled_from(["x", "y", "X", "z", "0", "items", "a b", "a", "x_y", "dynaconf_merge", 3])
+VALUES = st.recursive(
+    st.sampled_from([1, 2, 0, None, True, "text", "@int 4", "@format {this.B}", b"b", (1, [2])]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=8,
+)
+BENEATH = st.fixed_dictionaries({}, optional={"A": VALUES, "B": st.sampled_from([1, [1], "b"])})
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "nested_separator": st.sampled_from(["__", "--", False]),
+        "index_separator": st.sampled_from(["___", "--"]),
+        "dotted_lookup": st.sampled_from([True, False]),
+        "merge_enabled": st.just(True),
+        "ignore_unknown_envvars": st.just(True),
+    },
+)
+
+
+def laid_out(value: Any) -> Any:
+    """A value with the types of all that is in it, in its order."""
+    if isinstance(value, dict):
+        items = [(key, laid_out(item)) for key, item in dict.items(value)]
+        return (type(value).__name__, items)
+    if isinstance(value, (list, tuple)):
+        return (type(value).__name__, [laid_out(item) for item in tuple.__iter__(tuple(value))])
+    if type(value).__module__.startswith("dynaconf"):
+        return (
+            type(value).__name__.replace("PinnedLazy", "Lazy"),
+            ADDRESS.sub("", str(vars(value).get("value"))),
+        )
+    return (type(value).__name__, ADDRESS.sub("", value) if type(value) is str else value)
+
+
+def make(beneath: dict[str, Any], options: dict[str, Any]) -> Any:
+    """A settings object that has loaded nothing but its keywords."""
+    settings = state.unwrap(
+        Dynaconf(envvar_prefix="MYAPP", loaders=[], **copy.deepcopy(beneath), **options)
+    )
+    plan: Any = SimpleNamespace(environment=os.environ)
+    nothing: Any = None
+    vars(settings)[ATTACHMENT] = Attachment(
+        Generation(nothing, nothing, nothing, plan, anchor=settings)
+    )
+    return settings
+
+
+def by_dynaconf(settings: Any, batch: dict[str, str]) -> None:
+    """Load variables as dynaconf does."""
+    environment = {f"MYAPP_{name}": text for name, text in batch.items()}
+    with mock.patch.object(env_loader, "environ", environment):
+        env_loader.load_from_env(settings, "MYAPP", identifier="env_global")
+
+
+def by_us(settings: Any, batch: dict[str, str]) -> None:
+    """Load variables as this package does."""
+    source = SourceMetadata("env_global", "MYAPP", "global")
+    places = [Place(name, source) for name in batch]
+    variables._set_all(settings, places, [Text(text) for text in batch.values()], None)
+
+
+def outcome(load: Any, beneath: Any, options: Any, batches: list[dict[str, str]]) -> Any:
+    """What there is afterwards, with types, order and history; or how it failed."""
+    try:
+        settings = make(beneath, options)
+        for batch in batches:
+            load(settings, batch)
+    except Exception as error:
+        return type(error)
+    store, held = state.get(settings, "store"), vars(settings)
+    history = state.get(settings, "loaded_by_loaders")
+    return {
+        "store": laid_out(store),
+        "attributes": {name: laid_out(held[name]) for name in dict.keys(store) if name in held},
+        "deleted": state.get(settings, "deleted"),
+        "history": [(source, [*loaded]) for source, loaded in history.items()],
+    }
+
+
+@given(BENEATH, BATCHES, OPTIONS)
+@profile(max_examples=EXAMPLES, deadline=None)
+@example({"A": {"x": {"z": 1}, "y": 5}}, [{"A__X__y": "2", "A__y": "3"}], {})
+@example({"A": {"y": 1, "x": {"y": 1}}}, [{"A__z": "1", "A__x__y": "2"}], {})
+def test_folding_is_what_dynaconf_does(
+    beneath: dict[str, Any], batches: list[dict[str, str]], options: dict[str, Any]
+) -> None:
+    """Values, types, order and history are those of dynaconf's own loader of the environment."""
+    expected = outcome(by_dynaconf, beneath, options, batches)
+    assert outcome(by_us, beneath, options, batches) == expected
