@@ -10,6 +10,7 @@ the live object is one assignment, and everybody who holds the live object follo
 
 from .blame import Blame, blame
 from .build import adopt, build, seal
+from .constructions import constructions
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
 from .snapshot import snapshot_of
@@ -41,6 +42,7 @@ __all__ = [
     "build",
     "changes_between",
     "constructing_wrapper",
+    "constructions",
     "has_env_loader",
     "is_current",
     "keywords",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from .. import __version__
 from .apply.command import apply
 from .doctor.command import doctor
 from .show import show
@@ -12,6 +13,7 @@ from .watch import watch
 __all__ = ["cli"]
 
 
+@click.version_option(__version__, message="%(prog)s %(version)s")
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """See what a process sees of its mounted ConfigMaps and Secrets, and why.

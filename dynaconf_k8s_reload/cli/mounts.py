@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
+from rich.console import Console
 
 from .._model.changes import Change
 from .._model.options import Mount
 from .._source.fingerprint import DATA_LINK
 from .._source.snapshot import Snapshot
-from .screen import counted, printable
+from .screen import counted, printable, say
+
+MARK_OF_SECRETS = "..secret"  # beside ..data, and no key either
 
 A_MINUTE = 60.0
 AN_HOUR = 60 * A_MINUTE
 A_DAY = 24 * AN_HOUR
 
 
-directories_argument = click.argument(
-    "directories", nargs=-1, metavar="DIR...", type=click.Path(file_okay=False)
-)
+class _Directory(click.Path):
+    """A directory, there or not; an empty name, as of an unset variable, is none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not value:
+            self.fail("the name of a directory is empty; give one, such as /config", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+DIRECTORY = _Directory(file_okay=False)
+DIRECTORY_OR_FILE = _Directory()  # a file may be mounted where a directory is meant
+
+directories_argument = click.argument("directories", nargs=-1, metavar="DIR...", type=DIRECTORY)
 secret_option = click.option(
     "--secret",
     "secrets",
     multiple=True,
     metavar="DIR",
-    type=click.Path(file_okay=False),
+    type=DIRECTORY,
     help="A directory whose values are never shown. May be given again.",
 )
 values_option = click.option(
@@ -50,6 +64,26 @@ def mounts_of(
         secret = real in declared or _is_secret_volume(path, table)
         mounts.setdefault(real, Mount(os.path.abspath(path), secret=secret))
     return list(mounts.values())
+
+
+def print_head(out: Console, snapshot: Snapshot) -> None:
+    """Print what a mount is."""
+    say(out, printable(snapshot.mount.path), "bold")
+    for line in described(snapshot):
+        say(out, f"  {line}")
+
+
+def as_dict(snapshot: Snapshot) -> dict[str, Any]:
+    """Give the same for JSON."""
+    return {
+        "path": snapshot.mount.path,
+        "present": snapshot.present,
+        "generation_dir": snapshot.generation_dir,
+        "keys": len(snapshot.files) + len(snapshot.settings_files),
+        "bytes": _size_of(snapshot),
+        "committed_at": snapshot.committed_at,
+        "secret": snapshot.mount.secret,
+    }
 
 
 def described(snapshot: Snapshot) -> Iterable[str]:
@@ -96,6 +130,16 @@ def differences(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Chan
     return changes
 
 
+def json_of(content: bytes | None) -> Any:
+    """Give text as it is, and other bytes as ``{"base64": ...}``."""
+    if content is None:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}
+
+
 class MountEntry(NamedTuple):
     """One line of ``/proc/self/mountinfo``.
 
@@ -103,11 +147,13 @@ class MountEntry(NamedTuple):
         root: what of the file system is mounted.
         point: where.
         kind: the file system's type.
+        read_only: nothing can be written through this mount.
     """
 
     root: str
     point: str
     kind: str
+    read_only: bool = False
 
 
 def mount_table(path: str = "/proc/self/mountinfo") -> list[MountEntry]:
@@ -117,8 +163,10 @@ def mount_table(path: str = "/proc/self/mountinfo") -> list[MountEntry]:
         for line in f:
             before, _, after = line.partition(" - ")
             fields = before.split(" ")
+            read_only = "ro" in fields[5].split(",")
+            kind = after.split(" ")[0]
             entries.append(
-                MountEntry(_unescaped(fields[3]), _unescaped(fields[4]), after.split(" ")[0])
+                MountEntry(_unescaped(fields[3]), _unescaped(fields[4]), kind, read_only)
             )
     return entries
 
@@ -127,12 +175,21 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
+def is_mounted(directory: str, table: Sequence[MountEntry]) -> bool:
+    """Tell whether something is mounted at a directory, as the kubelet mounts every volume."""
+    real = os.path.realpath(directory)
+    return any(entry.point == real for entry in table)
+
+
 def _is_secret_volume(directory: str, table: Sequence[MountEntry]) -> bool:
     """Tell whether a directory is in all likelihood the volume of a Secret.
 
-    The kubelet keeps those in memory: each is a tmpfs with a ``..data``. So are projected volumes,
-    which may hold a token.
+    ``apply`` leaves a mark. The kubelet keeps Secrets, and projected volumes with their token, in
+    memory, and mounts them read-only; what an application may write to is an emptyDir.
     """
+    if os.path.lexists(os.path.join(directory, MARK_OF_SECRETS)):
+        return True
     real = os.path.realpath(directory)
-    kinds = [entry.kind for entry in table if entry.point == real]
-    return kinds[-1:] == ["tmpfs"] and os.path.islink(os.path.join(directory, DATA_LINK))
+    entry = next((entry for entry in reversed(table) if entry.point == real), None)
+    in_memory = entry is not None and entry.kind == "tmpfs" and entry.read_only
+    return in_memory and os.path.islink(os.path.join(directory, DATA_LINK))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -13,6 +13,9 @@ import click
 from rich.console import Console, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.segment import Segment, Segments
+
+UNBROKEN = 1_000_000  # columns
+AT_MOST = 10  # nobody reads a longer list to its end
 
 STYLES = {"added": "green", "modified": "yellow", "removed": "red"}  # of a change
 
@@ -24,8 +27,14 @@ class CannotRunError(click.ClickException):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Make a console that prints what it is given: a key may look like markup."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    """Make a console that prints what it is given: a key may look like markup.
+
+    A terminal's lines are as long as it is wide; those of a file or a pipe are never broken.
+    """
+    made = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not made.is_terminal:
+        made.width = UNBROKEN
+    return made
 
 
 def say(out: Console, line: str, style: str = "") -> None:
@@ -53,6 +62,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def listed(names: Iterable[str], at_most: int | None = AT_MOST) -> str:
+    """List names in order; of very many, only the first, and how many more there are."""
+    shown = sorted(map(printable, names))
+    if at_most is None or len(shown) <= at_most + 1:  # "1 more" takes no less room than its name
+        return ", ".join(shown)
+    return f"{', '.join(shown[:at_most])} and {len(shown) - at_most:,} more"
+
+
+def print_json(data: object) -> None:
+    """Print data as JSON, for a program to read."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
 def printable(name: str | os.PathLike[str]) -> str:
     """Give a name as it is, or quoted if it would disturb a terminal."""
     text = os.fspath(name)
@@ -65,6 +87,12 @@ def quoted(content: bytes) -> str:
         return json.dumps(content.decode(), ensure_ascii=False)
     except UnicodeDecodeError:
         return f"({counted(len(content), 'byte')}, not UTF-8)"
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="List everything, however long the list is."
+)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import queue
 import time
@@ -21,7 +20,14 @@ from .._source.fingerprint import Token
 from .._source.reading import Reader
 from .._source.snapshot import Snapshot
 from .._watch import WATCHER, Watch
-from .mounts import differences, directories_argument, mounts_of, secret_option, values_option
+from .mounts import (
+    differences,
+    directories_argument,
+    json_of,
+    mounts_of,
+    secret_option,
+    values_option,
+)
 from .screen import STYLES, console, counted, example, printable, quoted, say, until_ended
 
 SIGNS = {"added": "+", "modified": "~", "removed": "-"}
@@ -101,20 +107,10 @@ def _as_dict(seen: Seen, *, values: bool) -> dict[str, Any]:
         "problem": seen.problem,
         "changes": [
             {"key": change.key, "kind": change.kind}
-            | ({"old": _json(change.old), "new": _json(change.new)} if values else {})
+            | ({"old": json_of(change.old), "new": json_of(change.new)} if values else {})
             for change in seen.changes
         ],
     }
-
-
-def _json(content: bytes | None) -> Any:
-    """Give text as it is, and other bytes as ``{"base64": ...}``."""
-    if content is None:
-        return None
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from command import approved, run, run_process
+from dynaconf_k8s_reload import __version__
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 MODULE = [sys.executable, "-m", "dynaconf_k8s_reload"]
@@ -23,6 +24,11 @@ def test_help(command: str) -> None:
     assert done.status == 0
     assert not command or "Example:" in done.out
     approved(f"help-{command or 'group'}", done.out)
+
+
+def test_version() -> None:
+    """The command tells its version."""
+    assert run("--version").out == f"dynaconf-k8s-reload {__version__}\n"
 
 
 def test_it_runs_as_a_module() -> None:
@@ -96,7 +102,7 @@ def test_colour_and_progress_on_a_terminal_only(
     except OSError:  # Linux' way to tell that the other side is closed
         pass
     os.close(master)
-    assert process.wait(20) == 1
+    assert process.wait(20) == 0
     assert b"Counting inotify watches" in screen
     assert (b"\x1b[1;36mNOTE" in screen) is colour
 

@@ -91,6 +91,17 @@ def test_a_secret(mount: Path) -> None:
     assert os.stat(mount / "A").st_mode & 0o777 == 0o400
 
 
+def test_what_came_of_a_secret(mount: Path) -> None:
+    """No value of a volume that a Secret went into is shown, asked for or not."""
+    secret = "kind: Secret\nmetadata: {name: s}\nstringData: {A: s3cret}\n"
+    assert apply(secret, mount).status == 0
+    done = run("show", "--values", mount)
+    assert "s3cret" not in done.out
+    assert "taken for a Secret" in done.out
+    assert apply(f"{HEAD}data: {{A: plain}}\n", mount).status == 0
+    assert "plain" in run("show", "--values", mount).out
+
+
 def test_several_documents_lists_and_files(mount: Path, tmp_path: Path) -> None:
     """Documents, the items of lists and files add up; the last counts, other kinds are skipped."""
     tabbed = json.dumps(

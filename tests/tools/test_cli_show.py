@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from command import approved, run, run_process, short_directory
+from command import run, run_process, screens, short_directory
 from dynaconf_k8s_reload._model.options import Mount
 from dynaconf_k8s_reload._source.fingerprint import Token
 from dynaconf_k8s_reload._source.snapshot import Snapshot
+from dynaconf_k8s_reload.cli.kinds import kind_of
 from dynaconf_k8s_reload.cli.mounts import described
-from dynaconf_k8s_reload.cli.show import kind_of
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 PAYLOAD: dict[str, str | bytes] = {
@@ -36,12 +37,10 @@ def test_screens() -> None:
         config, secret = directory / "config", directory / "secret"
         AtomicWriter(config).write(PAYLOAD)
         AtomicWriter(secret).write({"PASSWORD": "s3cret", "PORT": "1"})
-        plain = run("show", config)
-        values = run("show", "--values", config, secret, "--secret", secret)
+        plain = screens("show", "show", config)
+        values = screens("show-values", "show", "--values", config, secret, "--secret", secret)
     assert plain.status == values.status == 0
     assert "s3cret" not in plain.out
-    approved("show", plain.out)
-    approved("show-values", values.out)
 
 
 def test_a_plain_directory_and_an_empty_one(tmp_path: Path) -> None:
@@ -84,13 +83,40 @@ def test_a_volume_in_memory_is_taken_for_a_secret(tmp_path: Path) -> None:
     first = (
         f"namespaces.enter(); namespaces.mount_tmpfs({str(tmp_path)!r})\n"
         "from dynaconf_k8s_reload.testing import AtomicWriter\n"
-        f"AtomicWriter({str(tmp_path)!r}).write({{'PASSWORD': 's3cret', 'NUMBER': '42'}})"
+        f"AtomicWriter({str(tmp_path)!r}).write({{'PASSWORD': 's3cret', 'NUMBER': '42'}})\n"
     )
-    done = run_process("show", "--values", tmp_path, first=first)
+    writable = run_process("show", "--values", tmp_path, first=first)
+    assert "s3cret" in writable.out  # an emptyDir in memory is not a Secret
+    read_only = f"{first}namespaces.make_read_only({str(tmp_path)!r})"
+    done = run_process("show", "--values", tmp_path, first=read_only)
     assert done.status == 0
     assert "PASSWORD" in done.out
     assert "taken for a Secret" in done.out
     assert "s3cret" not in done.out
+
+
+def test_a_long_listing_is_summed_up(volume: AtomicWriter) -> None:
+    """Thousands of keys are a line for each kind of them; ``-v`` and JSON have every one."""
+    volume.write({f"KEY_{n}": str(n) for n in range(5000)} | {"a-b": "x"})
+    done = run("show", volume.directory)
+    assert len(done.out.splitlines()) < 12
+    assert "5,000" in done.out
+    assert "KEY_0, KEY_1, KEY_10 and 4,997 more" in done.out
+    assert "a-b" in done.out
+    assert "KEY_4999 " in run("show", "-v", volume.directory).out
+    (mount,) = json.loads(run("show", "--json", volume.directory).out)
+    assert len(mount["keys"]) == 5001
+    assert {"key": "a-b", "bytes": 1, "type": "str", "variable": None} | mount["keys"][-1] == (
+        mount["keys"][-1]
+    )
+
+
+@pytest.mark.parametrize("command", ["show", "doctor", "watch"])
+def test_an_empty_name(command: str) -> None:
+    """An empty name, as of a shell's unset variable, is an error and no directory."""
+    done = run(command, "")
+    assert done.status == 2
+    assert "is empty; give one" in done.err
 
 
 @pytest.mark.parametrize(

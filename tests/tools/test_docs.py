@@ -84,7 +84,7 @@ def test_each_reason_for_no_variable_can_be_found() -> None:
     from dynaconf_k8s_reload.cli.doctor.keys import _NOT_MIRRORED
 
     page = " ".join((DOCS / "troubleshooting.md").read_text().split())
-    for reason, (_, title, _) in _NOT_MIRRORED.items():
+    for reason, (_, _, title, _) in _NOT_MIRRORED.items():
         assert f"`{reason}`" in page
         assert f"*{title}*" in page
 

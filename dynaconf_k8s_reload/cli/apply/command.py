@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ...testing import AtomicWriter
-from ..mounts import differences
+from ..mounts import MARK_OF_SECRETS, differences
 from ..screen import (
     STYLES,
     CannotRunError,
@@ -167,6 +167,16 @@ def _read(file: str) -> list[Manifest]:
         raise ManifestError(f"{source}: {error.strerror}") from None
 
 
+def _mark(directory: Path, *, secret: bool) -> None:
+    """Have the other commands know a volume that a Secret went into, before it does."""
+    mark = directory / MARK_OF_SECRETS
+    if secret:
+        directory.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    else:
+        mark.unlink(missing_ok=True)
+
+
 def _write(
     directory: Path, manifests: Sequence[Manifest], payload: dict[str, bytes], mode: int
 ) -> None:
@@ -174,6 +184,7 @@ def _write(
     try:
         writer = AtomicWriter(directory)
         before = writer.payload
+        _mark(directory, secret=any(manifest.kind == "Secret" for manifest in manifests))
         written = writer.write(payload, mode)
     except OSError as error:
         raise CannotRunError(f"{printable(directory)}: {error.strerror}") from None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
-from rich.padding import Padding
 from rich.text import Text
 
 from ..._model.errors import ConfigError
@@ -17,10 +16,28 @@ from ..._source.content import Payload
 from ..._source.reading import DEFAULT_MOUNT, default_mounts
 from ..._source.snapshot import Snapshot
 from ..._watch import patched_by
-from ..mounts import described, mount_table, mounts_of
-from ..screen import CannotRunError, console, counted, example, printable, put, say, steps
-from .application import Application, load
-from .findings import Finding, as_table, by_severity
+from ..application import Application, load
+from ..findings import (
+    Finding,
+    Severity,
+    fail_on_option,
+    fails,
+    ignore_option,
+    print_findings,
+    selected,
+)
+from ..mounts import DIRECTORY_OR_FILE, as_dict, is_mounted, mount_table, mounts_of, print_head
+from ..screen import (
+    CannotRunError,
+    console,
+    example,
+    json_option,
+    print_json,
+    put,
+    say,
+    steps,
+    verbose_option,
+)
 from .keys import check_keys
 from .linux import inotify, inotify_error
 from .mounts import check_system, look
@@ -39,15 +56,28 @@ ANNOTATE = 'kubectl annotate pod POD --overwrite synced="$(date)"'
         "kubectl exec POD -- dynaconf-k8s-reload doctor /config",
     )
 )
-@click.argument("directories", nargs=-1, metavar="[DIR]...", type=click.Path())
+@click.argument("directories", nargs=-1, metavar="[DIR]...", type=DIRECTORY_OR_FILE)
 @click.option(
     "--settings",
     "name",
     metavar="MODULE:NAME",
     help="Settings to import and check, too; nothing is watched or changed.",
 )
+@ignore_option
+@fail_on_option
+@verbose_option
+@json_option
 @click.pass_context
-def doctor(context: click.Context, directories: Sequence[str], name: str | None) -> None:
+def doctor(  # noqa: PLR0913 -- because each is an option of the command
+    context: click.Context,
+    directories: Sequence[str],
+    name: str | None,
+    *,
+    ignored: Sequence[str],
+    fail_on: Severity,
+    verbose: bool,
+    as_json: bool,
+) -> None:
     """Find what keeps updates of DIR from arriving, and tell the remedy.
 
     Without DIR: the mounts of the settings, else those of
@@ -56,23 +86,25 @@ def doctor(context: click.Context, directories: Sequence[str], name: str | None)
     """
     with steps() as step:
         diagnosis = _diagnose(directories, name, step)
+    findings = selected(diagnosis.findings, ignored)
+    if as_json:
+        mounts = [as_dict(snapshot) for snapshot in diagnosis.snapshots]
+        print_json({"mounts": mounts, "findings": [finding.as_dict() for finding in findings]})
+    else:
+        _print(diagnosis.snapshots, findings, verbose=verbose)
+    context.exit(1 if fails(findings, fail_on) else 0)
+
+
+def _print(snapshots: Sequence[Snapshot], findings: Sequence[Finding], *, verbose: bool) -> None:
     out = console()
-    for snapshot in diagnosis.snapshots:
-        say(out, printable(snapshot.mount.path), "bold")
-        for line in described(snapshot):
-            put(out, Padding(Text(line), (0, 0, 0, 2)))
-    for finding in diagnosis.findings:
-        out.print()
-        put(out, as_table(finding))
-    out.print()
-    out.print(
-        f"{counted(len(diagnosis.findings), 'finding')}." if diagnosis.findings else "All is fine."
-    )
-    if any(snapshot.generation_dir for snapshot in diagnosis.snapshots):
+    for snapshot in snapshots:
+        print_head(out, snapshot)
+    print_findings(out, findings, verbose=verbose)
+    table = mount_table()
+    if not findings and any(is_mounted(each.mount.path, table) for each in snapshots):
         out.print()
         put(out, Text(DELAY))
-        out.print(f"  {ANNOTATE}")
-    context.exit(1 if diagnosis.findings else 0)
+        say(out, f"  {ANNOTATE}")
 
 
 @dataclass(frozen=True)
@@ -108,12 +140,12 @@ def _diagnose(
         files = settings_files(application)
         names = application.names
     findings.extend(check_keys(payload, options, environ, names, files))
-    return _Diagnosis(snapshots, by_severity(findings))
+    return _Diagnosis(snapshots, findings)
 
 
 def _options(application: Application | None) -> Options:
-    if application is not None and application.attachment is not None:
-        return application.attachment.generation.options
+    if application is not None and application.options is not None:
+        return application.options
     try:
         return Options.read({}, os.environ, default_mounts())
     except ConfigError as error:
@@ -129,6 +161,6 @@ def _mounts(
         mounts = [mount for mount in mounts if os.path.realpath(mount.path) in named]
     known = {os.path.realpath(mount.path) for mount in mounts}
     others = [path for path in directories if os.path.realpath(path) not in known]
-    if application is None and not mounts and not others:
+    if (application is None or application.options is None) and not mounts and not others:
         others = [DEFAULT_MOUNT]
     return [*mounts, *mounts_of(others, ())]

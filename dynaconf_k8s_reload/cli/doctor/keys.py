@@ -10,48 +10,59 @@ from ..._environ.rules import Decision, NotMirrored, decide
 from ..._model.names import Names
 from ..._model.options import Options
 from ..._source.content import Payload
-from .findings import Finding, Severity, listed
+from ..findings import KEYS, Finding, Severity
+from ..screen import listed
+from .content import check_content
 
 EXEC_AT_MOST = 6 * 1024 * 1024  # three quarters of the kernel's _STK_LIM, see execve(2)
 POINTER = 8
+FOREIGN = (".conf", ".properties", ".py")  # dynaconf would load them; more often others do
 
-_NOT_MIRRORED: Mapping[NotMirrored, tuple[Severity, str, str]] = {
+_NOT_MIRRORED: Mapping[NotMirrored, tuple[str, Severity, str, str]] = {
     NotMirrored.RESERVED: (
+        "reserved-name",
         "warning",
         "Reserved names are not taken from a mount",
         "Set them where the application is configured, not in a ConfigMap.",
     ),
     NotMirrored.SHADOWED: (
+        "environment-wins",
         "warning",
         "The environment shadows keys",
         "Take the names out of k8s_env_wins, or out of the container's env.",
     ),
     NotMirrored.PROTECTED: (
+        "protected-name",
         "warning",
         "Protected names are not mirrored",
         "Rename the keys, or give k8s_protected a list of your own.",
     ),
     NotMirrored.NO_IDENTIFIER: (
+        "not-a-variable",
         "note",
         "Keys that are no variables",
-        "They are settings only; for a variable, name them with letters, digits and '_'.",
+        "They are settings only; for a variable, use letters, digits and '_'; or leave them out.",
     ),
     NotMirrored.NOT_UTF8: (
+        "binary-key",
         "note",
         "Binary keys are no variables",
         "They are settings of type bytes; leave them out with exclude if they are not meant so.",
     ),
     NotMirrored.NUL: (
+        "binary-key",
         "note",
         "Binary keys are no variables",
         "No variable can hold a NUL; leave them out with exclude if they are not meant so.",
     ),
     NotMirrored.TOO_LARGE: (
+        "too-large",
         "warning",
         "Values too large for a child process",
         "They are settings only: no program could be started with them. Split them.",
     ),
     NotMirrored.NOT_IN_LOCALE: (
+        "not-in-locale",
         "warning",
         "Not mirrored: not text in the locale of the process",
         "Start the process in a UTF-8 locale.",
@@ -77,8 +88,8 @@ def check_keys(
     """
     names = names or Names()
     decision = decide(payload, options, names, environ.get)
+    yield from check_content(payload, names)
     yield from _not_mirrored(payload, decision)
-    yield from _colliding(payload, names)
     yield from _differing(payload, decision, environ)
     yield from _too_much(decision, environ)
     yield from _files(payload, settings_files)
@@ -90,24 +101,8 @@ def _not_mirrored(payload: Payload, decision: Decision) -> Iterator[Finding]:
         variable = payload.variables[name]
         by_reason[reason, variable.mount.path].append(variable.key)
     for (reason, path), keys in by_reason.items():
-        severity, title, remedy = _NOT_MIRRORED[reason]
-        yield Finding(severity, title, f"{path}: {listed(keys)}.", remedy)
-
-
-def _colliding(payload: Payload, names: Names) -> Iterator[Finding]:
-    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in payload.variables:
-        for variable in payload.provided(name):
-            for key in names.keys(name):
-                keys[variable.mount.path, ".".join(names.path(key))].append(variable.key)
-    for (path, setting), colliding in keys.items():
-        if len(colliding) > 1:
-            yield Finding(
-                "warning",
-                "Several keys name one setting",
-                f"{path}: {listed(colliding)} are all {setting}, so one of them wins.",
-                "Keep one of them, and delete the others.",
-            )
+        name, severity, title, remedy = _NOT_MIRRORED[reason]
+        yield Finding(name, severity, title, f"{path}: {KEYS}.", remedy, keys)
 
 
 def _differing(
@@ -121,13 +116,14 @@ def _differing(
     if differing:
         sources = {payload.variables[name].mount.path for name in differing}
         yield Finding(
+            "variables-differ",
             "warning",
             "Variables differ from the mount",
-            f"{listed(differing)} had another value when this process started than in "
-            f"{listed(sources)}.",
+            f"{KEYS} had another value when this process started than in {listed(sources)}.",
             "envFrom is read once: the mirror brings the application the mount's value, but not "
             "to a shell such as this. Give the mount env_from=True if envFrom is the same "
             "ConfigMap; if the environment's value is the one to keep, list it in k8s_env_wins.",
+            differing,
         )
 
 
@@ -141,6 +137,7 @@ def _too_much(decision: Decision, environ: Mapping[str, str]) -> Iterator[Findin
     limit = min(os.sysconf("SC_ARG_MAX"), EXEC_AT_MOST)
     if size >= limit:
         yield Finding(
+            "environment-too-large",
             "error",
             "The environment is too large for a child process",
             f"With the mounts mirrored it takes {size:,} bytes of {limit:,}: no program can be "
@@ -158,9 +155,15 @@ def _files(payload: Payload, settings_files: Collection[str]) -> Iterator[Findin
             if os.path.realpath(f"{path}/{key}") not in settings_files
         ]
         if unlisted:
+            foreign = any(key.endswith(FOREIGN) for key in unlisted)
             yield Finding(
+                "file-like-key",
                 "note",
                 "File-like keys are no variables",
-                f"{path}: {listed(unlisted)}.",
-                "They are files: list them in settings_files, and they reload with the mount.",
+                f"{path}: {KEYS}.",
+                "Files that another program reads, such as nginx.conf, are best left out with "
+                "exclude; list only settings of this application in settings_files."
+                if foreign
+                else "They are files: list them in settings_files, and they reload with the mount.",
+                unlisted,
             )

@@ -9,9 +9,9 @@ from ..._model.errors import MountError
 from ..._model.options import Mount
 from ..._source.reading import read
 from ..._source.snapshot import Snapshot
+from ..findings import Finding, sentence
 from ..mounts import MountEntry
 from ..screen import printable
-from .findings import Finding, sentence
 from .linux import Inotify, file_system, sub_paths
 
 NEARLY = 0.9
@@ -39,6 +39,7 @@ def _directory(snapshot: Snapshot, *, is_sub_path: bool) -> Iterator[Finding]:
     name = printable(path)
     if not snapshot.present:
         yield Finding(
+            "absent-mount",
             "error",
             "The directory is absent",
             f"{name} is not there.",
@@ -47,6 +48,7 @@ def _directory(snapshot: Snapshot, *, is_sub_path: bool) -> Iterator[Finding]:
         return
     if not snapshot.generation_dir and not is_sub_path:
         yield Finding(
+            "plain-directory",
             "warning",
             "Not a Kubernetes volume",
             f"{name} has no ..data, so an update of it may be seen half written.",
@@ -56,6 +58,7 @@ def _directory(snapshot: Snapshot, *, is_sub_path: bool) -> Iterator[Finding]:
     without_events = file_system(path)
     if without_events:
         yield Finding(
+            "no-events",
             "warning",
             "The file system gives no events",
             f"{name} is on {without_events}: the kernel does not hear what others write there.",
@@ -67,6 +70,7 @@ def _directory(snapshot: Snapshot, *, is_sub_path: bool) -> Iterator[Finding]:
 def _sub_path(path: str, table: Sequence[MountEntry]) -> Iterator[Finding]:
     for point in sub_paths(path, table):
         yield Finding(
+            "sub-path",
             "error",
             "A subPath mount never changes",
             f"{printable(point)} is mounted by itself, as it was when the container started.",
@@ -76,7 +80,9 @@ def _sub_path(path: str, table: Sequence[MountEntry]) -> Iterator[Finding]:
 
 def _unreadable(error: MountError) -> Finding:
     problem, _, remedy = str(error).partition("; ")
-    return Finding("error", "The mount cannot be read", sentence(problem), sentence(remedy))
+    return Finding(
+        "unreadable-mount", "error", "The mount cannot be read", sentence(problem), sentence(remedy)
+    )
 
 
 def check_system(inotify: Inotify | None, error: int, patched: str) -> Iterator[Finding]:
@@ -91,6 +97,7 @@ def check_system(inotify: Inotify | None, error: int, patched: str) -> Iterator[
         yield from _inotify(inotify, error)
     if patched:
         yield Finding(
+            "threads-replaced",
             "warning",
             f"{patched} has replaced threads",
             "watchdog cannot run in such a process.",
@@ -107,6 +114,7 @@ def _inotify(inotify: Inotify, error: int) -> Iterator[Finding]:
     if error in _LIMITS:
         what, limit = _LIMITS[error]
         yield Finding(
+            "inotify-exhausted",
             "warning",
             f"No inotify {what} is left",
             figures,
@@ -123,6 +131,7 @@ def _inotify(inotify: Inotify, error: int) -> Iterator[Finding]:
     ]
     if nearly:
         yield Finding(
+            "inotify-nearly-exhausted",
             "warning",
             "inotify is nearly used up",
             figures,

@@ -9,8 +9,10 @@ from typing import Any
 from ... import _dynaconf
 from ..._model.changes import Change, Changes
 from ..._source.content import Payload
-from .application import Application
-from .findings import Finding, listed, sentence
+from ..._source.reading import DEFAULT_MOUNT
+from ..application import Application, Problem
+from ..findings import KEYS, Finding, sentence
+from ..screen import listed
 
 LOADER = "dynaconf_k8s_reload.loader"
 USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {_dynaconf.ENV_LOADER}.'
@@ -26,20 +28,54 @@ def check_application(
         payload: what the mounts hold.
         directories: those that were named on the command line.
     """
-    if application.problem:
-        problem, _, remedy = application.problem.partition("; ")
-        beside = _dynaconf.ENV_LOADER in problem
-        title = "env_loader beside the loader" if beside else "The settings cannot be loaded"
-        yield Finding("error", title, sentence(problem), sentence(remedy or "see to that first"))
+    if application.problem is not None:
+        yield _not_loaded(application.problem)
         return
     if application.attachment is None:
         detail = "These settings are loaded without this package: no mount changes them."
-        yield Finding("error", "The loader is missing", detail, USE_IT)
+        yield Finding("no-loader", "error", "The loader is missing", detail, USE_IT)
         return
+    if not application.finished:
+        yield _unfinished()
+    if not application.attachment.generation.options.k8s_mounts:
+        yield _no_mount()
     yield from _not_mounted(application.attachment, directories)
     yield from _environment_last(application, payload)
     yield from _written(application, payload)
     yield from _restart_only(application, payload)
+
+
+def _not_loaded(problem: Problem) -> Finding:
+    text, _, remedy = problem.text.partition("; ")
+    beside = _dynaconf.ENV_LOADER in text
+    name, title = (
+        ("env-loader", "env_loader beside the loader")
+        if beside
+        else ("settings-not-loaded", "The settings cannot be loaded")
+    )
+    see = sentence(remedy or "see to that first")
+    return Finding(name, "error", title, sentence(text), see, problem.keys)
+
+
+def _unfinished() -> Finding:
+    return Finding(
+        "import-unfinished",
+        "note",
+        "The module does not come to its end",
+        "It makes its settings and then goes on and on; it was interrupted to look at them.",
+        'Put what it runs under if __name__ == "__main__", or make the settings in a module of '
+        "their own.",
+    )
+
+
+def _no_mount() -> Finding:
+    return Finding(
+        "no-mount",
+        "error",
+        "There is no mount to follow",
+        f"k8s_mounts names none, and {DEFAULT_MOUNT}, its default, is not a volume here.",
+        f"Mount the ConfigMap at {DEFAULT_MOUNT}, or name its directory in k8s_mounts.",
+    )
 
 
 def settings_files(application: Application) -> set[str]:
@@ -55,10 +91,12 @@ def _not_mounted(attachment: Any, directories: Sequence[str]) -> Iterator[Findin
     others = [path for path in directories if os.path.realpath(path) not in mounted]
     if others:
         yield Finding(
+            "directory-not-read",
             "error",
             "The application does not read a directory",
-            f"{listed(others)} is none of its mounts.",
-            "Add it to k8s_mounts.",
+            f"{KEYS}: not among its mounts.",
+            "Add the directory to k8s_mounts.",
+            others,
         )
 
 
@@ -68,6 +106,7 @@ def _environment_last(application: Application, payload: Payload) -> Iterator[Fi
     shadowed = [name for name in payload.variables if name in os.environ]
     which = f" Now it does so for {listed(shadowed)}." if shadowed else ""
     yield Finding(
+        "environment-wins",
         "warning",
         "The environment shadows keys",
         f"{_dynaconf.ENV_LOADER} is beside the loader, so that a variable beats the mount.{which}",
@@ -79,11 +118,13 @@ def _written(application: Application, payload: Payload) -> Iterator[Finding]:
     written = [name for name in payload.variables if name in application.written]
     if written:
         yield Finding(
+            "application-writes-variable",
             "warning",
             "The application writes variables of a mount",
-            f"Importing it changes {listed(written)} in os.environ, which then hides the mount's "
-            "value until that changes.",
+            f"Importing it changes {KEYS} in os.environ, which then hides the mount's value until "
+            "that changes.",
             "Let the application write other names, or leave these out with exclude.",
+            written,
         )
 
 
@@ -96,8 +137,10 @@ def _restart_only(application: Application, payload: Payload) -> Iterator[Findin
     restart = keys.matching(attachment.generation.options.k8s_restart_keys)
     if restart:
         yield Finding(
+            "restart-key",
             "note",
             "Keys that take effect with a restart only",
-            f"{listed(restart)}.",
+            f"{KEYS}.",
             "After a change restart the pods, or have k8s_restart_503 do it through a probe.",
+            list(restart),
         )

@@ -44,6 +44,12 @@ def mount_tmpfs(path: str) -> bool:
     return True
 
 
+def make_read_only(path: str) -> bool:
+    """Let nothing be written where something is mounted."""
+    _call("mount", None, path.encode(), None, 0x1000 | 0x20 | 0x1, None)  # bind, remount, read-only
+    return True
+
+
 def bind(source: str, path: str) -> bool:
     """Mount a directory at another place."""
     _call("mount", source.encode(), path.encode(), None, BIND, None)

@@ -1,0 +1,212 @@
+"""An application's settings, loaded to be looked at: found by their name, or why they cannot be."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from dynaconf.base import LazySettings, Settings
+
+from .. import _dynaconf
+from .._model.errors import K8sReloadError, RedactedCause
+from .._model.names import Names
+from .._model.options import Options
+from .._reload.generations import Generations
+from .._source.reading import default_mounts
+from .patience import ImportUnfinishedError, patience
+from .screen import CannotRunError
+
+HOW = "write package.module:settings"
+
+
+class Problem(NamedTuple):
+    """Why settings cannot be loaded.
+
+    Attributes:
+        text: the reason, and after ``"; "`` the remedy; no value.
+        keys: the variables, settings or files at fault, where they are known.
+    """
+
+    text: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Application:
+    """What is known about an application.
+
+    Attributes:
+        settings: its settings object, loaded; None if it cannot be.
+        attachment: what the loader attached to them; None if it is not in use.
+        options: the options of what was loaded last; None if it has none of ours.
+        problem: why the settings cannot be loaded.
+        finished: the module that makes them could be imported to its end.
+        written: the variables that importing it changed, by its own code.
+    """
+
+    settings: Any
+    attachment: _dynaconf.Attachment | None
+    options: Options | None
+    problem: Problem | None
+    finished: bool
+    written: frozenset[str]
+
+    @property
+    def names(self) -> Names | None:
+        """How it makes settings of names."""
+        return None if self.settings is None else _dynaconf.names(self.settings)
+
+
+def load(name: str) -> Application:
+    """Import ``package.module:settings`` from the working directory or where Python looks.
+
+    Nothing is watched or mirrored.
+
+    Raises:
+        CannotRunError: the object does not exist.
+    """
+    before = dict(os.environ)
+    settings: Any = None
+    problem = None
+    finished = True
+    with (
+        _only_looking(),
+        redirect_stdout(sys.stderr),  # what it prints is not for our screen
+        _dynaconf.constructions() as made,
+    ):
+        try:
+            found, finished = find(name)
+            settings = _dynaconf.unwrap(found)
+        except CannotRunError:
+            raise
+        except (Exception, SystemExit, ImportUnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
+            problem = problem_of(error)
+    attachment = None if settings is None else _dynaconf.attachment_of(settings)
+    options = attachment.generation.options if attachment else _options(made)
+    written = _changed(before, os.environ)
+    return Application(settings, attachment, options, problem, finished, written)
+
+
+def find(name: str) -> tuple[Any, bool]:
+    """Import what ``package.module:settings`` names, and tell whether the import came to its end.
+
+    ``package.module`` will do where there is one settings object in it; ``django.conf:settings``
+    needs ``DJANGO_SETTINGS_MODULE``.
+
+    Raises:
+        CannotRunError: the object does not exist.
+        ImportUnfinishedError: the module goes on and on, and has no settings yet.
+    """
+    module_name, colon, attribute = name.partition(":")
+    if not module_name or (colon and not attribute):
+        raise CannotRunError(f"--settings {name}: {HOW}")
+    sys.path.insert(0, os.getcwd())
+    path = attribute.split(".") if attribute else []
+    try:
+        with patience(module_name, path[0] if path else "settings"):
+            module: Any = importlib.import_module(module_name)
+    except ImportUnfinishedError as error:
+        if error.module is None:
+            raise
+        return _attribute(error.module, path), False
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise CannotRunError(
+            f"there is no module {error.name}; run it where it can be imported"
+        ) from None
+    found = _attribute(module, path)
+    if type(found).__module__ == "django.conf" and "DJANGO_SETTINGS_MODULE" in os.environ:
+        found.is_overridden("DEBUG")  # loads them; dynaconf's take their place then
+        found = _attribute(module, path)
+    return found, True
+
+
+def _attribute(module: Any, path: Sequence[str]) -> Any:
+    found = module
+    for part in path or [_only_settings(module)]:
+        if not hasattr(found, part):
+            raise CannotRunError(f"{module.__name__} has no {part}; {HOW}")
+        found = getattr(found, part)
+    return found
+
+
+def _only_settings(module: Any) -> str:
+    """Name the one settings object of a module; of several, the one that is called so."""
+    held = {
+        name: value
+        for name, value in vars(module).items()
+        if issubclass(type(value), (LazySettings, Settings))
+    }
+    if "settings" in held:
+        return "settings"
+    if len({id(value) for value in held.values()}) != 1:
+        raise CannotRunError(
+            f"{module.__name__} has {'several' if held else 'no'} settings objects; {HOW}"
+        )
+    return str(next(iter(held)))
+
+
+def problem_of(error: BaseException) -> Problem:
+    """Say why settings cannot be loaded, in our own words, for others' may hold a value."""
+    keys, reason = getattr(error, "keys", None), getattr(error, "reason", None)
+    explained = isinstance(keys, tuple) and isinstance(reason, str)
+    if explained or isinstance(error, (K8sReloadError, ImportUnfinishedError)):
+        return Problem(str(error), keys if isinstance(keys, tuple) else ())
+    frame = own_frame(error)
+    told = str(RedactedCause.of(error))
+    return Problem(told if not frame or frame in told else f"{told}, called at {frame}")
+
+
+def own_frame(error: BaseException) -> str:
+    """Give the last line of the application's own that an exception passed through."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not _is_others(code.co_filename):
+            place = f"{code.co_filename}:{trace.tb_lineno} in {code.co_name}"
+        trace = trace.tb_next
+    return place
+
+
+def _is_others(file: str) -> bool:
+    """Tell whether a file is dynaconf's, this package's or Python's own."""
+    libraries = ("dynaconf", __name__.partition(".")[0])
+    packages = tuple(f"{os.path.dirname(str(sys.modules[each].__file__))}/" for each in libraries)
+    standard = file.startswith(os.path.dirname(os.__file__)) and "/site-packages/" not in file
+    return standard or file.startswith((*packages, "<"))
+
+
+def _options(made: Sequence[Settings]) -> Options | None:
+    """Give the options of the last object, as far as it got."""
+    for settings in reversed(made):
+        try:
+            return Options.read(_dynaconf.keywords(settings), os.environ, default_mounts())
+        except (K8sReloadError, AttributeError, KeyError):
+            continue
+    return None
+
+
+@contextmanager
+def _only_looking() -> Iterator[None]:
+    Generations.inert = True
+    # Looking for locks to patch, gevent asks each object for its class, and Django's settings,
+    # which dynaconf has imported by now, would want to be configured.
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        Generations.inert = False
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:
+    names = {*before, *after}
+    return frozenset(name for name in names if before.get(name) != after.get(name))
