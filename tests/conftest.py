@@ -19,7 +19,7 @@ from support import eventually, make_settings, open_descriptors, what_is_open
 
 AREAS = {
     "frameworks": ("test_asgi", "test_django", "test_flask", "test_probe"),
-    "tools": ("test_cli", "test_docs", "test_example", "test_pytest_plugin"),
+    "tools": ("test_cli", "test_docs", "test_example", "test_prometheus", "test_pytest_plugin"),
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -43,6 +44,7 @@ class MountStatus:
         keys: how many keys it provides.
         watching: ``"events"``, ``"polling"`` or ``"off"``.
         problem: what is wrong with it, or ``None``.
+        revision: a hash of its content, which a tool can make of a manifest, too.
     """
 
     path: str
@@ -51,6 +53,7 @@ class MountStatus:
     keys: int
     watching: Watching
     problem: str | None
+    revision: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,14 @@ class Status:
         restart_required: changed keys that take effect with a restart only.
         lag: seconds from the writer's commit to publication; ``None`` for the first load.
         skipped: variable name to the reason why it is not mirrored.
-        healthy: the watch works, by events or by polling, or is off by choice.
+        healthy: the watch of this process is on, or off by choice; it has looked within twice the
+            resync and 5 s; no reload has been under way for more than 30 s. A rejected update and
+            an absent mount leave it true, since a restart would mend neither.
+        problems: what is wrong, a sentence each, with its remedy: an absent mount, nothing to
+            follow, a degraded watch, a reload that has been running for long.
+        drifted: mirrored names whose variable is not the mount's text any more.
+        busy_since: when the reload that is under way began; ``None`` if none is.
+        pid: the process.
     """
 
     generation: int
@@ -84,13 +94,18 @@ class Status:
     lag: float | None
     skipped: Mapping[str, str]
     healthy: bool
+    problems: tuple[str, ...] = ()
+    drifted: tuple[str, ...] = ()
+    busy_since: datetime | None = None
+    pid: int = field(default_factory=os.getpid)
 
     def as_dict(self) -> dict[str, Any]:
         """Give it ready for JSON: times in ISO 8601, everything else in plain types."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         data["mounts"] = [asdict(mount) for mount in self.mounts]
-        data["restart_required"] = list(self.restart_required)
+        for name in ("restart_required", "problems", "drifted"):
+            data[name] = list(data[name])
         data["skipped"] = dict(self.skipped)
-        for name in ("applied_at", "checked_at"):
+        for name in ("applied_at", "checked_at", "busy_since"):
             data[name] = data[name] and data[name].isoformat()
         return data

@@ -51,6 +51,7 @@ class Generations:
         inert: set on the class by a tool that only looks: nothing is mirrored or watched.
         restart_keys: patterns of keys that need a restart, beside those of the options; for what
             a framework reads once.
+        observers: called with the result of each reload.
     """
 
     inert = False
@@ -66,6 +67,7 @@ class Generations:
         self.reader = Reader()
         self.restart_keys: tuple[str, ...] = ()
         self.history = History()
+        self.observers: tuple[Callable[[ReloadResult], object], ...] = ()
         self._live: Settings | None = None
         self._checks: list[Callable[[], Callable[..., Any] | None]] = []
         self._snapshot: Settings | None = None
@@ -164,9 +166,11 @@ class Generations:
             self._busy, self._explicit = True, explicit
             try:
                 with short_switch_interval():
-                    return self._attempt(started, explicit=explicit)
+                    result = self._attempt(started, explicit=explicit)
             finally:
                 self._busy = False
+        self.observed(result)
+        return result
 
     def _attempt(self, started: float, *, explicit: bool) -> ReloadResult:
         current = _dynaconf.attached(self.settings)
@@ -295,6 +299,11 @@ class Generations:
     ) -> ReloadResult:
         seconds = monotonic() - started
         return ReloadResult(outcome, self.history.generation, changes or Changes(), error, seconds)
+
+    def observed(self, result: ReloadResult) -> None:
+        """Tell the observers of a reload that has ended."""
+        for observer in self.observers:
+            report.guarded(lambda observer=observer: observer(result))  # type: ignore[misc] # reason: mypy knows no lambda with a default
 
     def add_check(self, function: Callable[..., Any]) -> None:
         with self.publishing:

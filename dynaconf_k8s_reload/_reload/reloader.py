@@ -230,6 +230,10 @@ class Reloader:
         """Held for a whole reload, one at a time."""
         return self._generations.lock
 
+    def observe(self, function: Callable[[ReloadResult], object]) -> None:
+        """Have a function called with each reload's result, in the thread that reloads."""
+        self._generations.observers += (function,)
+
     @property
     def publishing(self) -> threading.RLock:
         """Held for the moment of publication, and for what must not fall into it."""

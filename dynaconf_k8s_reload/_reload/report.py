@@ -12,7 +12,7 @@ from typing import Any
 from .._dynaconf import Attachment
 from .._model.changes import Changes
 from .._model.clock import monotonic, now
-from .._model.errors import ReloadRejected
+from .._model.errors import RedactedCause, ReloadRejected
 from .._model.log import log
 from .._model.status import Status
 from .._source.content import Payload
@@ -66,6 +66,14 @@ class Warnings:
                 "now on; if the process's own shall win, list it in k8s_env_wins, and if the "
                 "same ConfigMap is the pod's envFrom, give the mount env_from=True"
             )
+
+
+def guarded(step: Callable[[], object]) -> None:
+    """Do what can no longer change the outcome of a reload; whatever it raises ends here."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 -- because a populated object may raise anything, and no thread may be left to start
+        log.error("what follows a reload failed: %s", RedactedCause.of(error))
 
 
 def applied(generation: int, changes: Changes, payload: Payload, started: float) -> None:

@@ -22,7 +22,16 @@ ROOMS = {
     "_reload": {"_model", "_source", "_environ", "_dynaconf", "_watch"},
 }
 PUBLIC = {
-    *("__init__", "__main__", "asgi", "loader", "pytest_plugin", "signals", "testing"),
+    *(
+        "__init__",
+        "__main__",
+        "asgi",
+        "loader",
+        "prometheus",
+        "pytest_plugin",
+        "signals",
+        "testing",
+    ),
     *("cli", "django", "flask"),
 }
 FACES = ("_dynaconf", "_watch")

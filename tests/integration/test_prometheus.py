@@ -1,0 +1,307 @@
+"""Metrics: the series, what they say, and gunicorn's workers in one answer."""
+
+from __future__ import annotations
+
+import gc
+import http.client
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynaconf import Validator
+
+from applications import PROGRAMS
+from dynaconf_k8s_reload import ConfigError, get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+from servers import Clients, serving
+from support import eventually, make_settings
+
+pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from dynaconf_k8s_reload.prometheus import instrument
+
+SERIES = {
+    "k8s_reload_reloads": "counter",
+    "k8s_reload_last_reload_successful": "gauge",
+    "k8s_reload_last_reload_success_timestamp_seconds": "gauge",
+    "k8s_reload_generation": "gauge",
+    "k8s_reload_config_hash": "gauge",
+    "k8s_reload_duration_seconds": "histogram",
+    "k8s_reload_lag_seconds": "histogram",
+    "k8s_reload_restart_required": "gauge",
+    "k8s_reload_drifted": "gauge",
+    "k8s_reload_healthy": "gauge",
+    "k8s_reload_mount_present": "gauge",
+}
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """A registry of the test's own."""
+    return CollectorRegistry()
+
+
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    """Give a sample by its name after ``k8s_reload_``."""
+    sample: float | None = registry.get_sample_value(f"k8s_reload_{name}", labels)
+    return sample
+
+
+def test_the_series_are_these(
+    volume: AtomicWriter, settings: Any, registry: CollectorRegistry
+) -> None:
+    """They are those that the documentation names, all of them at once, and none shows a value."""
+    volume.write({"PASSWORD": "hunter2"})
+    instrument(settings, registry)
+    text = generate_latest(registry).decode()
+    families = {f.name: f.type for f in text_string_to_metric_families(text) if f.samples}
+    assert {n: t for n, t in families.items() if not n.endswith("_created")} == SERIES
+    assert "hunter2" not in text
+    assert "PASSWORD" not in text
+
+
+def test_a_first_load_is_shown(
+    volume: AtomicWriter, settings: Any, registry: CollectorRegistry
+) -> None:
+    """Before any reload there is a generation that was loaded well, and no reload."""
+    volume.write({"A": "1"})
+    instrument(settings, registry)
+    status = get_reloader(settings).status()
+    assert status.applied_at is not None
+    at = value(registry, "last_reload_success_timestamp_seconds")
+    assert at == pytest.approx(status.applied_at.timestamp())
+    assert value(registry, "last_reload_successful") == 1
+    assert value(registry, "generation") == 1
+    assert value(registry, "healthy") == 1
+    assert value(registry, "mount_present", mount=str(volume.directory)) == 1
+    for outcome in ("applied", "rejected"):
+        assert value(registry, "reloads_total", outcome=outcome) == 0
+
+
+def test_reloads_are_counted_by_outcome(volume: AtomicWriter, registry: CollectorRegistry) -> None:
+    """What was applied and what was refused, with its time; what changed nothing is no reload."""
+    volume.write({"A": "1"})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        validators=[Validator("A", lt=10)],
+        k8s_restart_keys=["A"],
+    )
+    instrument(settings, registry)
+    reloader = get_reloader(settings)
+    reloader.reload()
+    volume.write({"A": "2"})
+    reloader.reload()
+    assert value(registry, "lag_seconds_count") == 1
+    assert value(registry, "restart_required") == 1
+    volume.write({"A": "11"})
+    reloader.reload()
+    assert value(registry, "last_reload_successful") == 0
+    assert value(registry, "reloads_total", outcome="applied") == 1
+    assert value(registry, "reloads_total", outcome="rejected") == 1
+    assert value(registry, "duration_seconds_count") == 2
+    assert value(registry, "lag_seconds_count") == 1
+    volume.write({"A": "2"})
+    reloader.reload()
+    assert value(registry, "last_reload_successful") == 1
+    assert value(registry, "generation") == 2
+
+
+def test_processes_with_the_same_content_have_the_same_hash(
+    volume: AtomicWriter, registry: CollectorRegistry
+) -> None:
+    """The hash is a whole number that JSON and Prometheus hold exactly, and follows the content."""
+    volume.write({"A": "1"})
+    other_registry = CollectorRegistry()
+    settings, other = (make_settings(volume.directory, k8s_watch=False) for _ in range(2))
+    instrument(settings, registry)
+    instrument(other, other_registry)
+    first = value(registry, "config_hash")
+    assert first is not None
+    assert first == value(other_registry, "config_hash")
+    assert first == int(first) < 2**53
+    volume.write({"A": "2"})
+    get_reloader(settings).reload()
+    assert value(registry, "config_hash") != first == value(other_registry, "config_hash")
+
+
+def test_a_mount_that_goes_is_shown(
+    tmp_path: Path, volume: AtomicWriter, registry: CollectorRegistry
+) -> None:
+    """One that is absent from the start is 0, and 1 once it is there."""
+    volume.write({"A": "1"})
+    late = AtomicWriter(tmp_path / "late")
+    os.rmdir(late.directory)
+    settings = make_settings(volume.directory, late.directory, k8s_watch=False)
+    instrument(settings, registry)
+    assert value(registry, "mount_present", mount=str(late.directory)) == 0
+    late.directory.mkdir()
+    late.write({"B": "1"})
+    get_reloader(settings).reload()
+    assert value(registry, "mount_present", mount=str(late.directory)) == 1
+
+
+def test_instrumenting_twice_adds_nothing(
+    volume: AtomicWriter, settings: Any, registry: CollectorRegistry
+) -> None:
+    """The same settings are counted once; those of another object need another registry."""
+    volume.write({"A": "1"})
+    instrument(settings, registry)
+    instrument(settings, registry)
+    volume.write({"A": "2"})
+    get_reloader(settings).reload()
+    assert value(registry, "reloads_total", outcome="applied") == 1
+    with pytest.raises(ConfigError, match="a registry of its own"):
+        instrument(make_settings(volume.directory, k8s_watch=False), registry)
+
+
+def test_metrics_keep_nothing_alive(volume: AtomicWriter, registry: CollectorRegistry) -> None:
+    """Settings that are gone say nothing more; a scrape goes on."""
+    volume.write({"A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, k8s_mirror=False)
+    instrument(settings, registry)
+    gone = weakref.ref(get_reloader(settings))
+    del settings
+    gc.collect()
+    assert gone() is None
+    generation = value(registry, "generation")
+    assert generation is not None
+    assert math.isnan(generation)
+
+
+def test_a_process_of_many_writes_what_it_is(volume: AtomicWriter, tmp_path: Path) -> None:
+    """In multiprocess mode each process writes its gauges at once, and again time and again."""
+    volume.write({"A": "1"})
+    program = """
+import json, os, sys, threading
+from dynaconf_k8s_reload import get_reloader, prometheus
+from dynaconf_k8s_reload.testing import AtomicWriter
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+from support import eventually, make_settings
+
+def scraped():
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    samples = [s for f in registry.collect() for s in f.samples]
+    return {f"{s.name}{s.labels.get('outcome', '')}": s.value for s in samples}
+
+prometheus.REFRESH_SECONDS = 0.05
+volume = AtomicWriter(sys.argv[1])
+settings = make_settings(sys.argv[1], k8s_watch=False, k8s_resync=0.001)
+prometheus.instrument(settings)
+first = scraped()
+volume.write({"A": "2"})
+get_reloader(settings).reload()
+second = scraped()
+print(json.dumps([first, second]))
+names = {thread.name for thread in threading.enumerate()}
+assert "k8s-reload-metrics" in names
+del settings
+import gc
+gc.collect()
+eventually(lambda: "k8s-reload-metrics" not in {t.name for t in threading.enumerate()})
+"""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(volume.directory)],
+        env={
+            **os.environ,
+            "PROMETHEUS_MULTIPROC_DIR": str(shared),
+            "PYTHONPATH": os.pathsep.join([str(PROGRAMS.parent), os.environ.get("PYTHONPATH", "")]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    first, second = json.loads(run.stdout)
+    assert (first["k8s_reload_generation"], second["k8s_reload_generation"]) == (1, 2)
+    assert first["k8s_reload_reloads_totalapplied"] == 0
+    assert second["k8s_reload_reloads_totalapplied"] == 1
+    assert second["k8s_reload_mount_present"] == 1
+
+
+def scrape(port: int) -> dict[str, list[tuple[dict[str, str], float]]]:
+    """Ask a server for its metrics: name to labels and value of each series."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/metrics", headers={"Connection": "close"})
+        text = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
+    return found
+
+
+@pytest.mark.parametrize("preload", [False, True], ids=["no preload", "preload"])
+def test_gunicorn_answers_for_every_worker(
+    volume: AtomicWriter, tmp_path: Path, preload: bool
+) -> None:
+    """Whichever worker is scraped, the answer has both; one that has ended is forgotten."""
+    pytest.importorskip("gunicorn", reason="gunicorn is not installed")
+    volume.write({"NUMBER": "1"})
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    command = [
+        *("gunicorn", "--workers", "2", "--bind", "fd://{fd}", "--no-control-socket"),
+        *("--config", str(PROGRAMS / "metrics_server.py")),
+        *(["--preload"] if preload else []),
+        "metrics_app:application",
+    ]
+    variables = {
+        **os.environ,
+        "K8S_MOUNTS_FOR_DYNACONF": json.dumps([str(volume.directory)]),
+        "PROMETHEUS_MULTIPROC_DIR": str(shared),
+        "PYTHONPATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PYTHONPATH", "")]),
+    }
+    masters = 1 if preload else 0
+    with serving(command, volume, tmp_path / "log", variables, codes=(0,)) as port:
+        with Clients(port) as clients:
+            eventually(lambda: clients.all(2, lambda _: True), seconds=30)
+            workers = set(clients.answers)
+        assert serves(port, workers, generation=1)
+        before = scrape(port)["k8s_reload_config_hash"]
+        volume.write({"NUMBER": "2"})
+        eventually(lambda: serves(port, workers, generation=2))
+        after = scrape(port)
+        assert {v for _, v in before}.isdisjoint(v for _, v in after["k8s_reload_config_hash"])
+        (applied,) = (
+            number
+            for labels, number in after["k8s_reload_reloads_total"]
+            if labels == {"outcome": "applied"}
+        )
+        assert applied == 2 + masters
+        assert after["k8s_reload_lag_seconds_count"] == [({}, 2 + masters)]
+        volume.write({"NUMBER": "100"})
+        eventually(lambda: scrape(port)["k8s_reload_last_reload_successful"] == [({}, 0.0)])
+        assert scrape(port)["k8s_reload_healthy"] == [({}, 1.0)]
+        volume.write({"NUMBER": "3"})
+        eventually(lambda: serves(port, workers, generation=3))
+        ended = min(workers)
+        os.kill(ended, signal.SIGTERM)
+        eventually(
+            lambda: all(
+                labels["pid"] != str(ended) for labels, _ in scrape(port)["k8s_reload_generation"]
+            ),
+            seconds=30,
+        )
+
+
+def serves(port: int, workers: set[int], generation: int) -> bool:
+    """Tell whether all workers are shown, and have this generation."""
+    shown = {int(labels["pid"]): number for labels, number in scrape(port)["k8s_reload_generation"]}
+    return workers <= set(shown) and set(shown.values()) == {generation}
