@@ -118,5 +118,10 @@ def _names_reserved(key: str) -> bool:
 
 
 def without_newline(text: str) -> str:
-    """Drop the one newline that ``kubectl create --from-file`` of an edited file leaves behind."""
-    return text[:-1] if text.endswith("\n") and text.count("\n") == 1 else text
+    r"""Drop the one newline that ``kubectl create --from-file`` of an edited file leaves behind.
+
+    An editor on Windows leaves ``\r\n``. What dynaconf parses means the same without it.
+    """
+    if not text.endswith("\n") or text.count("\n") > 1:
+        return text
+    return text[:-2] if text.endswith("\r\n") else text[:-1]

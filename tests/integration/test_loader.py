@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,6 +51,13 @@ TOKENS = [
         "a\n",
         "a\nb\n",
         "a\r\n",
+        "false\r\n",
+        "a\r\nb\r\n",
+        "\r\n",
+        "\ufefftrue",
+        "42 \r\n",
+        " 42",
+        "web \n",
         "@",
         "@unknown x",
         "dynaconf_merge",
@@ -120,10 +128,7 @@ def assert_parity(directory: Path, names: Mapping[str, str], **options: Any) -> 
         old.unlink()
     for name, text in names.items():
         (directory / name).write_bytes(text.encode())
-    less = {
-        name: text[:-1] if text.endswith("\n") and text.count("\n") == 1 else text
-        for name, text in names.items()
-    }
+    less = {name: re.sub(r"\A([^\n]*?)\r?\n\Z", r"\1", text) for name, text in names.items()}
     options = {"envvar_prefix": "MYAPP", **BASE, **options}
     with environment(less):
         expected = outcome(lambda: Dynaconf(**deepcopy(options)))
@@ -139,6 +144,40 @@ def assert_parity(directory: Path, names: Mapping[str, str], **options: Any) -> 
 def test_any_text_is_parsed_as_a_variable_is(tmp_path: Path, text: str) -> None:
     """Whatever the text, a file gives the setting that a variable with it gives."""
     assert_parity(tmp_path, {"MYAPP_NEW": text, "MYAPP_LIST": text})
+
+
+PARSED = ["false", "42", "1.5", "['a', 'b']", "{port=5432}", '@json {"a": 1}', "@int 3"]
+
+
+@pytest.mark.parametrize("text", PARSED)
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \r\n", "\t\n"])
+def test_an_end_of_line_changes_no_type(tmp_path: Path, text: str, end: str) -> None:
+    """What dynaconf parses in a variable with an end of line, it parses in such a file."""
+    (tmp_path / "MYAPP_A").write_bytes(f"{text}{end}".encode())
+    found = make_settings(tmp_path, k8s_watch=False, k8s_mirror=False)
+    with environment({"MYAPP_A": f"{text}{end}"}):
+        expected = Dynaconf(envvar_prefix="MYAPP").A
+    assert same(found.A, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("web\r\n", "web"),
+        ("web\n", "web"),
+        ("web\r", "web\r"),
+        ("web \r\n", "web "),
+        ("a\r\nb\r\n", "a\r\nb\r\n"),
+        ("web\r\n\r\n", "web\r\n\r\n"),
+        ("\ufeffweb\r\n", "\ufeffweb"),
+        ('"web\\n"\n', "web\n"),
+    ],
+)
+def test_text_loses_one_end_of_line(tmp_path: Path, text: str, value: str) -> None:
+    """Text loses the only end of line, of either kind; marks, blanks and further lines stay."""
+    (tmp_path / "A").write_bytes(text.encode())
+    settings = make_settings(tmp_path, k8s_watch=False, k8s_mirror=False)
+    assert value == settings.A
 
 
 @thorough
