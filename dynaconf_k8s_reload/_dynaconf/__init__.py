@@ -11,6 +11,7 @@ the live object is one assignment, and everybody who holds the live object follo
 from .blame import Blame, blame
 from .build import adopt, build, seal
 from .constructions import constructions
+from .first_use import before_first_use
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
 from .snapshot import snapshot_of
@@ -38,6 +39,7 @@ __all__ = [
     "adopt",
     "attached",
     "attachment_of",
+    "before_first_use",
     "blame",
     "build",
     "changes_between",

@@ -24,6 +24,7 @@ from .._source.reading import Reader
 from .._source.switch_interval import short_switch_interval
 from . import report
 from .notifier import Notifier, reference_to
+from .progress import Progress
 from .refusal import CheckFailedError, explain, without_values
 from .report import History
 
@@ -48,6 +49,7 @@ class Generations:
             holds it calls no application's code and waits for no other lock.
         options: those of the settings that are being served.
         reader: reads the mounts.
+        progress: whether a reload is under way.
         inert: set on the class by a tool that only looks: nothing is mirrored or watched.
         restart_keys: patterns of keys that need a restart, beside those of the options; for what
             a framework reads once.
@@ -71,6 +73,7 @@ class Generations:
         self._live: Settings | None = None
         self._checks: list[Callable[[], Callable[..., Any] | None]] = []
         self._snapshot: Settings | None = None
+        self.progress = Progress(lambda: self.label)
         self._busy = False
         self._explicit = False
         self.stopped = False
@@ -105,11 +108,17 @@ class Generations:
         self._see_what_is_published()
         self.mirror(_dynaconf.attached(self.settings))
 
+    def mark_fork(self, prepare: Callable[[], object]) -> None:
+        """Have something done in a forked child before it reads its settings."""
+        if self._live is not None:
+            _dynaconf.before_first_use(self._live, prepare)
+
     def renew_after_fork(self) -> None:
         """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
         self.lock = threading.RLock()
         self.publishing = threading.RLock()
         self._busy = False
+        self.progress.reset()
         if self._live is not None:
             self._see_what_is_published()
 
@@ -165,7 +174,7 @@ class Generations:
                 )
             self._busy, self._explicit = True, explicit
             try:
-                with short_switch_interval():
+                with self.progress, short_switch_interval():
                     result = self._attempt(started, explicit=explicit)
             finally:
                 self._busy = False

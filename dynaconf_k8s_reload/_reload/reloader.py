@@ -14,17 +14,17 @@ from .. import _dynaconf
 from .._environ.mirror import MIRROR, Mirror
 from .._model.errors import ConfigError
 from .._model.options import Options
-from .._model.status import MountStatus, ReloadResult, Status
+from .._model.status import ReloadResult, Status
 from .._source.fingerprint import Token
 from .._source.reading import Reader
-from .._source.snapshot import Snapshot
-from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch, Watcher
+from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch, Watcher, notice_fork
 from .generations import Generations
+from .health import Health
 from .notifier import Notifier
 from .pin import Pin, pinned
 from .stream import Stream
 
-STOP_SECONDS = 2.0
+STOP_SECONDS = 0.5
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -46,6 +46,7 @@ class Reloader:
     ) -> None:
         self._notifier = Notifier()
         self._generations = Generations(options, self, self._notifier, mirror)
+        self._health = Health(self._generations, watcher)
         self._mirror = mirror
         self._watcher = watcher
         self._watch: Watch | None = None
@@ -81,29 +82,16 @@ class Reloader:
         Raises:
             ConfigError: it is called from within a reload, by a check or a hook.
         """
-        return self._generations.reload(explicit=True)
+        notice_fork()
+        result = self._generations.reload(explicit=True)
+        self._health.tell_presence()
+        return result
 
     def status(self) -> Status:
         """Tell what is being served, and how the watch is."""
+        self._tend()
         with self.publishing:
-            attachment = _dynaconf.attached(self._generations.settings)
-            mounts = tuple(
-                self._mount_status(snapshot) for snapshot in attachment.generation.payload.snapshots
-            )
-            watch = self._watch
-            watching = self._watcher.mode(watch)
-            off_by_choice = watch is None
-            return self._generations.history.status(
-                revision=attachment.generation.payload.revision,
-                mounts=mounts,
-                watching=watching,
-                checked_at=watch.checked_at if watch is not None else None,
-                skipped={
-                    name: why.value
-                    for name, why in attachment.generation.plan.decision.skipped.items()
-                },
-                healthy=off_by_choice or watching != "off",
-            )
+            return self._health.status(self._watch)
 
     def snapshot(self) -> Settings:
         """Give the settings of this generation, which nothing that happens later can touch.
@@ -111,6 +99,7 @@ class Reloader:
         Several reads that must agree go through one snapshot. It is made once for a generation;
         treat it as read-only, since others may hold the same. Within `pin` it stays the same.
         """
+        self._tend()
         snapshot = pinned(self.key)
         return self._generations.snapshot() if snapshot is None else snapshot
 
@@ -141,6 +130,7 @@ class Reloader:
             )
 
         def register(function: Function) -> Function:
+            notice_fork()
             self._notifier.subscribe("change", function, patterns)
             return function
 
@@ -156,6 +146,7 @@ class Reloader:
 
     def on_error(self, function: Function) -> Function:
         """Have a function called with the `ReloadRejected` of each refused content."""
+        notice_fork()
         self._notifier.subscribe("error", function, ())
         return function
 
@@ -166,19 +157,25 @@ class Reloader:
 
     def changes(self, *patterns: str) -> Stream:
         """Give an asynchronous iterator of `Changes`, from now on, for the running event loop."""
+        notice_fork()
         return Stream(self._notifier, patterns)
 
     def start(self) -> None:
-        """Watch the mounts and mirror them; does nothing where it already does."""
+        """Watch the mounts and mirror them; revive a watch that has ended."""
+        notice_fork()
         with self.lock:
-            if self._watch is None and self.options.k8s_mounts and not Generations.inert:
+            watch = self._watch
+            if watch is not None:
+                if self._watcher.mode(watch) == "off":
+                    self._watcher.add(watch)
+            elif self.options.k8s_mounts and not Generations.inert:
                 with self.publishing:
                     self._generations.resume()
                 paths = [mount.path for mount in self.options.k8s_mounts]
-                self._watch = Watch(
+                watch = self._watch = Watch(
                     paths, weakref.ref(self), self.options.k8s_resync, self.options.k8s_debounce
                 )
-                self._watcher.add(self._watch)
+                self._watcher.add(watch)
 
     def stop(self, restore: bool = False) -> None:  # noqa: FBT001, FBT002 -- because the published signature has it so
         """Stop watching; the settings stay as they are.
@@ -187,6 +184,7 @@ class Reloader:
             restore: also put the environment back as it was before the mirror, except what the
                 application has changed since.
         """
+        notice_fork()
         watch, self._watch = self._watch, None
         if watch is not None:
             self._watcher.remove(watch, wait=STOP_SECONDS)
@@ -258,6 +256,7 @@ class Reloader:
             if watch is not None:
                 self._watcher.remove(watch)
             self._generations.adopt(settings)
+            self._health.tell_presence()
             if watch is not None or self.options.k8s_watch:
                 self.start()
 
@@ -271,23 +270,27 @@ class Reloader:
     def changed(self) -> None:
         """A comparison found a difference: reload."""
         self._generations.reload(explicit=False)
+        self._health.tell_presence()
+
+    def looked(self) -> None:
+        """The mounts have been compared."""
+
+    def mark_fork(self) -> None:
+        """Have a forked child renew itself at its first use."""
+        self._generations.mark_fork(notice_fork)
+
+    def _tend(self) -> None:
+        """Notice a fork, and compare where no thread can."""
+        notice_fork()
+        watch = self._watch
+        if watch is not None:
+            self._watcher.tend(watch)
 
     def renew_after_fork(self) -> None:
         """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
         self._mirror.renew_lock()
         self._generations.renew_after_fork()
         self._notifier.renew_after_fork()
-
-    def _mount_status(self, snapshot: Snapshot) -> MountStatus:
-        path = snapshot.mount.path
-        return MountStatus(
-            path=path,
-            present=snapshot.present,
-            generation_dir=snapshot.generation_dir,
-            keys=len(snapshot.files),
-            watching=self._watcher.mode(self._watch, path),
-            problem=self._generations.reader.problems.get(path),
-        )
 
 
 def get_reloader(settings: Any) -> Reloader:

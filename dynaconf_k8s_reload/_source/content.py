@@ -13,6 +13,7 @@ from .fingerprint import Token
 from .snapshot import Snapshot
 
 UNPARSED: Any = object()
+REVISION_LENGTH = 16
 
 
 class Variable:
@@ -93,7 +94,7 @@ class Payload:
     @property
     def revision(self) -> str:
         """The start of the digest, for people."""
-        return self.digest[:16]
+        return self.digest[:REVISION_LENGTH]
 
     def provided(self, name: str) -> Sequence[Variable]:
         """The variables that provide a name, lowest precedence first."""
@@ -152,6 +153,19 @@ def _decode(content: bytes) -> str | bytes:
         return content.decode()
     except UnicodeDecodeError:
         return content
+
+
+def revision_of(snapshot: Snapshot) -> str:
+    """Give a hash of what a mount holds, which a tool can make of a manifest, too.
+
+    It is the start of the SHA-256 of all keys in their order: for each, the key, a zero byte, the
+    content's length in bytes as a decimal number, a zero byte, and the content.
+    """
+    hashed = hashlib.sha256()
+    for key, content in sorted({**snapshot.files, **snapshot.settings_files}.items()):
+        hashed.update(f"{key}\0{len(content)}\0".encode())
+        hashed.update(content)
+    return hashed.hexdigest()[:REVISION_LENGTH]
 
 
 def _digest(snapshots: Sequence[Snapshot]) -> str:

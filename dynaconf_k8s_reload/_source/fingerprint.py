@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .._model.clock import monotonic
+from .._model.clock import monotonic_ns
 
 DATA_LINK = "..data"
 OUTSIDE = "outside"
@@ -66,7 +66,7 @@ def _plain_token(path: str, identity: tuple[int, int]) -> Token:
     try:
         listed = [_told(found) for found in visible(path, os.path.realpath(path))]
     except FileNotFoundError:  # a file went while we looked: equal to no other look
-        return Token(identity, files=(monotonic(),))
+        return Token(identity, files=(monotonic_ns(),))
     except OSError as error:
         return Token(error=name_of(error))
     return Token(identity, files=tuple(sorted(listed)))

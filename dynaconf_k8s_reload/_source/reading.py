@@ -30,6 +30,8 @@ READ_SECONDS = 2.0
 FIRST_SECONDS = 1.0  # a kubelet up to 1.20 sets fsGroup on the files after it has published them
 RETRY_EVERY = 0.05
 READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # never waits for a FIFO
+GONE = "the directory is gone; its last good content is kept"
+UNREAD = Token(error="unread")  # equal to nothing that a directory can be
 
 _LET_READ = "let the process's user read it (defaultMode, fsGroup)"
 _REMEDIES = {
@@ -194,7 +196,11 @@ class Reader:
         Raises:
             MountError: a mount cannot be read.
         """
-        snapshots = self._read_all(options, before)
+        try:
+            snapshots = self._read_all(options, before)
+        except MountError:  # it is to be read again, even if it comes back to what was seen
+            self.seen = (UNREAD,) * len(options.k8s_mounts)
+            raise
         self.seen = tuple(snapshot.token for snapshot in snapshots)
         return snapshots
 
@@ -215,7 +221,7 @@ class Reader:
         if snapshot.present or before is None:
             return snapshot
         if before.files or before.settings_files:
-            self.problems[mount.path] = "the directory is gone; its last good content is kept"
+            self.problems[mount.path] = GONE
         return replace(before, token=snapshot.token, present=False)
 
 

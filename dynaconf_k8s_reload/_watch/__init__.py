@@ -4,8 +4,16 @@ What other rooms use is imported from here; the modules are private to this one.
 """
 
 from .events import patched_by
-from .processes import RENEWED_AFTER_FORK
+from .processes import RENEWED_AFTER_FORK, notice_fork
 from .watch import Watch, Watched
 from .watcher import WATCHER, Watcher
 
-__all__ = ["RENEWED_AFTER_FORK", "WATCHER", "Watch", "Watched", "Watcher", "patched_by"]
+__all__ = [
+    "RENEWED_AFTER_FORK",
+    "WATCHER",
+    "Watch",
+    "Watched",
+    "Watcher",
+    "notice_fork",
+    "patched_by",
+]

@@ -45,6 +45,9 @@ class Events:
     Args:
         hint: called in watchdog's thread; must neither block nor raise.
         clock: gives the time in seconds.
+
+    Attributes:
+        problem: why no events come, and what is done instead; empty while they do.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Events:
         self._armed_at = 0.0
         self._retry_at = 0.0
         self._retry_after = RETRY_AT_FIRST
-        self._degraded = False
+        self.problem = ""
         if not patched_by():
             with contextlib.suppress(Exception):  # `keep` meets it again, and reports it
                 _import()
@@ -68,6 +71,13 @@ class Events:
 
     def keep(self, paths: Iterable[str]) -> float:
         """Arm what is not armed, replace what is dead; give the time of the next attempt."""
+        try:
+            return self._keep(paths)
+        except Exception as error:  # noqa: BLE001 -- because without events there is still polling
+            problem, now = _describe(error), self._clock()
+            return self._failed(problem, now) if problem else now + RETRY_AT_FIRST
+
+    def _keep(self, paths: Iterable[str]) -> float:
         now = self._clock()
         wanted = {path: _identity(path) for path in paths}
         present = {path: identity for path, identity in wanted.items() if identity}
@@ -76,7 +86,7 @@ class Events:
             if now > self._armed_at + RETRY_AT_MOST:
                 self._retry_after = RETRY_AT_FIRST
             return float("inf")
-        if self._degraded and now < self._retry_at:
+        if self.problem and now < self._retry_at:
             return self._retry_at
         died = self._observer is not None and not alive
         self.drop()
@@ -146,17 +156,18 @@ class Events:
         return ""
 
     def _failed(self, problem: str, now: float) -> float:
-        if not self._degraded:
-            log.warning("no events (%s); the mounts are compared every second instead", problem)
-        self._degraded = True
+        message = f"no events ({problem}); the mounts are compared every second instead"
+        if not self.problem:
+            log.warning("%s", message)
+        self.problem = message
         self._retry_at = now + self._retry_after
         self._retry_after = min(2 * self._retry_after, RETRY_AT_MOST)
         return self._retry_at
 
     def _recovered(self, now: float) -> None:
-        if self._degraded and self._observer is not None:
+        if self.problem and self._observer is not None:
             log.info("events come again; polling has ended")
-            self._degraded = False
+            self.problem = ""
         self._armed_at = now
 
 

@@ -1,7 +1,10 @@
-"""A fork: the child gets locks and a watch of its own, and leaves its parent's alone.
+"""Whose process this is: a forked child renews what it has inherited, at its first use.
 
-Before the fork, reloads that are under way are awaited, so that the child does not inherit a half
-published one; but only for a moment, since what they wait for may be the forking thread.
+An at-fork handler runs in every child, also in one that replaces itself by a program in a moment.
+Under gevent and eventlet, where `subprocess` forks in Python, a handler that waits, logs or starts
+a thread has the application's other greenlets run a second time, on their parent's sockets. So the
+handlers here only mark. A fork that Python does not see (uWSGI's, a C extension's) marks nothing,
+and is found by the process's number, which every call of the API compares.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ import weakref
 from typing import Protocol
 
 from .._model.clock import monotonic
-from .watcher import WATCHER
 
 WAIT_SECONDS = 1.0
 
@@ -20,30 +22,65 @@ WAIT_SECONDS = 1.0
 class Renewed(Protocol):
     """What has locks and threads, which a forked child must not share with its parent."""
 
-    @property
-    def lock(self) -> threading.RLock:
-        """Held during a fork, so that nothing is half done in the child."""
-
     def renew_after_fork(self) -> None:
         """Take fresh locks: threads that stayed behind in the parent may hold the old ones."""
 
 
-RENEWED_AFTER_FORK: weakref.WeakSet[Renewed] = weakref.WeakSet()  # each registers itself
+class Published(Renewed, Protocol):
+    """What also publishes something, which a fork must not find half done."""
 
+    @property
+    def publishing(self) -> threading.RLock:
+        """Held during a fork, so never for long."""
+
+    def mark_fork(self) -> None:
+        """Note, in a child, that it has forked; do nothing that waits, logs or starts a thread."""
+
+
+class _Ours:
+    """What is true of the process that was renewed last."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.renewing = 0
+        # A lock of before the fork may be held for ever: each process has its own.
+        self.locks: dict[int, threading.RLock] = {}
+
+
+RENEWED_AFTER_FORK: weakref.WeakSet[Published] = weakref.WeakSet()  # each registers itself
+RENEWED_LAST: weakref.WeakSet[Renewed] = weakref.WeakSet()  # watchers, which call the others
+
+_ours = _Ours()
 _held = threading.local()  # several threads may fork at once
 
 
-def _everybody() -> list[Renewed]:
-    """The watcher comes last: reloaders hold their locks while they call it, never the reverse."""
-    return [*RENEWED_AFTER_FORK, WATCHER]
+def is_ours() -> bool:
+    """Tell whether this process is the one that everything was last made for."""
+    return _ours.pid == os.getpid()
+
+
+def notice_fork() -> None:
+    """Renew everything if this is another process, however it has come about; else do nothing."""
+    pid = os.getpid()
+    if pid == _ours.pid:
+        return
+    with _ours.locks.setdefault(pid, threading.RLock()):
+        if pid in (_ours.pid, _ours.renewing):
+            return
+        _ours.renewing = pid
+        everybody: list[Renewed] = [*RENEWED_AFTER_FORK, *RENEWED_LAST]
+        for each in everybody:
+            each.renew_after_fork()
+        _ours.pid, _ours.renewing = pid, 0
+        _ours.locks = {}
 
 
 def _before() -> None:
     give_up = monotonic() + WAIT_SECONDS
     _held.locks = [
-        each.lock
-        for each in _everybody()
-        if each.lock.acquire(timeout=max(0.0, give_up - monotonic()))
+        each.publishing
+        for each in list(RENEWED_AFTER_FORK)
+        if each.publishing.acquire(timeout=max(0.0, give_up - monotonic()))
     ]
 
 
@@ -53,9 +90,9 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    _held.__dict__.pop("locks", None)
-    for each in _everybody():
-        each.renew_after_fork()
+    _after_in_parent()
+    for each in list(RENEWED_AFTER_FORK):
+        each.mark_fork()
 
 
 os.register_at_fork(

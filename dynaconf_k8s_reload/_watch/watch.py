@@ -33,6 +33,9 @@ class Watched(Protocol):
     def changed(self) -> None:
         """Read again: a token differs. Called in the watching thread."""
 
+    def looked(self) -> None:
+        """The mounts have been compared; called in the watching thread, often."""
+
 
 class Watch:
     """What one reloader wants watched.
@@ -43,6 +46,8 @@ class Watch:
         resync: seconds between two comparisons when no event comes.
         debounce: seconds for which a plain directory must have been quiet.
         checked_at: when the tokens were last compared.
+        looked: the same as seconds of `clock.monotonic`; at first, when the watch began.
+        problem: why the last comparison failed; empty if it did not.
         removed: it is no longer compared.
         moved: the last comparison found a token that differs from the one before.
         lock: held while it is compared and its owner reloads.
@@ -56,6 +61,8 @@ class Watch:
         self.resync = resync
         self.debounce = debounce
         self.checked_at: datetime | None = None
+        self.looked = clock.monotonic()
+        self.problem = ""
         self.removed = False
         self.moved = False
         self.lock = threading.RLock()
@@ -63,14 +70,19 @@ class Watch:
         self._quiet: dict[str, tuple[Token, float, float]] = {}
         self._on_collection: Any = None
 
+    @property
+    def age(self) -> float:
+        """The seconds since the last look."""
+        return clock.monotonic() - self.looked
+
     def compare(self, now: float) -> float:
         """Compare, reload if something differs, and give the time of the next look."""
         with self.lock:
             owner = self.owner()
             if owner is None or self.removed:
                 return NEVER
-            self.checked_at = clock.now()
             current = {path: token(path) for path in self.paths}
+            self.checked_at, self.looked = clock.now(), clock.monotonic()
             self.moved = any(self._last.get(path, new) != new for path, new in current.items())
             self._last = current
             seen = owner.seen
@@ -84,7 +96,9 @@ class Watch:
             if due and max(due) <= now:
                 self._quiet.clear()
                 owner.changed()
-                return NEVER
+                # What could not be read is tried again soon: nothing tells when it can be.
+                unread = tuple(owner.seen) != tuple(current.values())
+                return now + POLL_EVERY if unread else NEVER
             return max(due, default=NEVER)
 
     def renew(self, hint: Callable[[], object]) -> None:
@@ -94,7 +108,7 @@ class Watch:
             hint: called once the owner has been collected, by the garbage collector.
         """
         self.lock = threading.RLock()
-        self._last, self._quiet = {}, {}
+        self._last, self._quiet, self.looked = {}, {}, clock.monotonic()
         owner = self.owner()
         if owner is not None:
             self._on_collection = weakref.ref(owner, lambda _: hint())

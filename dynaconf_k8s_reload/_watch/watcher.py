@@ -2,96 +2,32 @@
 
 One thread compares the mounts of every reloader of the process with what the reloader has read: at
 once when an event comes, a few more times shortly after it, and at each resync whether events come
-or not.
+or not. Where no thread can run, the calls of the API compare.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import contextvars
-import queue
+import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .._model.clock import monotonic
 from .._model.errors import RedactedCause
 from .._model.log import log
+from . import uwsgi
 from .events import Events, patched_by
-from .watch import NEVER, POLL_EVERY, Backoff, Watch
+from .processes import RENEWED_LAST, is_ours, notice_fork
+from .session import Session
+from .watch import POLL_EVERY, Backoff, Watch
 
 if TYPE_CHECKING:
     from .._model.status import Watching
 
-
-SLEEP_AT_MOST = 3600.0
 EXIT_SECONDS = 0.5
-
-
-class Hints:
-    """Wakes the watching thread; any thread may give one, and so may the garbage collector."""
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()  # the one with reentrant `put`
-
-    def give(self) -> None:
-        """Wake the thread."""
-        self._queue.put(None)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for a hint, take all there are, and tell whether there was one."""
-        try:
-            self._queue.get(timeout=min(max(0.0, seconds), SLEEP_AT_MOST))
-        except queue.Empty:
-            return False
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._queue.get_nowait()
-        return True
-
-
-class _Session:
-    """One watching thread, from its start to its end, and what belongs to it alone."""
-
-    def __init__(self, make_events: Callable[[Callable[[], object]], Events]) -> None:
-        self.hints = Hints()
-        self.watches: list[Watch] = []
-        self.events = make_events(self.hints.give)
-        self.thread: threading.Thread | None = None
-
-    def add(self, watch: Watch) -> None:
-        watch.renew(self.hints.give)
-        self.watches = [*self.watches, watch]
-        self.hints.give()
-
-    def look(self, now: float, again: float) -> float:
-        """Keep the events alive and compare every watch; give the time of the next look.
-
-        Args:
-            now: the time.
-            again: when to look again whatever is found; `NEVER` if no event was recent.
-        """
-        watches = self.watches
-        expecting = again != NEVER
-        wake = min(again, self.events.keep({path for watch in watches for path in watch.paths}))
-        for watch in watches:
-            covered = all(self.events.covers(path) for path in watch.paths)
-            due = self._compare(watch, now)
-            if watch.moved and covered and not expecting:
-                log.info("a change came without an event; the watch for events is made anew")
-                self.events.drop()
-                due = now
-            at_least = watch.resync if covered else min(POLL_EVERY, watch.resync)
-            wake = min(wake, due, now + at_least)
-        return wake
-
-    def _compare(self, watch: Watch, now: float) -> float:
-        try:
-            return watch.compare(now)
-        except BaseException as error:  # noqa: BLE001 -- because the watch must not stop, whatever happens; a check may even call sys.exit()
-            log.error("the comparison failed and is made again: %s", RedactedCause.of(error))
-            return now + POLL_EVERY
 
 
 class Watcher:
@@ -113,25 +49,31 @@ class Watcher:
     ) -> None:
         self._make_events = events
         self._make_backoff = backoff
-        self._session: _Session | None = None
+        self._session: Session | None = None
+        self._awaits_worker = False
         self.lock = threading.RLock()  # reentrant, for a signal handler that stops
+        RENEWED_LAST.add(self)
 
     def add(self, watch: Watch) -> None:
         """Start watching; the first comparison comes at once."""
         with self.lock:
             session = self._session
-            if session is None or not _runs(session):
-                before = [] if session is None else session.watches
-                session = self._start(before)
-            session.add(watch)
+            if session is None:
+                self._begin([watch])
+            elif session.has_died:
+                session.events.drop()
+                self._begin([*(w for w in session.watches if w is not watch), watch])
+            else:
+                session.add(watch)
+                session.start(self._run, uwsgi.hindrance())
 
     def remove(self, watch: Watch, *, wait: float = 0.0) -> None:
         """Stop watching.
 
         Args:
             watch: what `add` was given.
-            wait: how many seconds to wait for a reload of this watch to end and, after the last
-                watch, for the thread.
+            wait: how many seconds to wait for a comparison of this watch to end and, after the
+                last watch, for the thread; a reload that has begun is not waited for.
         """
         deadline = monotonic() + wait
         watch.removed = True
@@ -147,26 +89,51 @@ class Watcher:
         if watch.lock.acquire(timeout=wait):
             watch.lock.release()
         if is_last:
-            _join(session, deadline - monotonic())
+            session.join(deadline - monotonic())
 
     def close(self) -> None:
         """End the thread at the interpreter's exit, and wait a moment for it."""
         if patched_by():  # a thread from before the patch may end with a traceback, or never
             return
+        if not is_ours():  # the thread is a parent's
+            return
         with self.lock:
             session, self._session = self._session, None
         if session is not None:
-            session.watches = []
+            session.watches = ()
             session.hints.give()
-            _join(session, EXIT_SECONDS)
+            session.join(EXIT_SECONDS)
 
     def mode(self, watch: Watch | None, path: str | None = None) -> Watching:
         """Tell how a watch, or one of its paths, is being watched."""
         session = self._session
-        if watch is None or session is None or watch not in session.watches or not _runs(session):
+        if watch is None or session is None or watch not in session.watches or not session.runs:
             return "off"
         paths = watch.paths if path is None else [path]
         return "events" if all(session.events.covers(item) for item in paths) else "polling"
+
+    def problem(self, watch: Watch) -> str:
+        """Tell what keeps a watch from looking, or from looking at once; empty if nothing does."""
+        session = self._session
+        if session is None or watch not in session.watches or session.has_died:
+            return "the watch has ended; start() revives it"
+        return session.problem or watch.problem or session.events.problem
+
+    def held_up(self) -> tuple[Watch, float] | None:
+        """Tell which watch is being compared, and for how many seconds already, if one is."""
+        session = self._session
+        comparing = None if session is None else session.comparing
+        return comparing and (comparing[0], monotonic() - comparing[1])
+
+    def tend(self, watch: Watch) -> None:
+        """Where no thread could be started, try again, and compare in this one meanwhile."""
+        session = self._session
+        if session is None or session.has_run or watch not in session.watches:
+            return
+        with self.lock:
+            session.start(self._run, uwsgi.hindrance())
+        if not session.wait_for_first_look():
+            session.compare(watch, monotonic())
 
     def renew_after_fork(self) -> None:
         """Watch anew in a forked child, and leave everything of the parent's alone."""
@@ -174,49 +141,49 @@ class Watcher:
         session, self._session = self._session, None
         if session is not None:
             session.events.abandon()
-            watches, session.watches = session.watches, []
-            self._start(watches)
+            watches, session.watches = session.watches, ()
+            self._begin(watches).wait_for_first_look()
 
-    def _start(self, watches: Sequence[Watch]) -> _Session:
-        session = _Session(self._make_events)
+    def _begin(self, watches: Sequence[Watch]) -> Session:
+        session = self._session = Session(self._make_events, self._make_backoff())
         for watch in watches:
             session.add(watch)
-        session.thread = threading.Thread(  # in no context of whoever happens to start it
-            target=contextvars.Context().run,
-            args=(self._run, session),
-            name="k8s-reload-watch",
-            daemon=True,
-        )
-        session.thread.start()
-        self._session = session
+        hindrance = uwsgi.hindrance()
+        if hindrance == uwsgi.MASTER and not self._awaits_worker:
+            self._awaits_worker = True
+            uwsgi.in_each_worker(self._in_worker)
+        session.start(self._run, hindrance)
         return session
 
-    def _run(self, session: _Session) -> None:
-        backoff = self._make_backoff()
-        wake = 0.0
+    def _in_worker(self) -> None:
+        notice_fork()
+        session = self._session
+        for watch in () if session is None else session.watches:
+            self.tend(watch)  # where there is no master, nothing has forked
+
+    def _run(self, session: Session) -> None:
         while True:
-            hinted = session.hints.wait(wake - monotonic())
-            if not self._goes_on(session):
-                break
-            now = monotonic()
-            wake = session.look(now, backoff.again(now, hinted=hinted))
+            try:
+                session.wait()
+                if session.pid != os.getpid():  # a greenlet goes on in a forked child
+                    notice_fork()
+                    return
+                if not self._goes_on(session):
+                    break
+                session.turn()
+            except BaseException as error:  # noqa: BLE001 -- because nothing may end the watch: no lack of memory, no exception from another thread
+                with contextlib.suppress(BaseException):
+                    log.error("the watch failed and goes on: %s", RedactedCause.of(error))
+                with contextlib.suppress(BaseException):
+                    time.sleep(POLL_EVERY)  # it may fail again at once
         session.events.close()
 
-    def _goes_on(self, session: _Session) -> bool:
+    def _goes_on(self, session: Session) -> bool:
         with self.lock:
             session.watches = [watch for watch in session.watches if watch.owner() is not None]
             if not session.watches and self._session is session:
                 self._session = None
             return bool(session.watches)
-
-
-def _runs(session: _Session) -> bool:
-    return session.thread is not None and session.thread.is_alive()
-
-
-def _join(session: _Session, seconds: float) -> None:
-    if session.thread is not None and session.thread is not threading.current_thread():
-        session.thread.join(max(0.0, seconds))
 
 
 WATCHER = Watcher()

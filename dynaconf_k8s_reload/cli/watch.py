@@ -194,6 +194,9 @@ class Follower:
         """The directories' states at the last read."""
         return [each.token for each in self.followed]
 
+    def looked(self) -> None:
+        """Nothing is to be told of a look that found nothing."""
+
     def changed(self) -> None:
         """Look at every mount."""
         for each in self.followed:

@@ -103,7 +103,7 @@ def test_a_child_that_returns_to_the_interpreter_ends_at_once(volume: AtomicWrit
     def child() -> None:
         started = time.monotonic()
         WATCHER.close()
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 5  # of the 30 that the check takes
 
     Child(child).join()
     follows(settings, volume, "parent")
@@ -172,7 +172,7 @@ def test_a_swap_just_before_the_fork_reaches_the_child(volume: AtomicWriter) -> 
 
 
 def test_a_fork_in_the_middle_of_a_reload(volume: AtomicWriter) -> None:
-    """A fork while a check hangs is late by a second at most; both sides go on, unlocked."""
+    """A fork while a check hangs is not held up; both sides go on, unlocked."""
     settings = watched(volume)
     reloader = get_reloader(settings)
     inside, leave = threading.Event(), threading.Event()
@@ -196,7 +196,7 @@ def test_a_fork_in_the_middle_of_a_reload(volume: AtomicWriter) -> None:
 
     started = time.monotonic()
     forked = Child(child)
-    assert forking.WAIT_SECONDS / 2 < time.monotonic() - started < forking.WAIT_SECONDS + 1
+    assert time.monotonic() - started < 5  # of the 30 that the check takes
     forked.join()
     assert settings.KEY == "zero"
     leave.set()
@@ -204,24 +204,30 @@ def test_a_fork_in_the_middle_of_a_reload(volume: AtomicWriter) -> None:
     follows(settings, volume, "three")
 
 
-def test_a_short_reload_is_awaited(volume: AtomicWriter) -> None:
-    """A fork waits for the end of a reload, so that the child has all of it or nothing."""
+def test_a_child_of_a_reload_has_nothing_of_it_and_makes_its_own(volume: AtomicWriter) -> None:
+    """In the middle of a reload a fork waits for no check; what the child reads first is new."""
     settings = watched(volume)
-    reloader = get_reloader(settings)
-    inside = threading.Event()
+    inside, leave, here = threading.Event(), threading.Event(), os.getpid()
 
-    @reloader.on_validate
+    @get_reloader(settings).on_validate
     def linger(candidate: Any, changes: Any) -> None:
         inside.set()
-        threading.Event().wait(0.2)
+        if os.getpid() == here:
+            leave.wait(30)
 
     volume.write({"KEY": "one"})
     assert inside.wait(10)
 
     def child() -> None:
+        assert os.environ["KEY"] == "zero"
         assert settings.KEY == os.environ["KEY"] == "one"
 
-    Child(child).join()
+    try:
+        Child(child).join()
+        assert settings.KEY == os.environ["KEY"] == "zero"
+    finally:
+        leave.set()
+    arrives(settings, "one")
 
 
 def test_a_fork_within_a_reload(volume: AtomicWriter) -> None:

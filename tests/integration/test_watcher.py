@@ -59,7 +59,7 @@ class Owner:
     def __init__(self, *paths: Path) -> None:
         self.paths = [str(path) for path in paths]
         self.seen = self._tokens()
-        self.reloads = 0
+        self.reloads = self.looks = 0
         self.on_change: Callable[[], object] = lambda: None
 
     def _tokens(self) -> tuple[tokens.Token, ...]:
@@ -69,6 +69,9 @@ class Owner:
         self.seen = self._tokens()
         self.reloads += 1
         self.on_change()
+
+    def looked(self) -> None:
+        self.looks += 1
 
     def watch(self, resync: float = 60.0, debounce: float = 0.2) -> Watch:
         return Watch(self.paths, weakref.ref(self), resync, debounce)
@@ -356,6 +359,32 @@ def test_nothing_that_is_raised_ends_the_watch(
     eventually(lambda: owner.seen[0] == tokens.token(str(volume.directory)))
 
 
+def test_not_even_the_watching_threads_own_work_ends_it(
+    stage: Stage,
+    volume: AtomicWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: pytest.LogCaptureFixture,
+) -> None:
+    """Where memory runs out between two comparisons, the thread rests for a second and goes on."""
+    owner = Owner(volume.directory)
+    watch = owner.watch(resync=3600)
+    stage.watcher.add(watch)
+    stage.settle()
+
+    def fail(*_: object) -> bool:
+        raise MemoryError("s3cret")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Watcher, "_goes_on", fail)
+        stage.events.hint()
+        eventually(lambda: "the watch failed and goes on: MemoryError" in logged.text)
+    assert "s3cret" not in logged.text
+    volume.write({"KEY": "two"})
+    stage.events.hint()
+    eventually(lambda: owner.reloads == 1)
+    assert stage.watcher.mode(watch) == "events"
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_died_is_told_and_replaced(
     stage: Stage, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
@@ -363,12 +392,13 @@ def test_a_thread_that_died_is_told_and_replaced(
     """A dead thread shows as "off"; the next watch starts another one for all."""
     owner, other = Owner(volume.directory), Owner(volume.directory)
     watch = owner.watch(resync=3600)
-    stage.watcher.add(watch)
-    stage.settle()
     with monkeypatch.context() as patched:
-        patched.setattr(Watcher, "_goes_on", None)  # calling it raises
-        stage.events.hint()
+        patched.setattr(Watcher, "_run", lambda *_: None)
+        stage.watcher.add(watch)
         eventually(lambda: stage.watcher.mode(watch) == "off")
+    assert stage.watcher.problem(watch) == "the watch has ended; start() revives it"
+    stage.watcher.tend(watch)  # it is not for a question to revive it
+    assert stage.watcher.mode(watch) == "off"
     stage.watcher.add(other.watch(resync=3600))
     assert stage.watcher.mode(watch) == "events"
     volume.write({"KEY": "two"})

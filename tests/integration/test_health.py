@@ -1,0 +1,336 @@
+"""Health is what was seen in this very process: absent mounts, hung reloads, lack of all kinds."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._reload import health, progress
+from dynaconf_k8s_reload._source import reading
+from dynaconf_k8s_reload._watch import session as sessions
+from dynaconf_k8s_reload._watch import watch as watches
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually, make_settings
+
+
+def lines(logged: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
+    """What was logged from a level on."""
+    return [record.getMessage() for record in logged.records if record.levelno >= level]
+
+
+# what is not followed is said
+
+
+def test_an_absent_mount_is_told_until_it_is_there(
+    volume: AtomicWriter, logged: pytest.LogCaptureFixture
+) -> None:
+    """One warning and a problem with its remedy, healthy all the while; a line once it is there."""
+    shutil.rmtree(volume.directory, ignore_errors=True)
+    reloader = get_reloader(make_settings(volume.directory, k8s_watch=False))
+    told = (
+        f"mount {volume.directory} is absent; mount the ConfigMap there, or take it out of "
+        "k8s_mounts"
+    )
+    reloader.reload()
+    assert lines(logged) == [told]
+    assert reloader.status().problems == (told,)
+    assert reloader.status().healthy
+    volume.write({"KEY": "1"})
+    logged.clear()
+    reloader.reload()
+    reloader.reload()
+    assert f"mount {volume.directory} is there, and followed again" in lines(logged, logging.INFO)
+    assert lines(logged) == []
+    assert reloader.status().problems == ()
+
+
+def test_a_mount_that_vanishes_is_told_once(
+    volume: AtomicWriter, logged: pytest.LogCaptureFixture
+) -> None:
+    """Its last content serves, one warning says so, and the problem stays until it is back."""
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory)
+    reloader = get_reloader(settings)
+    shutil.rmtree(volume.directory)
+    eventually(lambda: bool(reloader.status().problems))
+    reloader.reload()
+    assert settings.KEY == 1
+    vanished = [line for line in lines(logged) if "has vanished" in line]
+    assert vanished == list(reloader.status().problems)
+    assert len(vanished) == 1
+    assert reloader.status().healthy
+    volume.write({"KEY": "2"})
+    eventually(lambda: settings.KEY == 2)
+    eventually(lambda: not reloader.status().problems)
+
+
+def test_where_nothing_is_to_be_followed_that_is_told(logged: pytest.LogCaptureFixture) -> None:
+    """Without a mount, and without a volume at /config, settings say so once."""
+    reloader = get_reloader(make_settings())
+    reloader.reload()
+    assert lines(logged) == [health.NO_MOUNT]
+    assert reloader.status().problems == (health.NO_MOUNT,)
+    assert reloader.status().healthy
+
+
+def test_a_mounts_revision_can_be_made_of_a_manifest(volume: AtomicWriter, tmp_path: Path) -> None:
+    """It is a hash of keys and contents alone, whatever the mount's path and other options."""
+    content = {"B": b"\xff", "A": b"1", "app.toml": b"[default]"}
+    volume.write(content)
+    hashed = hashlib.sha256()
+    for key in sorted(content):
+        hashed.update(b"%s\0%d\0%s" % (key.encode(), len(content[key]), content[key]))
+    other = AtomicWriter(tmp_path / "other")
+    other.write(content)
+    reloader = get_reloader(
+        make_settings(
+            volume.directory, {"path": str(other.directory), "prefix": "P_"}, k8s_watch=False
+        )
+    )
+    assert {mount.revision for mount in reloader.status().mounts} == {hashed.hexdigest()[:16]}
+    volume.set("A", "2")
+    reloader.reload()
+    assert len({mount.revision for mount in reloader.status().mounts}) == 2
+
+
+def test_a_status_names_its_process(settings: Any) -> None:
+    """The pid, for whoever asks several; nothing has drifted, nothing is under way."""
+    status = get_reloader(settings).status()
+    assert (status.pid, status.drifted, status.busy_since) == (os.getpid(), (), None)
+    assert {"problems", "drifted", "busy_since", "pid"} <= status.as_dict().keys()
+
+
+# a reload that hangs
+
+
+class Hanging:
+    """A check that hangs until it is let go."""
+
+    def __init__(self) -> None:
+        self.inside, self.leave = threading.Event(), threading.Event()
+
+    def __call__(self, candidate: Any, changes: Any) -> None:
+        self.inside.set()
+        self.leave.wait(60)
+
+
+def test_a_reload_that_hangs_is_told_and_holds_nobody_up(
+    volume: AtomicWriter,
+    tmp_path: Path,
+    logged: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One warning; both objects unhealthy, each for its own reason; `stop()` hardly waits."""
+    monkeypatch.setattr(progress, "LONG_SECONDS", 0.2)
+    monkeypatch.setattr(health, "LATE_SECONDS", 0.2)
+    monkeypatch.setattr(health, "HUNG_SECONDS", 0.5)
+    volume.write({"MYAPP_A": "1"})
+    other = AtomicWriter(tmp_path / "other")
+    other.write({"OTHER_A": "1"})
+    hung = get_reloader(make_settings(volume.directory))
+    beside = get_reloader(make_settings(other.directory, envvar_prefix="OTHER"))
+    check = Hanging()
+    hung.on_validate(check)
+    try:
+        volume.write({"MYAPP_A": "2"})
+        assert check.inside.wait(10)
+        assert hung.status().busy_since is not None
+        eventually(lambda: not hung.status().healthy)
+        eventually(lambda: not beside.status().healthy)
+        (problem,) = hung.status().problems
+        assert problem.startswith(f"a reload of {volume.directory} has been running for ")
+        assert "py-spy" in problem
+        (problem,) = beside.status().problems
+        assert "has been held up for" in problem
+        assert str(volume.directory) in problem
+        assert len([line for line in lines(logged) if "has been running for" in line]) == 1
+        started = time.monotonic()
+        hung.stop()
+        assert time.monotonic() - started < 5
+    finally:
+        check.leave.set()
+    eventually(lambda: hung.status().busy_since is None)
+    eventually(lambda: beside.status().healthy)
+    assert hung.status().problems == ()
+
+
+def test_a_watch_that_has_not_looked_is_unhealthy(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice the resync and five seconds after the last look, whatever the thread says of itself."""
+    volume.write({})
+    reloader = get_reloader(make_settings(volume.directory, k8s_resync=30))
+    assert reloader.status().healthy
+    watch = reloader._watch
+    assert watch is not None
+    eventually(lambda: reloader.status().watching == "events")
+    watch.looked -= 64
+    assert reloader.status().healthy
+    watch.looked -= 2
+    assert not reloader.status().healthy
+    assert "have not been compared for 66 s" in reloader.status().problems[0]
+
+
+# a watch that nothing ends
+
+
+def test_a_filter_that_raises_neither_ends_the_watch_nor_refuses_an_update(
+    volume: AtomicWriter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an application hangs on the logger may raise in our thread: the update is applied."""
+
+    def outside_of_a_request(record: logging.LogRecord) -> bool:
+        raise RuntimeError("working outside of request context")
+
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory)
+    assert settings.KEY == 1
+    logger = logging.getLogger("dynaconf_k8s_reload")
+    logger.addFilter(outside_of_a_request)
+    logger.setLevel(logging.DEBUG)
+    try:
+        for number in range(2, 5):
+            volume.write({"KEY": str(number)})
+            eventually(lambda number=number: number == settings.KEY)  # type: ignore[misc] # reason: mypy knows no lambda with a default
+        status = get_reloader(settings).status()
+        assert (status.rejected, status.last_error, status.healthy) == (0, None, True)
+    finally:
+        logger.removeFilter(outside_of_a_request)
+        logger.setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_where_no_thread_starts_the_calls_compare(
+    volume: AtomicWriter,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    """No read raises; one warning; each call of the API follows, until a thread can be started."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise error
+
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        assert settings.KEY == 1
+        reloader = get_reloader(settings)
+        volume.write({"KEY": "2"})
+        status = reloader.status()
+        assert (status.watching, status.healthy) == ("off", False)
+        assert status.problems[0].startswith("no thread can be started")
+        assert (settings.KEY, os.environ["KEY"]) == (2, "2")
+        volume.write({"KEY": "3"})
+        assert reloader.snapshot().KEY == 3
+        assert len([line for line in lines(logged) if "no thread can be started" in line]) == 1
+        monkeypatch.setattr(sessions, "POLL_EVERY", 0.0)
+        reloader.start()
+        other = get_reloader(make_settings(volume.directory))
+        assert other.status().problems == status.problems
+        assert len([line for line in lines(logged) if "no thread can be started" in line]) == 1
+    assert reloader.status().healthy
+    volume.write({"KEY": "4"})
+    eventually(lambda: settings.KEY == 4)
+    assert not reloader.status().problems
+
+
+def test_start_revives_a_watch_that_has_ended(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that is no more shows as unhealthy, with the remedy; `start()` is the remedy."""
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory)
+    with monkeypatch.context() as patched:
+        patched.setattr("dynaconf_k8s_reload._watch.watcher.Watcher._run", lambda *_: None)
+        reloader = get_reloader(settings)
+        eventually(lambda: reloader.status().watching == "off")
+    status = reloader.status()
+    assert (status.healthy, status.problems) == (
+        False,
+        ("the watch has ended; start() revives it",),
+    )
+    reloader.start()
+    volume.write({"KEY": "2"})
+    eventually(lambda: settings.KEY == 2)
+    assert reloader.status().healthy
+
+
+def test_a_comparison_that_fails_is_told_once(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture
+) -> None:
+    """Without memory for a comparison there is one line and one problem, and then it goes on."""
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory)
+    reloader = get_reloader(settings)
+    eventually(lambda: reloader.status().watching == "events")
+    looks = 0
+
+    def fail(path: str) -> Any:
+        nonlocal looks
+        looks += 1
+        raise MemoryError("s3cret")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(watches, "token", fail)
+        volume.write({"KEY": "2"})
+        eventually(lambda: looks > 2)
+        (problem,) = reloader.status().problems
+    assert problem.startswith("the comparison failed and is made again: MemoryError")
+    assert len([line for line in lines(logged) if "the comparison failed" in line]) == 1
+    assert "s3cret" not in logged.text
+    eventually(lambda: settings.KEY == 2)
+    eventually(lambda: not reloader.status().problems)
+
+
+def test_an_entry_that_cannot_be_read_is_one_problem(
+    tmp_path: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """A link to itself in a plain directory: one line that names it, one problem, no storm."""
+    (tmp_path / "KEY").write_text("1")
+    settings = make_settings(tmp_path, k8s_resync=0.2, k8s_debounce=0)
+    reloader = get_reloader(settings)
+    eventually(lambda: reloader.status().watching == "events")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "KEY").write_text("2")
+    eventually(lambda: bool(reloader.status().problems))
+    looks = reloader.status().checked_at
+    eventually(lambda: reloader.status().checked_at != looks)
+    (problem,) = reloader.status().problems
+    assert problem == f"mount {tmp_path}: loop cannot be read (ELOOP); look at the volume"
+    assert len(lines(logged)) == 1
+    assert "without an event" not in logged.text
+    (tmp_path / "loop").unlink()
+    eventually(lambda: settings.KEY == 2)
+    eventually(lambda: not reloader.status().problems)
+
+
+def test_what_could_not_be_read_is_read_again_within_a_second(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the resync is: nothing tells when there are descriptors again."""
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory, k8s_resync=3600)
+    reloader = get_reloader(settings)
+    eventually(lambda: reloader.status().watching == "events")
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "visible", _no_descriptor)
+        volume.write({"KEY": "2"})
+        eventually(lambda: "EMFILE" in str(reloader.status().last_error))
+        assert any("EMFILE" in problem for problem in reloader.status().problems)
+    eventually(lambda: settings.KEY == 2, seconds=3)
+    assert (reloader.status().last_error, reloader.status().problems) == (None, ())
+
+
+def _no_descriptor(*_: object) -> Any:
+    raise OSError(24, "Too many open files")
