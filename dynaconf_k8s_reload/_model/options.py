@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
-from .errors import ConfigError, nearest
+from .errors import ConfigError, nearest, one_slip_apart
 
 DEFAULT_PROTECTED = (
     *("PATH", "HOME", "USER", "SHELL", "HOSTNAME"),
@@ -132,6 +132,8 @@ class Options(NamedTuple):
     k8s_debounce: float = 0.2
     k8s_restart_keys: tuple[str, ...] = ()
     k8s_restart_503: bool = False
+    k8s_settle: float = 0.0
+    k8s_jitter: float = 0.0
 
     @classmethod
     def read(
@@ -236,22 +238,8 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "k8s_debounce": _seconds,
     "k8s_restart_keys": _patterns,
     "k8s_restart_503": _flag,
+    "k8s_settle": _seconds,
+    "k8s_jitter": _seconds,
 }
 
 assert set(_READERS) == set(Options._fields)  # noqa: S101 -- because a reader for each field keeps `read` total
-
-
-def one_slip_apart(name: str, known: str) -> bool:
-    """Tell whether one letter missing, too many, wrong or swapped makes the difference."""
-    if abs(len(name) - len(known)) > 1 or name == known:
-        return False
-    start = 0
-    while start < min(len(name), len(known)) and name[start] == known[start]:
-        start += 1
-    rest, other = name[start:], known[start:]
-    return (
-        rest[1:] == other
-        or rest == other[1:]
-        or rest[1:] == other[1:]
-        or (rest[:2] == other[1::-1] and rest[2:] == other[2:])
-    )

@@ -17,7 +17,7 @@ from .._model.options import Options
 from .._model.status import ReloadResult, Status
 from .._source.fingerprint import Token
 from .._source.reading import Reader
-from .._watch import RENEWED_AFTER_FORK, WATCHER, Watch, Watcher, notice_fork
+from .._watch import RENEWED_AFTER_FORK, WATCHER, Timing, Watch, Watcher, notice_fork
 from .generations import Generations
 from .health import Health
 from .notifier import Notifier
@@ -172,8 +172,10 @@ class Reloader:
                 with self.publishing:
                     self._generations.resume()
                 paths = [mount.path for mount in self.options.k8s_mounts]
+                options = self.options
+                timing = Timing(options.k8s_settle, options.k8s_jitter)
                 watch = self._watch = Watch(
-                    paths, weakref.ref(self), self.options.k8s_resync, self.options.k8s_debounce
+                    paths, weakref.ref(self), options.k8s_resync, options.k8s_debounce, timing
                 )
                 self._watcher.add(watch)
 

@@ -5,12 +5,14 @@ What other rooms use is imported from here; the modules are private to this one.
 
 from .events import patched_by
 from .processes import RENEWED_AFTER_FORK, notice_fork
+from .timing import Timing
 from .watch import Watch, Watched
 from .watcher import WATCHER, Watcher
 
 __all__ = [
     "RENEWED_AFTER_FORK",
     "WATCHER",
+    "Timing",
     "Watch",
     "Watched",
     "Watcher",

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from .._model import clock
 from .._source.fingerprint import Token, token
+from .timing import Timing
 
 NEVER = float("inf")
 POLL_EVERY = 1.0
@@ -54,7 +55,12 @@ class Watch:
     """
 
     def __init__(
-        self, paths: Sequence[str], owner: weakref.ref[Watched], resync: float, debounce: float
+        self,
+        paths: Sequence[str],
+        owner: weakref.ref[Watched],
+        resync: float,
+        debounce: float,
+        timing: Timing | None = None,
     ) -> None:
         self.paths = paths
         self.owner = owner
@@ -68,6 +74,7 @@ class Watch:
         self.lock = threading.RLock()
         self._last: dict[str, Token] = {}
         self._quiet: dict[str, tuple[Token, float, float]] = {}
+        self._timing = timing or Timing()
         self._on_collection: Any = None
 
     @property
@@ -93,8 +100,13 @@ class Watch:
                 for path, read in zip(self.paths, seen, strict=True)
                 if self._differs(path, current[path], read)
             ]
+            if due:
+                due.append(self._timing.due(now, moved=self.moved))
+            else:
+                self._timing.done()
             if due and max(due) <= now:
                 self._quiet.clear()
+                self._timing.done()
                 owner.changed()
                 # What could not be read is tried again soon: nothing tells when it can be.
                 unread = tuple(owner.seen) != tuple(current.values())
@@ -109,6 +121,7 @@ class Watch:
         """
         self.lock = threading.RLock()
         self._last, self._quiet, self.looked = {}, {}, clock.monotonic()
+        self._timing.done()
         owner = self.owner()
         if owner is not None:
             self._on_collection = weakref.ref(owner, lambda _: hint())

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload._model.errors import nearest
-from dynaconf_k8s_reload._model.options import one_slip_apart
+from dynaconf_k8s_reload._model.errors import nearest, one_slip_apart
 
 WORDS = st.text("ab_", max_size=5)
 

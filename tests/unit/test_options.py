@@ -25,6 +25,8 @@ GIVEN: dict[str, tuple[str, Any, Any]] = {
     "k8s_debounce": ("0.5", 0.5, 0.5),
     "k8s_restart_keys": ('["DB.*"]', ["DB.*"], ("DB.*",)),
     "k8s_restart_503": ("True", True, True),
+    "k8s_settle": ("1", 1, 1.0),
+    "k8s_jitter": ("2.5", 2.5, 2.5),
 }
 
 
@@ -41,6 +43,8 @@ def test_defaults() -> None:
         k8s_debounce=0.2,
         k8s_restart_keys=(),
         k8s_restart_503=False,
+        k8s_settle=0.0,
+        k8s_jitter=0.0,
     )
 
 
