@@ -83,6 +83,17 @@ def explain(
     return rejected
 
 
+def fault_of(error: BaseException, names: Names, payload: Payload) -> Fault:
+    """Say what is at fault where settings could not be loaded at all.
+
+    Args:
+        error: what was raised.
+        names: how the application makes settings of names.
+        payload: what the mounts hold.
+    """
+    return _fault(error, names, [payload], ())
+
+
 def without_values(settings: Settings, step: Callable[[], object]) -> None:
     """Do a step of a first load; what it raises names the culprit, and shows no value.
 

@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .apply.command import apply
+from .check.command import check
 from .doctor.command import doctor
 from .show import show
 from .watch import watch
@@ -23,5 +24,5 @@ def cli() -> None:
     """
 
 
-for command in (apply, show, watch, doctor):
+for command in (apply, show, watch, doctor, check):
     cli.add_command(command)

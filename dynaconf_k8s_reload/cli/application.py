@@ -7,18 +7,20 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dynaconf.base import LazySettings, Settings
 
 from .. import _dynaconf
-from .._model.errors import K8sReloadError, RedactedCause
+from .._model.errors import K8sReloadError, MountError
 from .._model.names import Names
-from .._model.options import Options
+from .._model.options import Mount, Options
 from .._reload.generations import Generations
-from .._source.reading import default_mounts
+from .._reload.refusal import fault_of
+from .._source.content import Payload
+from .._source.reading import default_mounts, read
 from .patience import ImportUnfinishedError, patience
 from .screen import CannotRunError
 
@@ -73,7 +75,7 @@ def load(name: str) -> Application:
     """
     before = dict(os.environ)
     settings: Any = None
-    problem = None
+    problem = options = None
     finished = True
     with (
         _only_looking(),
@@ -86,9 +88,12 @@ def load(name: str) -> Application:
         except CannotRunError:
             raise
         except (Exception, SystemExit, ImportUnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
-            problem = problem_of(error)
+            options = _options(made)
+            mounts = () if options is None else options.k8s_mounts
+            problem = problem_of(error, made, mounts)
     attachment = None if settings is None else _dynaconf.attachment_of(settings)
-    options = attachment.generation.options if attachment else _options(made)
+    if attachment is not None:
+        options = attachment.generation.options
     written = _changed(before, os.environ)
     return Application(settings, attachment, options, problem, finished, written)
 
@@ -153,35 +158,31 @@ def _only_settings(module: Any) -> str:
     return str(next(iter(held)))
 
 
-def problem_of(error: BaseException) -> Problem:
-    """Say why settings cannot be loaded, in our own words, for others' may hold a value."""
+def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[Mount]) -> Problem:
+    """Say why settings cannot be loaded, in our own words, for others' may hold a value.
+
+    Args:
+        error: what was raised.
+        made: the settings objects that were made, complete or not.
+        mounts: those of the application.
+    """
     keys, reason = getattr(error, "keys", None), getattr(error, "reason", None)
-    explained = isinstance(keys, tuple) and isinstance(reason, str)
-    if explained or isinstance(error, (K8sReloadError, ImportUnfinishedError)):
-        return Problem(str(error), keys if isinstance(keys, tuple) else ())
-    frame = own_frame(error)
-    told = str(RedactedCause.of(error))
-    return Problem(told if not frame or frame in told else f"{told}, called at {frame}")
-
-
-def own_frame(error: BaseException) -> str:
-    """Give the last line of the application's own that an exception passed through."""
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        if not _is_others(code.co_filename):
-            place = f"{code.co_filename}:{trace.tb_lineno} in {code.co_name}"
-        trace = trace.tb_next
-    return place
-
-
-def _is_others(file: str) -> bool:
-    """Tell whether a file is dynaconf's, this package's or Python's own."""
-    libraries = ("dynaconf", __name__.partition(".")[0])
-    packages = tuple(f"{os.path.dirname(str(sys.modules[each].__file__))}/" for each in libraries)
-    standard = file.startswith(os.path.dirname(os.__file__)) and "/site-packages/" not in file
-    return standard or file.startswith((*packages, "<"))
+    if isinstance(keys, tuple) and isinstance(reason, str):  # the culprit has been named already
+        return Problem(str(error), keys)
+    if isinstance(error, (K8sReloadError, ImportUnfinishedError)):
+        return Problem(str(error))
+    snapshots = []
+    for mount in mounts:
+        with suppress(MountError):  # which is a finding of its own
+            snapshots.append(read(mount))
+    try:
+        names = _dynaconf.names(made[-1])
+    except (IndexError, AttributeError, KeyError):  # it did not get as far as that
+        names = Names()
+    fault = fault_of(error, names, Payload(snapshots))
+    return Problem(
+        f"{fault.subject}: {fault.reason}" if fault.subject else fault.reason, fault.keys
+    )
 
 
 def _options(made: Sequence[Settings]) -> Options | None:

@@ -45,6 +45,7 @@ NAMES = (
     "not-in-locale",
     "plain-directory",
     "protected-name",
+    "refused-by-reload",
     "reserved-name",
     "restart-key",
     "set-by-code",

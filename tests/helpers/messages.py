@@ -42,7 +42,7 @@ def _message(node: ast.AST) -> ast.expr | None:
     name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
     if name in ERRORS | LOGGED | CHECKS:
         return node.args[0]
-    return node.args[1] if name == "Finding" else None  # its title
+    return node.args[2] if name == "Finding" else None  # its title
 
 
 def _parts(message: ast.expr) -> Iterator[str]:

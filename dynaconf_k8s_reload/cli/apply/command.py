@@ -152,11 +152,16 @@ def _state(file: str) -> tuple[int, int, int] | None:
 def _apply(
     files: Sequence[str], items: Sequence[tuple[str, str]], mode: int, directory: Path
 ) -> None:
-    manifests = [manifest for file in files for manifest in _read(file)]
+    manifests = [manifest for file in files for manifest in read_manifests(file)]
     _write(directory, manifests, project(manifests, items), mode)
 
 
-def _read(file: str) -> list[Manifest]:
+def read_manifests(file: str) -> list[Manifest]:
+    """Read the manifests of a file; ``-`` is the standard input.
+
+    Raises:
+        ManifestError: it cannot be read, or Kubernetes would refuse one.
+    """
     source = "standard input" if file == "-" else printable(file)
     try:
         with click.open_file(file, "rb") as opened:

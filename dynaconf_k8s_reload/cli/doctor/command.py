@@ -137,7 +137,8 @@ def _diagnose(
     files: set[str] = set()
     if application is not None:
         findings.extend(check_application(application, payload, directories))
-        files = settings_files(application)
+        if application.attachment is not None:
+            files = settings_files(application.settings)
         names = application.names
     findings.extend(check_keys(payload, options, environ, names, files))
     return _Diagnosis(snapshots, findings)

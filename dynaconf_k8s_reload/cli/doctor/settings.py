@@ -17,6 +17,29 @@ from ..screen import listed
 LOADER = "dynaconf_k8s_reload.loader"
 USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {_dynaconf.ENV_LOADER}.'
 
+NO_LOADER = Finding(
+    "no-loader",
+    "error",
+    "The loader is missing",
+    "These settings are loaded without this package: no mount changes them.",
+    USE_IT,
+)
+UNFINISHED = Finding(
+    "import-unfinished",
+    "note",
+    "The module does not come to its end",
+    "It makes its settings and then goes on and on; it was interrupted to look at them.",
+    'Put what it runs under if __name__ == "__main__", or make the settings in a module of '
+    "their own.",
+)
+NO_MOUNT = Finding(
+    "no-mount",
+    "error",
+    "There is no mount to follow",
+    f"k8s_mounts names none, and {DEFAULT_MOUNT}, its default, is not a volume here.",
+    f"Mount the ConfigMap at {DEFAULT_MOUNT}, or name its directory in k8s_mounts.",
+)
+
 
 def check_application(
     application: Application, payload: Payload, directories: Sequence[str]
@@ -32,13 +55,12 @@ def check_application(
         yield _not_loaded(application.problem)
         return
     if application.attachment is None:
-        detail = "These settings are loaded without this package: no mount changes them."
-        yield Finding("no-loader", "error", "The loader is missing", detail, USE_IT)
+        yield NO_LOADER
         return
     if not application.finished:
-        yield _unfinished()
+        yield UNFINISHED
     if not application.attachment.generation.options.k8s_mounts:
-        yield _no_mount()
+        yield NO_MOUNT
     yield from _not_mounted(application.attachment, directories)
     yield from _environment_last(application, payload)
     yield from _written(application, payload)
@@ -53,36 +75,14 @@ def _not_loaded(problem: Problem) -> Finding:
         if beside
         else ("settings-not-loaded", "The settings cannot be loaded")
     )
+    told = f"{text}." if problem.keys else sentence(text)  # a name stays as it is
     see = sentence(remedy or "see to that first")
-    return Finding(name, "error", title, sentence(text), see, problem.keys)
+    return Finding(name, "error", title, told, see, problem.keys)
 
 
-def _unfinished() -> Finding:
-    return Finding(
-        "import-unfinished",
-        "note",
-        "The module does not come to its end",
-        "It makes its settings and then goes on and on; it was interrupted to look at them.",
-        'Put what it runs under if __name__ == "__main__", or make the settings in a module of '
-        "their own.",
-    )
-
-
-def _no_mount() -> Finding:
-    return Finding(
-        "no-mount",
-        "error",
-        "There is no mount to follow",
-        f"k8s_mounts names none, and {DEFAULT_MOUNT}, its default, is not a volume here.",
-        f"Mount the ConfigMap at {DEFAULT_MOUNT}, or name its directory in k8s_mounts.",
-    )
-
-
-def settings_files(application: Application) -> set[str]:
+def settings_files(settings: Any) -> set[str]:
     """Give the real paths of the files that an application lists as its settings files."""
-    if application.attachment is None:
-        return set()
-    files = application.settings.get("SETTINGS_FILE_FOR_DYNACONF") or []
+    files = settings.get("SETTINGS_FILE_FOR_DYNACONF") or []
     return {os.path.realpath(str(file)) for file in ([files] if isinstance(files, str) else files)}
 
 

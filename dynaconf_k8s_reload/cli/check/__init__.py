@@ -1,0 +1,1 @@
+"""``check``: whether an application takes some content, at a start and by a reload."""

@@ -1,0 +1,177 @@
+"""``check``: the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ..._model.errors import MountError
+from ..apply.command import read_manifests
+from ..apply.volume import ManifestError, project
+from ..findings import (
+    Finding,
+    Severity,
+    fail_on_option,
+    fails,
+    ignore_option,
+    print_findings,
+    selected,
+)
+from ..mounts import DIRECTORY
+from ..screen import (
+    CannotRunError,
+    console,
+    counted,
+    example,
+    json_option,
+    print_json,
+    printable,
+    say,
+    steps,
+    verbose_option,
+)
+from .github import annotation
+from .volumes import ALL, CONFIG_MAPS, SECRETS, Volume, copied, laid_out
+
+TIMEOUT = 120.0  # seconds; an import is given up before that, a reload that hangs then
+
+
+@click.command(
+    epilog=example(
+        "dynaconf-k8s-reload check --settings myapp.config:settings -f configmap.yaml",
+        "helm template . | dynaconf-k8s-reload check --settings myapp.config:settings -f -",
+    )
+)
+@click.option(
+    "--settings",
+    "name",
+    metavar="MODULE:NAME",
+    required=True,
+    help="The application's settings, imported in a process of their own.",
+)
+@click.option(
+    "-f",
+    "--filename",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="A manifest, YAML or JSON; - is standard input. May be given again.",
+)
+@click.argument("directories", nargs=-1, metavar="[DIR]...", type=DIRECTORY)
+@ignore_option
+@fail_on_option
+@verbose_option
+@click.option("--github", is_flag=True, help="Print annotations for a GitHub workflow, too.")
+@json_option
+@click.pass_context
+def check(  # noqa: PLR0913 -- because each is an option of the command
+    context: click.Context,
+    name: str,
+    files: Sequence[str],
+    directories: Sequence[str],
+    *,
+    ignored: Sequence[str],
+    fail_on: Severity,
+    verbose: bool,
+    github: bool,
+    as_json: bool,
+) -> None:
+    """Tell whether the application would take this content, and keep it.
+
+    The manifests, or the DIRs in the order of k8s_mounts, stand for its
+    mounts. Its settings are loaded on them in a fresh process, and then
+    reloaded: what would be refused, lost or changed is named. Without content,
+    the mounts as they are here.
+    """
+    with tempfile.TemporaryDirectory(prefix="k8s-check-") as scratch, steps() as step:
+        volumes = [*_of_directories(directories, scratch), *_of_manifests(files, scratch)]
+        step(f"Loading {name}")
+        verdict = _rehearse({"name": name, "volumes": list(map(asdict, volumes))}, scratch)
+    findings = selected([Finding(**each) for each in verdict["findings"]], ignored)
+    if as_json:
+        print_json({**verdict, "findings": [finding.as_dict() for finding in findings]})
+    else:
+        _print(verdict, findings, verbose=verbose)
+    if github:
+        manifests = [file for file in files if file != "-"]
+        for finding in findings:
+            click.echo(annotation(finding, manifests), err=as_json)
+    context.exit(1 if not verdict["accepted"] or fails(findings, fail_on) else 0)
+
+
+def _print(verdict: dict[str, Any], findings: Sequence[Finding], *, verbose: bool) -> None:
+    out = console()
+    for mount in verdict["mounts"]:
+        size = f"{counted(mount['keys'], 'key')}, {counted(mount['bytes'], 'byte')}"
+        say(out, f"{printable(mount['path'])}: {size}")
+    say(out, "Accepted." if verdict["accepted"] else "Refused.", "bold")
+    if findings:
+        print_findings(out, findings, verbose=verbose)
+
+
+def _of_directories(directories: Sequence[str], scratch: str) -> list[Volume]:
+    volumes = []
+    for number, directory in enumerate(directories):
+        if not os.path.isdir(directory):
+            raise CannotRunError(f"absent: {printable(directory)}")
+        try:
+            path = copied(directory, f"{scratch}/directory-{number}")
+        except MountError as error:
+            raise CannotRunError(str(error)) from None
+        volumes.append(Volume(path, os.path.realpath(directory), printable(directory)))
+    return volumes
+
+
+def _of_manifests(files: Sequence[str], scratch: str) -> list[Volume]:
+    try:
+        manifests = [manifest for file in files for manifest in read_manifests(file)]
+    except ManifestError as error:
+        raise CannotRunError(str(error)) from None
+    kinds = {
+        ALL: manifests,
+        CONFIG_MAPS: [manifest for manifest in manifests if manifest.kind == "ConfigMap"],
+        SECRETS: [manifest for manifest in manifests if manifest.kind == "Secret"],
+    }
+    return [
+        Volume(
+            laid_out(project(held, ()), f"{scratch}/{origin}"),
+            origin,
+            ", ".join(manifest.label for manifest in held),
+        )
+        for origin, held in kinds.items()
+        if held
+    ]
+
+
+def _rehearse(request: dict[str, Any], scratch: str) -> dict[str, Any]:
+    """Have a process of its own load and reload the settings.
+
+    Raises:
+        CannotRunError: it could not, or did not come to an end.
+    """
+    name = request["name"]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "dynaconf_k8s_reload.cli.check.rehearsal"],
+            input=json.dumps({**request, "scratch": scratch}),
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise CannotRunError(f"{name} was not loaded and reloaded within {TIMEOUT:g} s") from None
+    if not done.stdout:
+        raise CannotRunError(f"loading {name} ended its process, with status {done.returncode}")
+    verdict: dict[str, Any] = json.loads(done.stdout)
+    if "cannot_run" in verdict:
+        raise CannotRunError(verdict["cannot_run"])
+    return verdict

@@ -1,0 +1,158 @@
+"""Load an application on the content, and reload it: a program, for a process of its own.
+
+The request comes as JSON on the standard input; the answer, the findings, goes to the standard
+output. What the application itself prints goes to the standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from dynaconf.base import Settings
+
+from ... import _dynaconf
+from ..._model.names import Names
+from ..._model.options import Mount
+from ..._reload.reloader import get_reloader
+from ..._source.content import Payload
+from ..._source.reading import read
+from ...testing import AtomicWriter
+from ..application import Problem, find, problem_of
+from ..doctor.content import check_content
+from ..doctor.keys import check_keys
+from ..doctor.settings import NO_LOADER, NO_MOUNT, UNFINISHED, settings_files
+from ..findings import KEYS, Finding, sentence
+from ..mounts import as_dict
+from ..patience import ImportUnfinishedError
+from ..screen import CannotRunError
+from .differences import differing, refused_by_reload, set_by_code
+from .volumes import Places, Volume
+
+PROBE = "K8S_RELOAD_REHEARSAL"  # a key that makes the same content new
+
+
+def main() -> None:
+    """Answer one request."""
+    request = json.load(sys.stdin)
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    logging.getLogger("dynaconf_k8s_reload").setLevel(logging.CRITICAL)  # findings tell the same
+    places = Places([Volume(**volume) for volume in request["volumes"]], request["scratch"])
+    try:
+        verdict = examine(request["name"], places)
+    except CannotRunError as error:
+        verdict = {"cannot_run": error.message}
+    answer.write(json.dumps(verdict))
+    answer.close()
+    os._exit(0)  # whatever threads the application has, and whatever it does at its exit
+
+
+def examine(name: str, places: Places) -> dict[str, Any]:
+    """Load settings, reload them, and give what was found.
+
+    Raises:
+        CannotRunError: there are no such settings.
+    """
+    loaded: dict[int, dict[str, Any]] = {}
+
+    def complete(settings: Settings) -> None:
+        loaded.setdefault(id(settings), _dynaconf.values(settings))
+
+    problem = None
+    with _dynaconf.constructions(places.prepare, complete) as made:
+        try:
+            found, finished = find(name)
+            settings = _dynaconf.unwrap(found)
+        except CannotRunError:
+            raise
+        except (Exception, SystemExit, ImportUnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
+            problem = problem_of(error, made, list(places.taken.values()))
+            findings = list(_of_problem(problem, places))
+        else:
+            findings = [] if finished else [UNFINISHED]
+            findings.extend(_of_settings(settings, places, loaded.get(id(settings), {})))
+    heads = [{**as_dict(read(mount)), "path": path} for path, mount in places.taken.items()]
+    return {
+        "accepted": problem is None,
+        "refused": [] if problem is None else list(problem.keys),
+        "mounts": heads,
+        "findings": [
+            {**asdict(finding), "detail": places.named(finding.detail)} for finding in findings
+        ],
+    }
+
+
+def _of_problem(problem: Problem, places: Places) -> Iterator[Finding]:
+    text, _, remedy = problem.text.partition("; ")
+    told = f"{text}." if problem.keys else sentence(text)  # a name stays as it is
+    see = sentence(remedy or "correct it before it is applied")
+    title = "The content is refused" if problem.keys else "The settings cannot be loaded"
+    name = "content-refused" if problem.keys else "settings-not-loaded"
+    yield Finding(name, "error", title, told, see, problem.keys)
+    yield from check_content(Payload(list(map(read, places.taken.values()))), Names())
+
+
+def _of_settings(settings: Any, places: Places, loaded: Mapping[str, Any]) -> Iterator[Finding]:
+    attachment = _dynaconf.attachment_of(settings)
+    if attachment is None:
+        yield NO_LOADER
+        return
+    options, payload = attachment.generation.options, attachment.generation.payload
+    if not options.k8s_mounts:
+        yield NO_MOUNT
+        return
+    yield from _unused(places)
+    files = settings_files(settings)
+    yield from check_keys(payload, options, {}, _dynaconf.names(settings), files)
+    yield from set_by_code(loaded, _dynaconf.values(settings))
+    yield from _rehearsed(settings, options.k8s_mounts)
+
+
+def _unused(places: Places) -> Iterator[Finding]:
+    others = [volume.label for volume in places.unused]
+    if others:
+        yield Finding(
+            "directory-not-read",
+            "error",
+            "The application does not read a directory",
+            f"{KEYS}: it has no further mount for this content.",
+            "Add the directory to k8s_mounts.",
+            others,
+        )
+
+
+def _rehearsed(settings: Settings, mounts: tuple[Mount, ...]) -> Iterator[Finding]:
+    """Reload the same content, and say what is not the same afterwards."""
+    mount = next((mount for mount in mounts if os.path.isdir(mount.path)), None)
+    if mount is None:
+        return
+    reloader = get_reloader(settings)
+    reloader.stop()
+    writer = AtomicWriter(mount.path)
+    probe = next((key for key in _probes(mount) if mount.takes(key)), PROBE)
+    before = _dynaconf.values(settings)
+    writer.write({**writer.payload, probe: b"x"})
+    result = reloader.reload()
+    writer.write({key: text for key, text in writer.payload.items() if key != probe})
+    names = _dynaconf.names(settings)
+    added = {".".join(names.path(key)) for key in names.keys(mount.prefix + probe)}
+    if result.error is None:
+        yield from differing(before, _dynaconf.values(settings), added)
+    else:
+        yield refused_by_reload(result.error)
+
+
+def _probes(mount: Mount) -> Iterator[str]:
+    yield PROBE
+    for pattern in mount.include:
+        yield pattern.replace("*", PROBE).replace("?", "X")
+
+
+if __name__ == "__main__":
+    main()

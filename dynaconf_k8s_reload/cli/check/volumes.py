@@ -1,0 +1,144 @@
+"""The content to be checked, laid out as volumes that stand for an application's mounts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..._model.errors import K8sReloadError
+from ..._model.options import SUFFIX, Mount, Options
+from ..._source.reading import DEFAULT_MOUNT, default_mounts, read
+from ...loader import __name__ as LOADER  # noqa: N812 -- because it is a constant: what an application lists
+from ...testing import AtomicWriter
+
+CONFIG_MAPS, SECRETS, ALL = "configmaps", "secrets", "all"
+LOADERS = f"LOADERS{SUFFIX}"
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One volume of content.
+
+    Attributes:
+        path: where it has been laid out.
+        origin: the directory that it is a copy of; for one made of manifests, `CONFIG_MAPS`,
+            `SECRETS`, or both of them together, `ALL`.
+        label: what a person calls it.
+    """
+
+    path: str
+    origin: str
+    label: str
+
+
+class Places:
+    """Which volume stands for which mount; a settings object is constructed with these in place.
+
+    A directory stands for itself where it is one of the application's mounts. Others stand for the
+    remaining mounts in order; ConfigMaps for the first that is not secret, Secrets for the first
+    that is, and where none is, both of them for one.
+
+    Args:
+        volumes: the content.
+        scratch: a directory for copies of mounts for which no content is given.
+    """
+
+    def __init__(self, volumes: Sequence[Volume], scratch: str) -> None:
+        self._left = list(volumes)
+        self._scratch = scratch
+        self.taken: dict[str, Mount] = {}
+
+    @property
+    def unused(self) -> list[Volume]:
+        """What stands for no mount."""
+        parts = (CONFIG_MAPS, SECRETS)
+        used_all = ALL not in {volume.origin for volume in self._left}
+        return [
+            volume
+            for volume in self._left
+            if volume.origin != ALL and not (used_all and volume.origin in parts)
+        ]
+
+    def prepare(self, module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Give the arguments of a settings object with volumes in place of its mounts."""
+        if LOADER not in str(keywords.get(LOADERS) or os.environ.get(LOADERS)):
+            return module, keywords
+        try:
+            options = Options.read(keywords, os.environ, default_mounts())
+        except K8sReloadError:  # it is about to be raised where the application is loaded
+            return module, keywords
+        mounts = options.k8s_mounts or ((Mount(DEFAULT_MOUNT),) if self._left else ())
+        placed = self._place(mounts)
+        moved = {name: self._moved(name, value) for name, value in keywords.items()}
+        moved = {name: value for name, value in moved.items() if name.lower() != "k8s_mounts"}
+        return self._rebased(module), {**moved, "K8S_MOUNTS": placed}
+
+    def named(self, text: str) -> str:
+        """Write the mounts that the application has in place of the volumes that stand for them."""
+        for path, mount in self.taken.items():
+            text = text.replace(mount.path, path)
+        return text
+
+    def _place(self, mounts: Sequence[Mount]) -> list[Mount]:
+        if not any(mount.secret for mount in mounts):
+            self._left = [v for v in self._left if v.origin not in (CONFIG_MAPS, SECRETS)]
+        else:
+            self._left = [volume for volume in self._left if volume.origin != ALL]
+        reals = {os.path.realpath(mount.path) for mount in mounts}
+        return [self._stand_in(mount, reals) for mount in mounts]
+
+    def _stand_in(self, mount: Mount, reals: set[str]) -> Mount:
+        path, real = mount.path, os.path.realpath(mount.path)
+        if path.startswith(self._scratch):  # a candidate is built with what we have put there
+            return mount
+        if path not in self.taken:
+            fitting = [each for each in self._left if _may_stand_for(each, mount, real, reals)]
+            volume = min(fitting, key=lambda each: each.origin != real, default=None)
+            if volume is not None:
+                self._left.remove(volume)
+                self.taken[path] = replace(mount, path=volume.path)
+            elif os.path.isdir(path):
+                copy = copied(path, f"{self._scratch}/{len(self.taken)}")
+                self.taken[path] = replace(mount, path=copy)
+            else:
+                return mount
+        return self.taken[path]
+
+    def _moved(self, name: str, value: Any) -> Any:
+        return self._rebased(value) if name.endswith(SUFFIX) else value
+
+    def _rebased(self, value: Any) -> Any:
+        """Let paths within a mount lead into the volume that stands for it."""
+        if isinstance(value, (list, tuple)):
+            return [self._rebased(item) for item in value]
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if isinstance(value, str):
+            for path, mount in self.taken.items():
+                value = re.sub(rf"(?<![\w./-]){re.escape(path)}(?=/|[,;]|$)", mount.path, value)
+        return value
+
+
+def _may_stand_for(volume: Volume, mount: Mount, real: str, reals: set[str]) -> bool:
+    if volume.origin in (CONFIG_MAPS, SECRETS):
+        return mount.secret == (volume.origin == SECRETS)
+    return volume.origin == real or volume.origin not in reals
+
+
+def laid_out(payload: Mapping[str, bytes], path: str) -> str:
+    """Write content as a volume."""
+    AtomicWriter(path).write(dict(payload))
+    return path
+
+
+def copied(directory: str, path: str) -> str:
+    """Copy what a directory holds into a volume.
+
+    Raises:
+        MountError: it cannot be read.
+    """
+    snapshot = read(Mount(os.path.abspath(directory)))
+    return laid_out({**snapshot.files, **snapshot.settings_files}, path)

@@ -1,0 +1,210 @@
+"""``check``: what an application would refuse, and what a reload of it would lose."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from command import Done, run, screens
+from dynaconf_k8s_reload.testing import AtomicWriter
+
+MAKE = 'Dynaconf(envvar_prefix="MYAPP", loaders=["dynaconf_k8s_reload.loader"]'
+SETTINGS = f"from dynaconf import Dynaconf, Validator\nsettings = {MAKE})\n"
+CONFIG_MAP = "kind: ConfigMap\nmetadata: {name: app}\ndata:\n"
+CHECK = ("check", "--settings", "examined:settings")
+
+
+@pytest.fixture(autouse=True)
+def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory with an application and a manifest."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    Path("examined.py").write_text(SETTINGS)
+    Path("app.yaml").write_text(f'{CONFIG_MAP}  MYAPP_BANNER: s3cret\n  MYAPP_POOL: "0"\n')
+
+
+def check(*arguments: object) -> Done:
+    done = run(*CHECK, *arguments)
+    assert "s3cret" not in done.out + done.err
+    assert "Traceback" not in done.err
+    return done
+
+
+def test_accepted_content() -> None:
+    """What the application takes, and keeps in a reload, is fine."""
+    done = check("-f", "app.yaml")
+    assert (done.status, done.out) == (0, "/config: 2 keys, 7 bytes\nAccepted.\n")
+
+
+def test_refused_content() -> None:
+    """What a validator refuses is named by key, with the rule and the mount, on every screen."""
+    validator = 'validators=[Validator("POOL", gte=1)]'
+    Path("examined.py").write_text(SETTINGS.replace(MAKE, f"{MAKE}, {validator}"))
+    assert screens("check-refused", *CHECK, "-f", "app.yaml").status == 1
+    told = json.loads(check("-f", "app.yaml", "--json").out)
+    assert (told["accepted"], told["refused"]) == (False, ["POOL"])
+    annotations = check("-f", "app.yaml", "--github").out.splitlines()[-1]
+    assert annotations.startswith("::error title=The content is refused,file=app.yaml,line=5::POOL")
+
+
+def test_what_code_sets_after_loading() -> None:
+    """Settings that code assembles after construction are named, on every screen."""
+    Path("examined.py").write_text(
+        f'{SETTINGS}settings.load_file("{Path.cwd()}/more.toml")\n'
+        'settings.set("DERIVED", f"{settings.BANNER}!", loader_identifier="derived")\n'
+        'settings.update({"NESTED": {"A": 1}}, loader_identifier="more")\n'
+    )
+    Path("more.toml").write_text("FROM_FILE = 1\n")
+    done = check("-f", "app.yaml", "--ignore", "lost-by-reload")
+    assert done.status == 0
+    assert "3 settings set by code after loading: DERIVED, FROM_FILE, NESTED.A." in done.out
+    screens("check-assembled", *CHECK, "-f", "app.yaml", "--ignore", "lost-by-reload")
+
+
+def test_what_a_reload_would_lose_or_change() -> None:
+    """A rehearsal compares a reload of the same content with the start, whatever is at fault."""
+    Path("examined.py").write_text(
+        "import itertools\nfrom dynaconf import Dynaconf\ncounter = itertools.count()\n"
+        "def hook(settings):\n"
+        "    n = next(counter)\n"
+        "    return {'ONCE': 1, 'COUNT': n} if n == 0 else {'COUNT': n}\n"
+        f"settings = {MAKE}, post_hooks=[hook])\n"
+    )
+    done = check("-f", "app.yaml", "--json")
+    found = {each["name"]: each["keys"] for each in json.loads(done.out)["findings"]}
+    assert found == {"lost-by-reload": ["ONCE"], "changed-by-reload": ["COUNT"]}
+    assert done.status == 1
+
+
+def test_what_only_a_reload_refuses() -> None:
+    """A hook that works only once is found before the cluster finds it."""
+    Path("examined.py").write_text(
+        "from dynaconf import Dynaconf\ncalls = []\n"
+        "def hook(settings):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) > 1:\n        raise ValueError('s3cret')\n"
+        "    return {}\n"
+        f"settings = {MAKE}, post_hooks=[hook])\n"
+    )
+    done = check("-f", "app.yaml")
+    assert done.status == 1
+    assert "A reload refuses what a start takes (refused-by-reload)" in done.out
+    assert "hook" in done.out
+
+
+def test_several_mounts_and_a_settings_file() -> None:
+    """A Secret stands for the secret mount, a ConfigMap for the other, with the files in it."""
+    Path("examined.py").write_text(
+        "from dynaconf import Dynaconf\n"
+        "from dynaconf_k8s_reload import Mount\n"
+        f'settings = {MAKE}, settings_files=["/etc/app.toml", "/mnt/config/app.toml"],\n'
+        '    k8s_mounts=["/mnt/config", Mount("/mnt/secret", secret=True, required=True)])\n'
+        'assert settings.PASSWORD.startswith("@int")\nassert settings.FROM_TOML == 3\n'
+    )
+    manifest = Path("app.yaml")
+    manifest.write_text(
+        f"{CONFIG_MAP}  app.toml: FROM_TOML = 3\n---\nkind: Secret\nmetadata: {{name: s}}\n"
+        'stringData: {MYAPP_PASSWORD: "@int s3cret"}\n'
+    )
+    done = check("-f", manifest)
+    assert done.status == 0, done
+    assert done.out.startswith("/mnt/config: 1 key, 13 bytes\n/mnt/secret: 1 key, ")
+    manifest.write_text(manifest.read_text().replace("= 3", "= [s3cret"))
+    done = check("-f", manifest)
+    assert done.status == 1
+    assert (
+        "ERROR    The content is refused (content-refused)\n         app.toml of /mnt/co"
+        in done.out
+    )
+
+
+def test_directories(tmp_path: Path) -> None:
+    """Directories stand for the mounts in order, one that is a mount for itself; nothing is
+    written into them, and what is left over is told."""
+    mounts = [tmp_path / name for name in ("one", "two")]
+    for mount in mounts:
+        AtomicWriter(mount).write({f"MYAPP_{mount.name}": "1"})
+    listed = json.dumps([str(mounts[1]), "/mnt/other"])
+    Path("examined.py").write_text(
+        SETTINGS.replace(MAKE, f"{MAKE}, k8s_mounts={listed}") + "settings.one, settings.two\n"
+    )
+    done = check(*mounts)
+    assert done.status == 0, done
+    assert done.out.startswith(f"{mounts[1]}: 1 key, 1 byte\n/mnt/other: 1 key, 1 byte\n")
+    assert AtomicWriter(mounts[0]).payload == {"MYAPP_one": b"1"}
+    (tmp_path / "three").mkdir()
+    done = check(*mounts, tmp_path / "three")
+    assert "The application does not read a directory" in done.out
+    assert f"{tmp_path / 'three'}: it has no further mount" in done.out
+    done = run("check", "--settings", "examined:settings", tmp_path / "absent")
+    assert (done.status, done.err) == (2, f"Error: absent: {tmp_path / 'absent'}\n")
+
+
+@pytest.mark.parametrize(
+    ("module", "status", "told"),
+    [
+        ("from dynaconf import Dynaconf\nsettings = Dynaconf()\n", 1, "The loader is missing"),
+        ("raise RuntimeError('s3cret')\n", 1, "RuntimeError at "),
+        ("import os\nos._exit(3)\n", 2, "loading examined:settings ended its process, with status"),
+        ("x = 1\n", 2, "examined has no settings; write package.module:settings"),
+        (f"{SETTINGS}print('s3c' + 'ret')\nassert settings.POOL == 0\n", 0, "Accepted."),
+        (f"import time\n{SETTINGS}time.sleep(60)\n", 0, "The module does not come to its end"),
+    ],
+)
+def test_applications_of_every_kind(module: str, status: int, told: str) -> None:
+    """What cannot be loaded is told, or that it cannot run; and nothing that a module prints."""
+    Path("examined.py").write_text(module)
+    done = check("-f", "app.yaml")
+    assert done.status == status, done
+    assert told in done.out + done.err
+
+
+def test_an_application_without_a_mount() -> None:
+    """Without content, and without a mount here, there is nothing that could be followed."""
+    if os.path.lexists("/config"):
+        pytest.skip("this machine has a /config")
+    done = check()
+    assert done.status == 1
+    assert "There is no mount to follow" in done.out
+
+
+def test_a_manifest_that_kubernetes_refuses() -> None:
+    """What is wrong with the manifest is told in Kubernetes' words, and nothing is loaded."""
+    Path("app.yaml").write_text(f"{CONFIG_MAP}  MYAPP_POOL: 5\n")
+    done = check("-f", "app.yaml")
+    assert done.status == 2
+    assert "cannot unmarshal number" in done.err
+
+
+def test_a_django_project() -> None:
+    """Of a Django project no default counts as set by code; an assignment of its own does."""
+    pytest.importorskip("django")
+    Path("project.py").write_text(
+        "from dynaconf import DjangoDynaconf\n"
+        'SECRET_KEY = "x"\nINSTALLED_APPS = ["dynaconf_k8s_reload.django"]\n'
+        "settings = DjangoDynaconf(__name__, envvar_prefix='MYAPP',\n"
+        "    loaders=['dynaconf_k8s_reload.loader'])\n"
+        "settings.set('BY_CODE', 1)\n"
+    )
+    done = run(
+        "check", "--settings", "django.conf:settings", "-f", "app.yaml", "--json",
+        DJANGO_SETTINGS_MODULE="project",
+    )  # fmt: skip
+    told = json.loads(done.out)
+    assert told["accepted"]
+    (found,) = told["findings"]
+    assert (found["name"], found["keys"]) == ("set-by-code", ["BY_CODE"])
+
+
+def test_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application that never comes to an end is ended."""
+    command = import_module("dynaconf_k8s_reload.cli.check.command")
+    monkeypatch.setattr(command, "TIMEOUT", 2.0)
+    Path("examined.py").write_text("while True:\n    try:\n        pass\n    except: pass\n")
+    done = check("-f", "app.yaml")
+    assert done.status == 2
+    assert "was not loaded and reloaded within 2 s" in done.err
