@@ -6,6 +6,8 @@ import io
 import sys
 from typing import cast
 
+from .cli import asking
+
 __all__ = ["main"]
 
 _EXTRA = ("click", "rich", "yaml")
@@ -17,6 +19,9 @@ def main() -> None:
     Raises:
         SystemExit: always, with 0 for fine, 1 for findings and 2 for what cannot run.
     """
+    if sys.argv[1:2] == ["status"]:
+        # Without what the others need: a probe is to be quick, and may have nothing else.
+        raise SystemExit(asking.main(sys.argv[2:]))
     try:
         from .cli import cli  # noqa: PLC0415 -- because what it needs may not be installed
     except ModuleNotFoundError as error:

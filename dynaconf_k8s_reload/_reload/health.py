@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from .. import _dynaconf
 from .._model.log import log
+from .._model.published import HUNG_SECONDS
 from .._model.status import MountStatus, Status
-from .._source.content import revision_of
 from .._source.reading import DEFAULT_MOUNT, GONE
 from .._source.snapshot import Snapshot
 from .._watch import Watch, Watcher
 from .generations import Generations
 
-HUNG_SECONDS = 30.0  # a reload that has been under way for longer makes the process unhealthy
 LATE_SECONDS = 5.0  # beyond twice the resync
 
 NO_MOUNT = (
@@ -45,9 +44,7 @@ class Health:
         generations = self._generations
         generation = _dynaconf.attached(generations.settings).generation
         payload = generation.payload
-        mounts = tuple(
-            self._mount(snapshot, revision_of(snapshot), watch) for snapshot in payload.snapshots
-        )
+        mounts = tuple(self._mount(snapshot, watch) for snapshot in payload.snapshots)
         watching = self._watcher.mode(watch)
         return generations.history.status(
             revision=payload.revision,
@@ -76,6 +73,16 @@ class Health:
                 log.info("mount %s is there, and followed again", path)
             elif not present and before is not False:
                 log.warning("%s", _absence(snapshot))
+
+    @property
+    def marks(self) -> tuple[object, ...]:
+        """Differ once something has happened that the status tells."""
+        return self._generations.history.marks
+
+    @property
+    def busy_since(self) -> float | None:
+        """When the reload that is under way began, in seconds of `clock.monotonic`."""
+        return self._generations.progress.began
 
     def limit(self, watch: Watch) -> float:
         """Give the seconds within which a watch must have looked."""
@@ -114,13 +121,13 @@ class Health:
                 )
         return [problem for problem in problems if problem]
 
-    def _mount(self, snapshot: Snapshot, revision: str, watch: Watch | None) -> MountStatus:
+    def _mount(self, snapshot: Snapshot, watch: Watch | None) -> MountStatus:
         path = snapshot.mount.path
         return MountStatus(
             path=path,
             present=snapshot.present,
             generation_dir=snapshot.generation_dir,
-            revision=revision,
+            revision=snapshot.revision,
             keys=len(snapshot.files),
             watching=self._watcher.mode(watch, path),
             problem=self._generations.reader.problems.get(path),

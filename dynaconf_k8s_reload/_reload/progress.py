@@ -37,6 +37,11 @@ class Progress:
         self.on_long: Callable[[], object] = lambda: None
 
     @property
+    def began(self) -> float | None:
+        """When it began, in seconds of `clock.monotonic`; ``None`` if none is under way."""
+        return self._began if self.since is not None else None
+
+    @property
     def seconds(self) -> float:
         """For how long a reload has been under way; 0 if none is."""
         return clock.monotonic() - self._began if self.since is not None else 0.0

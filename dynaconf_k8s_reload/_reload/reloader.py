@@ -20,6 +20,7 @@ from .._source.reading import Reader
 from .._watch import RENEWED_AFTER_FORK, WATCHER, Timing, Watch, Watcher, notice_fork
 from .generations import Generations
 from .health import Health
+from .memory_file import MEMORY_FILE, Published
 from .notifier import Notifier
 from .pin import Pin, pinned
 from .stream import Stream
@@ -47,10 +48,13 @@ class Reloader:
         self._notifier = Notifier()
         self._generations = Generations(options, self, self._notifier, mirror)
         self._health = Health(self._generations, watcher)
+        self._published = Published(self.key, self._health, watcher)
+        self._generations.progress.on_long = self._told
         self._mirror = mirror
         self._watcher = watcher
         self._watch: Watch | None = None
-        weakref.finalize(self, mirror.forget, self.key).atexit = False
+        for forget in (mirror.forget, MEMORY_FILE.drop):
+            weakref.finalize(self, forget, self.key).atexit = False
         RENEWED_AFTER_FORK.add(self)
 
     def __repr__(self) -> str:
@@ -84,7 +88,7 @@ class Reloader:
         """
         notice_fork()
         result = self._generations.reload(explicit=True)
-        self._health.tell_presence()
+        self._told()
         return result
 
     def status(self) -> Status:
@@ -178,6 +182,7 @@ class Reloader:
                     paths, weakref.ref(self), options.k8s_resync, options.k8s_debounce, timing
                 )
                 self._watcher.add(watch)
+                self._published.write(watch)
 
     def stop(self, restore: bool = False) -> None:  # noqa: FBT001, FBT002 -- because the published signature has it so
         """Stop watching; the settings stay as they are.
@@ -191,6 +196,7 @@ class Reloader:
         if watch is not None:
             self._watcher.remove(watch, wait=STOP_SECONDS)
         self._notifier.rest()
+        self._published.withdraw()
         with self.publishing:
             # A reload that takes longer than we wait publishes no more.
             self._generations.stopped = True
@@ -258,7 +264,7 @@ class Reloader:
             if watch is not None:
                 self._watcher.remove(watch)
             self._generations.adopt(settings)
-            self._health.tell_presence()
+            self._told()
             if watch is not None or self.options.k8s_watch:
                 self.start()
 
@@ -276,10 +282,18 @@ class Reloader:
 
     def looked(self) -> None:
         """The mounts have been compared."""
+        if self._watch is not None:  # it may have been stopped meanwhile
+            self._published.looked(self._watch)
 
     def mark_fork(self) -> None:
         """Have a forked child renew itself at its first use."""
+        MEMORY_FILE.abandon()
         self._generations.mark_fork(notice_fork)
+
+    def _told(self) -> None:
+        """Say what the log and the process's status have to say of a new generation."""
+        self._health.tell_presence()
+        self._published.write(self._watch)
 
     def _tend(self) -> None:
         """Notice a fork, and compare where no thread can."""
@@ -293,6 +307,7 @@ class Reloader:
         self._mirror.renew_lock()
         self._generations.renew_after_fork()
         self._notifier.renew_after_fork()
+        self._published.renew(self._watch)
 
 
 def get_reloader(settings: Any) -> Reloader:

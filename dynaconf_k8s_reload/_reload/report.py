@@ -155,6 +155,11 @@ class History:
             return None
         return self._refused[1]
 
+    @property
+    def marks(self) -> tuple[object, ...]:
+        """Differ once something has happened."""
+        return (self.generation, self._rejected, self._last_error)
+
     def status(self, **rest: Any) -> Status:
         """Put together with `rest`, what is going on at this moment."""
         return Status(

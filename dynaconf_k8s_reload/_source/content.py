@@ -10,10 +10,9 @@ from typing import Any
 
 from .._model.options import Mount
 from .fingerprint import Token
-from .snapshot import Snapshot
+from .snapshot import REVISION_LENGTH, Snapshot
 
 UNPARSED: Any = object()
-REVISION_LENGTH = 16
 
 
 class Variable:
@@ -153,19 +152,6 @@ def _decode(content: bytes) -> str | bytes:
         return content.decode()
     except UnicodeDecodeError:
         return content
-
-
-def revision_of(snapshot: Snapshot) -> str:
-    """Give a hash of what a mount holds, which a tool can make of a manifest, too.
-
-    It is the start of the SHA-256 of all keys in their order: for each, the key, a zero byte, the
-    content's length in bytes as a decimal number, a zero byte, and the content.
-    """
-    hashed = hashlib.sha256()
-    for key, content in sorted({**snapshot.files, **snapshot.settings_files}.items()):
-        hashed.update(f"{key}\0{len(content)}\0".encode())
-        hashed.update(content)
-    return hashed.hexdigest()[:REVISION_LENGTH]
 
 
 def _digest(snapshots: Sequence[Snapshot]) -> str:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .._model.options import Mount
 from .._model.shown import few
 from .fingerprint import Token
+
+REVISION_LENGTH = 16
+
+
+def revision_of(contents: Mapping[str, bytes]) -> str:
+    """Give a hash of what a mount holds, which a tool can make of a manifest, too.
+
+    It is the start of the SHA-256 of all keys in their order: for each, the key, a zero byte, the
+    content's length in bytes as a decimal number, a zero byte, and the content.
+    """
+    hashed = hashlib.sha256()
+    for key, content in sorted(contents.items()):
+        hashed.update(f"{key}\0{len(content)}\0".encode())
+        hashed.update(content)
+    return hashed.hexdigest()[:REVISION_LENGTH]
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +56,11 @@ class Snapshot:
     def __repr__(self) -> str:
         keys = len(self.files) + len(self.settings_files)
         return f"<Snapshot of {self.mount.path}: {keys} keys>"
+
+    @cached_property
+    def revision(self) -> str:
+        """A hash of the content, in whatever mount it is."""
+        return revision_of({**self.files, **self.settings_files})
 
     @property
     def left_out(self) -> str | None:

@@ -1,28 +1,20 @@
-"""The command line: write a mount, look into one, watch one, and find what is wrong with one."""
+"""The command line: write a mount, look into one, watch one, and find what is wrong with one.
+
+The group is imported at its first use: `status` works without the extra that the others need.
+"""
 
 from __future__ import annotations
 
-import click
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .. import __version__
-from .apply.command import apply
-from .check.command import check
-from .doctor.command import doctor
-from .show import show
-from .watch import watch
+if TYPE_CHECKING:
+    from .group import cli
 
 __all__ = ["cli"]
 
 
-@click.version_option(__version__, message="%(prog)s %(version)s")
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
-    """See what a process sees of its mounted ConfigMaps and Secrets, and why.
-
-    Everything works without a cluster, too: `apply` writes a manifest into a
-    directory as the kubelet would.
-    """
-
-
-for command in (apply, show, watch, doctor, check):
-    cli.add_command(command)
+def __getattr__(name: str) -> Any:
+    if name != "cli":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(".group", __name__).cli

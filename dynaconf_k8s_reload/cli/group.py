@@ -1,0 +1,27 @@
+"""The commands as one group of click's."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+from .apply.command import apply
+from .check.command import check
+from .doctor.command import doctor
+from .show import show
+from .status import status
+from .watch import watch
+
+
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """See what a process sees of its mounted ConfigMaps and Secrets, and why.
+
+    Everything works without a cluster, too: `apply` writes a manifest into a
+    directory as the kubelet would.
+    """
+
+
+for command in (apply, show, watch, doctor, check, status):
+    cli.add_command(command)
