@@ -16,7 +16,7 @@ from .screen import example
 @click.option("--probe", is_flag=True, help="Print nothing; exit with 1 unless all are healthy.")
 @click.pass_context
 def status(context: click.Context, pids: Sequence[int], *, as_json: bool, probe: bool) -> None:
-    """Ask processes how they are; all that can be found, if no PID is given.
+    """Ask running processes how they are; without a PID, all that can be found.
 
     They keep their status in memory, so this needs no port and no file. It works
     without the other commands' requirements, too.
