@@ -11,6 +11,8 @@ from django import conf
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.middleware.csrf import CsrfViewMiddleware
+from dynaconf import LazySettings
+from dynaconf.base import Settings
 from dynaconf.contrib import django_dynaconf_v2 as contrib
 
 from .. import _dynaconf
@@ -21,7 +23,7 @@ ORIGINS = ("csrf_trusted_origins_hosts", "allowed_origins_exact", "allowed_origi
 MISSING = object()
 
 
-def current_settings() -> Any:
+def django_settings() -> Any:
     """Give ``django.conf.settings`` as of now: dynaconf's, once ``DjangoDynaconf`` has run.
 
     dynaconf puts itself in the place of the module, so a name imported earlier is another object.
@@ -29,16 +31,38 @@ def current_settings() -> Any:
     return import_module("django.conf").settings
 
 
-def sender_of(settings: Any) -> Any:
+def current_settings() -> Any:
+    """Give dynaconf's settings.
+
+    A project that exports them into its settings module, with ``populate_obj``, usually keeps the
+    live object there as ``DYNACONF``; Django's own settings are copies then.
+    """
+    settings = django_settings()
+    exported = None if is_dynaconf(settings) else getattr(settings, "DYNACONF", None)
+    return exported if is_dynaconf(exported) else settings
+
+
+def is_dynaconf(settings: object) -> bool:
+    """Tell whether these are dynaconf's, or Django's override of them."""
+    while isinstance(settings, conf.LazySettings | conf.UserSettingsHolder):
+        settings = vars(settings).get("_wrapped", vars(settings).get("default_settings"))
+    return isinstance(settings, LazySettings | Settings)
+
+
+def sender_of_changes() -> Any:
     """Give what Django itself names as the sender of ``setting_changed``."""
-    return settings._wrapped.__class__
+    return django_settings()._wrapped.__class__
 
 
 def make_live(settings: Any) -> None:
     """Make Django follow dynaconf's settings, in place; call it once in a process."""
-    _fall_back(settings)
-    _follow_module(settings)
-    _follow_original(settings)
+    if settings is django_settings():
+        _fall_back(settings)
+        _follow_module(settings)
+        original = contrib.django_settings
+        _follow_original(original, settings, vars(original)["_wrapped"])
+    else:
+        _follow_exported()
     _follow_csrf()
 
 
@@ -58,14 +82,44 @@ def _fall_back(settings: Any) -> None:
             defaults.setdefault(name, default)
 
 
-def _follow_original(settings: Any) -> None:
+def _follow_exported() -> None:
+    """Make Django's own settings object look up what the settings module has by now."""
+    original = django_settings()
+    boot = vars(original)["_wrapped"]
+    module = sys.modules[boot.SETTINGS_MODULE]
+    for name in filter(str.isupper, dir(module)):  # beneath it are Django's defaults only
+        if hasattr(global_settings, name):
+            setattr(boot, name, getattr(global_settings, name))
+        else:
+            vars(boot).pop(name, None)
+    _follow_original(original, ExportedSettings(module, boot), boot)
+
+
+class ExportedSettings:
+    """What the settings module has, and beneath it what Django has without one."""
+
+    def __init__(self, module: ModuleType, boot: Any) -> None:
+        vars(self).update(module=module, boot=boot)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(vars(self)["module"], name, MISSING)
+        return getattr(vars(self)["boot"], name) if value is MISSING else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(vars(self)["module"], name, value)
+
+    def __dir__(self) -> list[str]:
+        held = {*dir(vars(self)["module"]), *dir(vars(self)["boot"])}
+        return sorted(filter(str.isupper, held))
+
+
+def _follow_original(original: Any, settings: Any, boot: Any) -> None:
     """Make Django's own settings object follow.
 
     Modules that were imported before ``DjangoDynaconf`` ran hold it: ``django.http.request``, for
     one, which reads ``ALLOWED_HOSTS``.
     """
-    original = contrib.django_settings
-    FollowingSettings.live, FollowingSettings.boot = settings, vars(original)["_wrapped"]
+    FollowingSettings.live, FollowingSettings.boot = settings, boot
     # A lazy object answers `__class__` for what it wraps, so it cannot be assigned to.
     object.__dict__["__class__"].__set__(original, FollowingSettings)
 

@@ -40,7 +40,7 @@ class K8sReloadConfig(AppConfig):  # type: ignore[misc] # reason: Django is unty
         make_live(settings)
         signalled = bool(settings.get("K8S_SEND_SETTING_CHANGED"))
         reloader.restart_keys = restart_keys(signalled=signalled)
-        loggers = self._loggers = Loggers(settings)  # which the reloader itself does not keep alive
+        loggers = self._loggers = Loggers()  # which the reloader itself does not keep alive
         reloader.on_validate(loggers.check)
         reloader.on_change("LOGGING")(loggers.apply)
         reloader.on_change()(signals.send_both if signalled else signals.send_reloaded)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.utils.log import DEFAULT_LOGGING, configure_logging
 
 from .. import Changes, ReloadRejected
+from .._dynaconf.django import django_settings
 from .._model.errors import RedactedCause
 from .._model.log import log
 
@@ -18,15 +19,10 @@ REFERENCES = {"handlers": "handlers", "filters": "filters", "formatter": "format
 
 
 class Loggers:
-    """Applies ``LOGGING`` as Django does at the start, in place of what it applied before.
+    """Applies ``LOGGING`` as Django does at the start, in place of what it applied before."""
 
-    Args:
-        settings: those that Django uses.
-    """
-
-    def __init__(self, settings: Any) -> None:
-        self._settings = settings
-        self._applied = settings.LOGGING
+    def __init__(self) -> None:
+        self._applied = django_settings().LOGGING
 
     def check(self, candidate: Any, changes: Changes) -> None:
         """Refuse an update with which Django would not start.
@@ -35,19 +31,20 @@ class Loggers:
             ReloadRejected: ``LOGGING`` has a mistake.
         """
         if changes.matching(("LOGGING",)):
-            _verify(candidate.LOGGING)
+            _verify(candidate.get("LOGGING") or {})
 
     def apply(self, _: Changes) -> None:
         """Configure the loggers anew; if that fails, as they were."""
-        before, self._applied = self._applied, self._settings.LOGGING
+        function = django_settings().LOGGING_CONFIG
+        before, self._applied = self._applied, django_settings().LOGGING
         try:
-            _configure(self._settings.LOGGING_CONFIG, before, self._applied)
+            _configure(function, before, self._applied)
         except Exception as error:  # noqa: BLE001 -- because a handler may raise anything when it is made
             log.error(
                 "LOGGING could not be applied, so the loggers go on as before: %s",
                 RedactedCause.of(error),
             )
-            _configure(self._settings.LOGGING_CONFIG, self._applied, before)
+            _configure(function, self._applied, before)
             self._applied = before
 
 

@@ -11,7 +11,7 @@ from django.db import connections
 from django.dispatch import Signal
 
 from .. import Changes, Reloader, get_reloader
-from .._dynaconf.django import current_settings, sender_of
+from .._dynaconf.django import current_settings, sender_of_changes
 from .._model.errors import RedactedCause
 
 __all__ = ["settings_reloaded"]
@@ -42,7 +42,7 @@ def _send(reloader: Reloader, changes: Changes, settings: dict[str, tuple[Any, b
     _sending.set(True)
     try:
         settings_reloaded.send_robust(sender=reloader, changes=changes)
-        sender = sender_of(current_settings())
+        sender = sender_of_changes()
         for name, (value, present) in settings.items():
             setting_changed.send_robust(sender=sender, setting=name, value=value, enter=present)
     finally:

@@ -51,7 +51,7 @@ def main() -> None:
         django=django,
         early=early.settings,
         logged=records.lines,
-        module=sys.modules["project.settings"],
+        module=sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]],
         override_settings=override_settings,
         settings=settings,
         settings_reloaded=settings_reloaded,

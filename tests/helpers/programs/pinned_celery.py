@@ -1,0 +1,47 @@
+"""A Celery worker each of whose tasks is pinned; each line of its input sends so many of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+from celery import Celery
+from dynaconf import Dynaconf
+
+import ten_keys
+from dynaconf_k8s_reload import get_reloader
+
+settings: Any = Dynaconf(envvar_prefix="MYAPP", loaders=["dynaconf_k8s_reload.loader"])
+reloader = get_reloader(settings)
+app = Celery("pinned", broker="memory://")
+app.conf.update(
+    broker_transport_options={"polling_interval": 0.01},
+    task_ignore_result=True,
+    worker_hijack_root_logger=False,
+    worker_enable_remote_control=False,
+)
+
+
+@app.task  # type: ignore[untyped-decorator, unused-ignore] # reason: Celery is untyped
+@reloader.pin()
+def read() -> None:
+    """Write down whether the reads of this task agree."""
+    seen = ten_keys.read_twice(reloader, settings, lambda: time.sleep(0.002))
+    os.write(1, (json.dumps(seen) + "\n").encode())
+
+
+def send() -> None:
+    """Send as many tasks as each line says, and end the worker at the end of the input."""
+    for line in sys.stdin:
+        for _ in range(int(line)):
+            read.delay()
+    worker.stop()
+
+
+worker = app.Worker(pool="threads", concurrency=4, loglevel="WARNING", quiet=True)
+threading.Thread(target=send, daemon=True).start()
+worker.start()
