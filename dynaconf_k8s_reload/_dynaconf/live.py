@@ -13,8 +13,8 @@ from dynaconf.base import Settings
 from dynaconf.utils.functional import empty
 
 from . import state
+from .defaults import KEYWORDS, loading, put_defaults, put_keyword
 from .generation import ATTACHMENT, Attachment, attached, attachment_of
-from .putting import put_defaults
 from .takeover import child_of, take_over
 from .values import pin, pin_key
 
@@ -69,7 +69,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
                 if carried is not None:
                     take_over(self, carried)
                 try:
-                    super().execute_loaders(*args, **kwargs)
+                    loading(self)(*args, **kwargs)
                 finally:
                     build.loading = None
         pin(self, attachment.generation.anchor, attachment.generation.plan.environment)
@@ -91,11 +91,8 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         """Give a variable; while loading, dynaconf asks for each of its own options."""
         attachment = vars(self).get(ATTACHMENT)
         if attachment is not None and attachment.build is not None:
-            name, environment = str(key).upper(), attachment.generation.plan.environment
-            if not any(
-                name in names
-                for names in (environment.process, environment.provided, environment.released)
-            ):
+            name, seen = str(key).upper(), attachment.generation.plan.environment
+            if not (name in seen.provided or name in seen.released or name in seen.process):
                 return default
         return super().get_environ(key, default, cast)
 
@@ -128,6 +125,8 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         **kw: Any,
     ) -> None:
         """Set a value; what code sets in the live object is not lost to a publication."""
+        if loader_identifier == KEYWORDS.identifier and put_keyword(self, key, value):
+            return
         kw |= {"tomlfy": tomlfy, "dotted_lookup": dotted_lookup}
         attachment = attachment_of(self) if loader_identifier is None else None
         if attachment is None or attachment.build is not None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from dynaconf import default_settings
 from dynaconf.base import RESERVED_ATTRS, UPPER_DEFAULT_SETTINGS, Settings
 from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import upperfy
@@ -25,7 +24,6 @@ from .values import Literal, is_plain, is_scalar
 
 INTERNAL = frozenset({*RESERVED_ATTRS, *UPPER_DEFAULT_SETTINGS})
 FOLLOWING = "FollowsMounts"  # our own, which leaves what loaders set to the class behind it
-DEFAULTS = SourceMetadata("set_method", "default_settings")
 MOUNT = "k8s_mount"  # a source of this kind is a file, which provides one key
 PART = re.compile(r"(?!.*dynaconf|_box_config)[a-z0-9_-]+", re.ASCII | re.IGNORECASE)
 
@@ -180,24 +178,3 @@ def _paths(kind: Any, names: Names) -> Callable[[str], Path]:
         return (name, *parts[1:]) if all(map(PART.fullmatch, parts)) else ()
 
     return path_of
-
-
-def put_defaults(settings: Any) -> None:
-    """Set dynaconf's own defaults where nothing is set (``dynaconf.loaders.default_loader``)."""
-    store, given = state.get(settings, "store"), state.get(settings, "defaults")
-    deleted, attributes = state.get(settings, "deleted"), vars(settings)
-    history = state.get(settings, "loaded_by_loaders")
-    for key, value in vars(default_settings).items():
-        if not key.isupper() or dict.__contains__(store, key) or dict.__contains__(given, key):
-            continue
-        stored = value
-        if not is_scalar(value):
-            stored = state.contained(settings, value) if is_plain(value) else None
-            if stored is None:
-                settings.set(key, value, loader_identifier="default_settings", validate=False)
-                continue
-        dict.__setitem__(store, key, stored)
-        deleted.discard(key)
-        history.setdefault(DEFAULTS, {})[key] = stored
-        attributes[key] = stored
-    state.clear_cache(settings)

@@ -90,12 +90,10 @@ def put(settings: object, name: str, value: Any) -> None:
 
 
 def contained(settings: Settings, value: Any) -> Any:
-    """Make the container that dynaconf since 3.3 stores for a list or a dictionary."""
-    kinds: dict[Any, Any] = {list: DataList, dict: DataDict}
-    kind = kinds.get(type(value))
-    if kind is None or not isinstance(get(settings, "store"), DataDict):
-        return None
-    return kind(value, box_settings=settings)
+    """Make the container that dynaconf stores for a dictionary, since 3.3 for a list too."""
+    box: Any = type(get(settings, "store"))
+    kind = {dict: box, list: DataList}.get(type(value))
+    return None if kind is None or box is dict else kind(value, box_settings=settings)
 
 
 def clear_cache(settings: object) -> None:

@@ -35,7 +35,7 @@ def is_plain(value: Any) -> bool:
 
 def is_token(value: object) -> bool:
     """Tell whether dynaconf may take a key or an item for a request to merge."""
-    return isinstance(value, str) and "dynaconf_" in value.lower()
+    return isinstance(value, str) and value.lower().startswith(("dynaconf_merge", "_dynaconf_"))
 
 
 class Literal(str):

@@ -59,9 +59,15 @@ class Environment(Mapping[str, str]):
         Args:
             without: the names to leave out.
         """
-        names = dict.fromkeys([*self.process, *self.provided, *self.released])
-        wanted = (name for name in names if name not in without)
-        return {name: text for name in wanted if (text := self.get(name)) is not None}
+        names, process = [name for name in self.process if name not in without], self.process
+        texts = {name: text for name in names if (text := process.get(name)) is not None}
+        for name, left in self.released.items():
+            if left is None:
+                texts.pop(name, None)
+            elif name not in without:
+                texts[name] = left
+        texts.update((name, text) for name, text in self.provided.items() if name not in without)
+        return texts
 
     def settle(self) -> None:
         """The mirror has been applied: names that went are the process's own again."""

@@ -1,0 +1,119 @@
+"""Dynaconf's defaults and the arguments of ``Dynaconf(...)``, put into each candidate at once.
+
+Nothing of this depends on what a ConfigMap holds, so for a small one it is most of a reload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from dynaconf import default_settings
+from dynaconf.base import Settings
+from dynaconf.loaders import default_loader
+from dynaconf.loaders.base import SourceMetadata
+
+from . import state
+from .folding import MISSING
+from .generation import attached
+from .putting import FOLLOWING, INTERNAL
+from .values import OPTIONS, SCALARS, copied, is_plain
+
+DEFAULTS = SourceMetadata("set_method", "default_settings")
+KEYWORDS = SourceMetadata("set_method", "init_kwargs")
+USUAL = (("NESTED_SEPARATOR_FOR_DYNACONF", "__"), ("INDEX_SEPARATOR_FOR_DYNACONF", "___"))
+
+_listed: list[tuple[dict[str, Any], list[tuple[str, Any, bool]]]] = []  # at most one
+
+
+def put_keyword(settings: Any, key: Any, value: Any) -> bool:
+    """Set an argument of ``Dynaconf(...)`` on a new object, or tell that dynaconf has to."""
+    store = state.get(settings, "store")
+    is_name = type(key) is str and key.isidentifier() and key.isascii() and "__" not in key
+    has_own_separator = any((dict.get(store, option) or usual) != usual for option, usual in USUAL)
+    if not is_name or dict.__contains__(store, key.upper()) or has_own_separator:
+        return False
+    stored = _stored(settings, value) if is_plain(value) else MISSING
+    if stored is MISSING:
+        return False
+    name = key.upper()
+    _put(store, name, stored)
+    state.get(settings, "loaded_by_loaders").setdefault(KEYWORDS, {})[name] = value
+    if state.UP_TO_3_2 or name in INTERNAL:
+        vars(settings)[name] = stored
+    return True
+
+
+def put_defaults(settings: Any) -> None:
+    """Set dynaconf's own defaults where nothing is set (``dynaconf.loaders.default_loader``)."""
+    store, given = state.get(settings, "store"), state.get(settings, "defaults")
+    loaded = state.get(settings, "loaded_by_loaders").setdefault(DEFAULTS, {})
+    deleted, attributes, known = state.get(settings, "deleted"), vars(settings), dict.keys(store)
+    for key, value, may_store in _defaults():
+        if key in known or dict.__contains__(given, key):
+            continue
+        stored = _stored(settings, value) if may_store else MISSING
+        if stored is MISSING:
+            settings.set(key, value, loader_identifier="default_settings", validate=False)
+            continue
+        _put(store, key, stored)
+        loaded[key] = attributes[key] = stored
+        deleted.discard(key)
+    state.clear_cache(settings)
+
+
+def _defaults() -> list[tuple[str, Any, bool]]:
+    """List dynaconf's defaults, each with whether it is plain; anew when they were read anew."""
+    current = vars(default_settings)
+    if not _listed or _listed[0][0] != current:
+        found = [(key, value, is_plain(value)) for key, value in current.items() if key.isupper()]
+        _listed[:] = [(dict(current), found)]
+    return _listed[0][1]
+
+
+def _stored(settings: Any, value: Any) -> Any:
+    """Give what dynaconf stores for a plain value, `MISSING` where only dynaconf knows."""
+    if type(value) in SCALARS:
+        return value
+    if state.UP_TO_3_2 and type(value) is list:
+        return copied(value)
+    contained = state.contained(settings, value)
+    return MISSING if contained is None else contained
+
+
+def _put(store: Any, name: str, stored: Any) -> None:
+    if state.UP_TO_3_2 and type(stored) is list:
+        store[name] = stored  # which keeps a `BoxList` of it, while the attribute is the list
+    else:
+        dict.__setitem__(store, name, stored)
+
+
+def loading(settings: Any) -> Callable[..., None]:
+    """Give dynaconf's ``Settings.execute_loaders``, for a candidate that has its defaults.
+
+    It begins with `default_loader`, which asks for each option whether it is set and whether the
+    environment has it; here it is the same function with another loader in that place.
+    """
+    classes = (kind for kind in type(settings).__mro__ if kind.__name__ != FOLLOWING)
+    defined = next(vars(kind)["execute_loaders"] for kind in classes if "execute_loaders" in vars(kind))
+    if defined is not Settings.execute_loaders:
+        return lambda *args, **kwargs: defined(settings, *args, **kwargs)
+    names = {**defined.__globals__, default_loader.__name__: _load_defaults}
+    function = FunctionType(defined.__code__, names, argdefs=defined.__defaults__)
+    return lambda *args, **kwargs: function(settings, *args, **kwargs)
+
+
+def _load_defaults(settings: Any, defaults: Any = None) -> None:
+    """Leave it at what is set, unless the environment or ``.env`` has an option."""
+    store, environment = state.get(settings, "store"), attached(settings).generation.plan
+    switcher = (defaults or {}).get("ENV_SWITCHER_FOR_DYNACONF", "ENV_FOR_DYNACONF")
+    is_said = (
+        dict.get(store, "LOAD_DOTENV") is True
+        or str(switcher).upper() in environment.environment
+        or not OPTIONS.isdisjoint(environment.beneath)
+        or not OPTIONS.isdisjoint(environment.environment.provided)
+    )
+    names = {str(key).upper() for key in defaults or ()}
+    if is_said or state.get(settings, "deleted") or not names.union(OPTIONS) <= dict.keys(store):
+        default_loader(settings, defaults)
