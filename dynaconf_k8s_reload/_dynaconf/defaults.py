@@ -49,17 +49,20 @@ def put_defaults(settings: Any) -> None:
     """Set dynaconf's own defaults where nothing is set (``dynaconf.loaders.default_loader``)."""
     store, given = state.get(settings, "store"), state.get(settings, "defaults")
     loaded = state.get(settings, "loaded_by_loaders").setdefault(DEFAULTS, {})
-    deleted, attributes, known = state.get(settings, "deleted"), vars(settings), dict.keys(store)
+    attributes, known = vars(settings), dict.keys(store)
     for key, value, may_store in _defaults():
         if key in known or dict.__contains__(given, key):
             continue
-        stored = _stored(settings, value) if may_store else MISSING
-        if stored is MISSING:
+        stored = value
+        if may_store and type(value) in SCALARS:
+            dict.__setitem__(store, key, value)
+        elif may_store and (stored := _stored(settings, value)) is not MISSING:
+            _put(store, key, stored)
+        else:
             settings.set(key, value, loader_identifier="default_settings", validate=False)
             continue
-        _put(store, key, stored)
         loaded[key] = attributes[key] = stored
-        deleted.discard(key)
+    state.get(settings, "deleted").difference_update(loaded)
     state.clear_cache(settings)
 
 
@@ -96,7 +99,9 @@ def loading(settings: Any) -> Callable[..., None]:
     environment has it; here it is the same function with another loader in that place.
     """
     classes = (kind for kind in type(settings).__mro__ if kind.__name__ != FOLLOWING)
-    defined = next(vars(kind)["execute_loaders"] for kind in classes if "execute_loaders" in vars(kind))
+    defined = next(
+        vars(kind)["execute_loaders"] for kind in classes if "execute_loaders" in vars(kind)
+    )
     if defined is not Settings.execute_loaders:
         return lambda *args, **kwargs: defined(settings, *args, **kwargs)
     names = {**defined.__globals__, default_loader.__name__: _load_defaults}

@@ -61,7 +61,7 @@ class _Target:
         self._history = state.get(settings, "loaded_by_loaders")
         # Up to 3.2 dynaconf keeps each setting as an attribute too.
         self._attributes = None if "__core__" in vars(settings) else vars(settings)
-        self._merges = bool(settings.get("MERGE_ENABLED_FOR_DYNACONF"))
+        self._merges = bool(state.option(settings, "MERGE_ENABLED_FOR_DYNACONF"))
         self._may_fold = not self._merges and type(self._store) is not dict
         self._parents: dict[str, Parent] = {}
         self._odd_names: frozenset[str] | None = None

@@ -92,7 +92,8 @@ def put(settings: object, name: str, value: Any) -> None:
 def contained(settings: Settings, value: Any) -> Any:
     """Make the container that dynaconf stores for a dictionary, since 3.3 for a list too."""
     box: Any = type(get(settings, "store"))
-    kind = {dict: box, list: DataList}.get(type(value))
+    kinds: dict[Any, Any] = {dict: box, list: DataList}
+    kind = kinds.get(type(value))
     return None if kind is None or box is dict else kind(value, box_settings=settings)
 
 
@@ -108,9 +109,16 @@ def keywords(settings: Settings) -> dict[Any, Any]:
     return dict(dict.items(get(settings, "defaults")))
 
 
+def option(settings: Settings, name: str) -> Any:
+    """Give one of dynaconf's options, of the dictionary: `get` would take several microseconds.
+
+    And the store would look through all keys for one that it does not know.
+    """
+    return dict.get(get(settings, "store"), name)
+
+
 def names(settings: Settings) -> Names:
     """Give the rule by which these settings make keys of the names of variables."""
-    # Asked of the dictionary: the store itself scans all keys for an option that it does not know.
     option: Any = partial(dict.get, get(settings, "store"))
     return _names(
         option("ENVVAR_PREFIX_FOR_DYNACONF"),

@@ -122,9 +122,7 @@ def pin_key(settings: Settings, key: Any) -> None:
 def _pin(
     container: Any, anchor: Settings, environment: Mapping[str, str], *, literals_end: bool = False
 ) -> None:
-    for key, value in _raw_items(container):
-        if type(value) in SCALARS:
-            continue
+    for key, value in _others_than_scalars(container):
         if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
             put_raw(container, key, PinnedLazy.of(value, anchor, environment))
         elif isinstance(value, (dict, list)):
@@ -139,10 +137,10 @@ def put_raw(container: Any, key: Any, value: Any) -> None:
     kind.__setitem__(container, key, value)
 
 
-def _raw_items(container: Any) -> list[tuple[Any, Any]]:
-    if isinstance(container, dict):
-        return list(dict.items(container))
-    return list(enumerate(list.__iter__(container)))
+def _others_than_scalars(container: Any) -> list[tuple[Any, Any]]:
+    is_table = isinstance(container, dict)
+    items = dict.items(container) if is_table else enumerate(list.__iter__(container))
+    return [(key, value) for key, value in items if type(value) not in SCALARS]
 
 
 def raw(settings: Settings) -> dict[Any, Any]:

@@ -79,7 +79,7 @@ def load(settings: Settings, attachment: Attachment, key: str | None) -> None:
 
 def has_env_loader(settings: Settings) -> bool:
     """Tell whether dynaconf's own loader of the environment is in use too."""
-    return ENV_LOADER in (settings.get("LOADERS_FOR_DYNACONF") or [])
+    return ENV_LOADER in (state.option(settings, "LOADERS_FOR_DYNACONF") or [])
 
 
 def _beneath(attachment: Attachment) -> Mapping[str, str]:
@@ -191,7 +191,7 @@ def _set_all(
     """
     if not places:
         return
-    known_only = wanted is None and settings.get("IGNORE_UNKNOWN_ENVVARS_FOR_DYNACONF")
+    known_only = wanted is None and state.option(settings, "IGNORE_UNKNOWN_ENVVARS_FOR_DYNACONF")
     top = state.names(settings).top
     chosen = [
         (wanted is None or wanted == top(place.key))

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,6 +61,8 @@ def the_long_way() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(putting, "put_all", put_all)
         patch.setattr(following, "put_defaults", lambda _: None)
+        patch.setattr(following, "put_keyword", lambda *_: False)
+        patch.setattr(following, "loading", lambda held: partial(Settings.execute_loaders, held))
         patch.setattr(applying, "PLAIN_LETTERS", frozenset())
         patch.setattr(applying, "NUMBER", "(?!)")
         patch.delattr(following.FollowsMounts, "get_environ")
@@ -230,3 +233,33 @@ def test_a_class_with_a_set_of_its_own_has_it_called(volume: AtomicWriter) -> No
         _wrapper_class=Shouting,
     )
     assert settings.A == "hey!"
+
+
+def test_an_option_in_the_environment_takes_effect_at_a_reload(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What dynaconf reads from variables of its own names, a candidate has too."""
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, environments=True)
+    assert settings.ENV_FOR_DYNACONF == "DEVELOPMENT"
+    volume.write({"MYAPP_A": "2"})
+    monkeypatch.setenv("ENV_FOR_DYNACONF", "production")
+    get_reloader(settings).reload()
+    assert (settings.A, settings.ENV_FOR_DYNACONF) == (2, "production")
+
+
+def test_loaders_that_a_class_runs_itself_are_run_by_it(volume: AtomicWriter) -> None:
+    """A class of settings with an execute_loaders of its own has it called at each reload."""
+    runs = []
+
+    class Counting(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        def execute_loaders(self, *args: Any, **kwargs: Any) -> None:
+            runs.append(1)
+            super().execute_loaders(*args, **kwargs)
+
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, _wrapper_class=Counting)
+    assert settings.A == 1
+    volume.write({"MYAPP_A": "2"})
+    get_reloader(settings).reload()
+    assert (settings.A, len(runs)) == (2, 2)
