@@ -44,6 +44,7 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
     if attachment is not None:
         _dynaconf.load(settings, attachment, key)
         return
+    _dynaconf.quieten(settings)
     first = _first_load(settings)
     without_values(settings, lambda: _dynaconf.load(settings, first, key))
 

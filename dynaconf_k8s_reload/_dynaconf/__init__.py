@@ -14,6 +14,7 @@ from .constructions import constructions
 from .first_use import before_first_use
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
+from .quiet import quieten
 from .snapshot import snapshot_of
 from .state import (
     constructing_wrapper,
@@ -51,6 +52,7 @@ __all__ = [
     "load",
     "names",
     "publish",
+    "quieten",
     "reads_mounts",
     "reloader_of",
     "remember",

@@ -47,7 +47,6 @@ def adopt(settings: Settings, attachment: Attachment) -> None:
         anchor=_anchor_of(settings),
         unbound=unbound_among(state.get(settings, "validators")),
     )
-    quieten(settings)
     if keywords.get(SKIP_VALIDATORS):
         attachment.under_way.completes_at_includes = True
     else:

@@ -56,6 +56,9 @@ class Literal(str):
         """Find nothing to part at, and nothing before it."""
         return ("", "", str(self))
 
+    def __repr__(self) -> str:
+        return "<Literal>"
+
 
 class PinnedLazy(Lazy):  # type: ignore[misc] # reason: dynaconf is untyped
     """A lazy value that resolves ``this`` and ``env`` within its generation, however late."""
@@ -67,6 +70,9 @@ class PinnedLazy(Lazy):  # type: ignore[misc] # reason: dynaconf is untyped
     def context(self) -> dict[str, Any]:
         """What the template sees."""
         return {"env": self.environment, "this": self.anchor}
+
+    def __repr__(self) -> str:
+        return f"<@{self.formatter}>"
 
     @classmethod
     def of(cls, lazy: Lazy, anchor: Settings, environment: Mapping[str, str]) -> PinnedLazy:

@@ -27,7 +27,7 @@ class Record(NamedTuple):
     owned: bool = False
 
 
-@dataclass
+@dataclass(repr=False)
 class Owner:
     """What one reloader has had mirrored.
 
@@ -46,6 +46,9 @@ class Owner:
     ever: set[str] = field(default_factory=set)
     claims: Claims = field(default_factory=dict)
     stopped: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Owner of {len(self.claims)} names>"
 
 
 def of_the_process(value: str | None) -> Record:
