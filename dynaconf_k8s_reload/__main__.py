@@ -8,7 +8,7 @@ from typing import cast
 
 from .cli import asking
 
-__all__ = ["main"]
+__all__ = ["main", "rollout"]
 
 _EXTRA = ("click", "rich", "yaml")
 
@@ -36,6 +36,12 @@ def main() -> None:
     # A file's name may be beyond the terminal's encoding.
     cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     cli(prog_name="dynaconf-k8s-reload")
+
+
+def rollout() -> None:
+    """Run ``rollout`` as a plugin of kubectl: ``kubectl config-rollout configmap/NAME``."""
+    sys.argv.insert(1, "rollout")
+    main()
 
 
 if __name__ == "__main__":

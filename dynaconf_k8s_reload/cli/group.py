@@ -8,6 +8,7 @@ from .. import __version__
 from .apply.command import apply
 from .check.command import check
 from .doctor.command import doctor
+from .rollout.command import rollout
 from .show import show
 from .status import status
 from .watch import watch
@@ -23,5 +24,5 @@ def cli() -> None:
     """
 
 
-for command in (apply, show, watch, doctor, check, status):
+for command in (apply, show, watch, doctor, check, status, rollout):
     cli.add_command(command)

@@ -17,7 +17,7 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 MODULE = [sys.executable, "-m", "dynaconf_k8s_reload"]
 
 
-@pytest.mark.parametrize("command", ["", "apply", "show", "watch", "doctor", "check"])
+@pytest.mark.parametrize("command", ["", "apply", "show", "watch", "doctor", "check", "rollout"])
 def test_help(command: str) -> None:
     """Each command explains itself on one screen, with an example."""
     done = run(*command.split(), "--help")

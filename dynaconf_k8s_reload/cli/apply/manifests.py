@@ -31,11 +31,20 @@ def parse(text: str, source: str) -> list[Manifest]:
     Raises:
         ManifestError: it is not YAML, an object is invalid, or there is none.
     """
-    objects = [item for document in _documents(text, source) for item in _items(document, source)]
-    manifests = [_manifest(item) for item in objects if item.get("kind") in _TEXT]
+    manifests = [_manifest(item) for item in objects(text, source)]
     if not manifests:
         raise ManifestError(f"{source}: there is no ConfigMap and no Secret in it")
     return manifests
+
+
+def objects(text: str, source: str) -> list[Mapping[str, Any]]:
+    """Give the ConfigMaps and Secrets of a file as they are written.
+
+    Raises:
+        ManifestError: it is not YAML, or a document is no object.
+    """
+    items = [item for document in _documents(text, source) for item in _items(document, source)]
+    return [item for item in items if item.get("kind") in _TEXT]
 
 
 def _items(document: Any, source: str) -> Iterator[Mapping[str, Any]]:

@@ -1,0 +1,253 @@
+"""What a roll-out asks of the API server; the only module that imports the client."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+from kubernetes.stream import stream
+from kubernetes.stream.ws_client import ERROR_CHANNEL
+from urllib3.exceptions import HTTPError
+
+from ..screen import CannotRunError
+from .uses import Files, Resource
+from .verdict import Statuses
+
+NUDGED = "dynaconf-k8s-reload/nudged-at"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"  # what `kubectl rollout restart` sets
+EXEC_SECONDS = 20
+REQUEST_SECONDS = 30
+COMMANDS = (
+    ["dynaconf-k8s-reload", "status", "--json"],
+    ["python", "-m", "dynaconf_k8s_reload", "status", "--json"],
+)
+NOT_FOUND = 404
+
+
+class Cluster:
+    """A namespace of the cluster that the kubeconfig, or the pod that this runs in, leads to.
+
+    Args:
+        namespace: the kubeconfig's own by default.
+        context: of the kubeconfig; its current one by default.
+
+    Raises:
+        CannotRunError: there is no kubeconfig.
+    """
+
+    def __init__(self, namespace: str | None, context: str | None = None) -> None:
+        try:
+            # Named here, since the client looks at the variable when it is imported, and only then.
+            file = os.environ.get("KUBECONFIG") or None
+            config.load_kube_config(file, context=context)
+            contexts, active = config.list_kube_config_contexts(file)
+            named = [each for each in contexts if each["name"] == context] or [active]
+            own = named[0]["context"].get("namespace")
+        except (ConfigException, OSError):
+            try:
+                config.load_incluster_config()
+            except ConfigException:
+                raise CannotRunError(
+                    "no cluster is configured; name a kubeconfig in KUBECONFIG"
+                ) from None
+            own = None
+        self.namespace = namespace or own or "default"
+        self._core = client.CoreV1Api()
+        self._apps = client.AppsV1Api()
+
+    def read(self, resource: Resource) -> Mapping[str, Any] | None:
+        """Give a ConfigMap or Secret as the API has it; ``None`` if it is not there."""
+        read = _method(self._core, "read", resource)
+        try:
+            found: Mapping[str, Any] = self._json(read, resource.name)
+        except _AbsentError:
+            return None
+        return found
+
+    def files(self, resource: Resource) -> Files | None:
+        """Give the keys of a ConfigMap or Secret, and what they hold."""
+        found = self.read(resource)
+        if found is None:
+            return None
+        texts, encoded = found.get("data") or {}, found.get("binaryData") or {}
+        if resource.kind == "Secret":
+            texts, encoded = {}, texts
+        return {
+            **{key: text.encode() for key, text in texts.items()},
+            **{key: base64.b64decode(text) for key, text in encoded.items()},
+        }
+
+    def write(self, resource: Resource, manifest: Mapping[str, Any], *, dry_run: bool) -> None:
+        """Have the cluster hold what a manifest says, and nothing of its own beside it."""
+        body, present = dict(manifest), self.read(resource)
+        options = {"dry_run": "All"} if dry_run else {}
+        if present is None:
+            create = _method(self._core, "create", resource)
+            self._json(create, body=body, **options)
+            return
+        metadata = {**present["metadata"], **manifest["metadata"]}
+        for name in ("labels", "annotations"):
+            metadata[name] = {
+                **(present["metadata"].get(name) or {}),
+                **(manifest["metadata"].get(name) or {}),
+            }
+        metadata.pop("managedFields", None)
+        body["metadata"] = metadata | {"namespace": self.namespace}
+        replace = _method(self._core, "replace", resource)
+        self._json(replace, resource.name, body=body, **options)
+
+    def pods(self, selector: str) -> list[Mapping[str, Any]]:
+        """Give the pods that run, or should."""
+        found = self._json(self._core.list_namespaced_pod, label_selector=selector)
+        return [
+            pod
+            for pod in found["items"]
+            if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+            and not pod["metadata"].get("deletionTimestamp")
+        ]
+
+    def nudge(self, pod: str) -> None:
+        """Annotate a pod, so that its kubelet synchronises it at once."""
+        body = {"metadata": {"annotations": {NUDGED: _now()}}}
+        with suppress(_AbsentError):  # it has gone meanwhile
+            self._json(self._core.patch_namespaced_pod, pod, body=body)
+
+    def ask(self, pod: str, container: str) -> Statuses | str:
+        """Give the status of every process of a container, or say why nobody answers."""
+        reason = ""
+        for command in COMMANDS:
+            try:
+                output, reason = self._run(pod, container, command)
+                answer = json.loads(output)
+            except ValueError:
+                continue
+            except (ApiException, HTTPError, OSError) as error:
+                return f"exec failed: {_told(error)}"
+            return answer if isinstance(answer, list) else "its answer is not a list"
+        return f"{COMMANDS[0][0]} status does not answer there ({reason or 'no output'})"
+
+    def owner(self, pod: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Give kind and name of what a pod is rolled with; ``None`` if that is nothing of ours."""
+        kind, name = _controller(pod)
+        if kind == "ReplicaSet":
+            kind, name = _controller(self._json(self._apps.read_namespaced_replica_set, name))
+        return (kind, name) if kind in ("Deployment", "StatefulSet", "DaemonSet") else None
+
+    def restart(self, kind: str, name: str) -> None:
+        """Begin what ``kubectl rollout restart`` begins."""
+        metadata = {"annotations": {RESTARTED: _now()}}
+        patch = _method(self._apps, "patch", Resource(kind, name))
+        self._json(patch, name, body={"spec": {"template": {"metadata": metadata}}})
+
+    def has_rolled(self, kind: str, name: str) -> bool:
+        """Tell whether all pods of a Deployment, StatefulSet or DaemonSet are new and available."""
+        found = self._json(_method(self._apps, "read", Resource(kind, name)), name)
+        status = found.get("status", {})
+        if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
+            return False
+        if kind == "DaemonSet":
+            wanted = status.get("desiredNumberScheduled", 0)
+            counts = (status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0))
+        else:
+            wanted = found["spec"].get("replicas", 1)
+            ready = "availableReplicas" if kind == "Deployment" else "readyReplicas"
+            counts = (status.get("updatedReplicas", 0), status.get(ready, 0))
+            if status.get("replicas", 0) != wanted:
+                return False
+        return all(count == wanted for count in counts)
+
+    def _run(self, pod: str, container: str, command: Sequence[str]) -> tuple[str, str]:
+        """Run a command; give what it writes, and what is wrong in one line."""
+        # `stream` replaces a method of the client for a while, so each thread has one of its own.
+        with client.ApiClient() as own:
+            running = stream(
+                client.CoreV1Api(own).connect_get_namespaced_pod_exec,
+                pod,
+                self.namespace,
+                container=container,
+                command=list(command),
+                stdout=True,
+                stderr=True,
+                stdin=False,
+                tty=False,
+                _preload_content=False,
+                _request_timeout=REQUEST_SECONDS,
+            )
+            try:
+                running.run_forever(timeout=EXEC_SECONDS)
+                output, errors = running.read_stdout(timeout=0), running.read_stderr(timeout=0)
+                ended = running.read_channel(ERROR_CHANNEL, timeout=0)
+            finally:
+                running.sock.shutdown()  # `close` leaves a socket open whose other end has closed
+        try:
+            message = str(json.loads(ended).get("message") or "")
+        except ValueError:
+            message = ""
+        return output, next(iter((errors or message).strip().splitlines()), "")
+
+    def _json(self, method: Any, *arguments: Any, **options: Any) -> Any:
+        """Call a method of the client, and give the answer as JSON.
+
+        Raises:
+            _AbsentError: there is no such object.
+            CannotRunError: the API server cannot be reached, or refuses.
+        """
+        if method.__name__.partition("_")[0] in ("list", "create"):
+            arguments = (self.namespace, *arguments)
+        else:
+            arguments = (arguments[0], self.namespace, *arguments[1:])
+        with _explained():
+            answer = method(
+                *arguments, **options, _preload_content=False, _request_timeout=REQUEST_SECONDS
+            )
+            return json.loads(answer.data)
+
+
+class _AbsentError(Exception):
+    pass
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ApiException as error:
+        if error.status == NOT_FOUND:
+            raise _AbsentError from None
+        raise CannotRunError(f"the API server refuses: {_told(error)}") from None
+    except (HTTPError, OSError) as error:
+        raise CannotRunError(
+            f"the API server cannot be reached ({type(error).__name__}); look at the kubeconfig"
+        ) from None
+
+
+def _told(error: Exception) -> str:
+    """Repeat what the API server says, which shows no value of a ConfigMap or Secret's key."""
+    try:
+        return str(json.loads(getattr(error, "body", "") or "{}")["message"])
+    except (KeyError, TypeError, ValueError):
+        return str(getattr(error, "reason", "") or type(error).__name__).strip()
+
+
+def _method(api: Any, verb: str, resource: Resource) -> Any:
+    noun = "".join(f"_{c.lower()}" if c.isupper() else c for c in resource.kind).lstrip("_")
+    return getattr(api, f"{verb}_namespaced_{noun}")
+
+
+def _controller(item: Mapping[str, Any]) -> tuple[str, str]:
+    for owner in item["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return owner["kind"], owner["name"]
+    return "", ""
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

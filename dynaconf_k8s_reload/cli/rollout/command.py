@@ -1,0 +1,160 @@
+"""The command ``rollout``."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..apply import manifests
+from ..apply.volume import ManifestError
+from ..screen import CannotRunError, console, example, json_option, print_json, put, say
+from .following import Following, Workload
+from .table import shown_live, summary, table
+from .uses import KINDS, Resource
+from .verdict import State, Verdict
+
+ACTIONS = ("status", "nudge")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore] # reason: generic since click 8.3 only
+    """Seconds, written as Kubernetes does: ``90``, ``90s``, ``2m``, ``1h``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Give the seconds."""
+        found = re.fullmatch(r"(\d+)([smh]?)", str(value))
+        if not found:
+            self.fail(f"{value!r} is not a duration; write 90s or 2m", param, ctx)
+        return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+@click.command(
+    epilog=example(
+        "dynaconf-k8s-reload rollout configmap/shop -f configmap.yaml",
+        "dynaconf-k8s-reload rollout status configmap/shop",
+    )
+)
+@click.argument("words", nargs=-1, required=True, metavar="[status|nudge] KIND/NAME")
+@click.option("-n", "--namespace", help="The kubeconfig's own by default.")
+@click.option("--context", help="Of the kubeconfig; its current one by default.")
+@click.option(
+    *("-f", "--filename"),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Apply this manifest first.",
+)
+@click.option("-l", "--selector", default="", help="Only pods with these labels.")
+@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Then give up.")
+@click.option("--restart", is_flag=True, help="Roll what only a restart brings up to date.")
+@json_option
+@click.pass_context
+def rollout(  # noqa: PLR0913 -- because click gives each option by its name
+    ctx: click.Context,
+    words: Sequence[str],
+    *,
+    namespace: str | None,
+    context: str | None,
+    filename: Path | None,
+    selector: str,
+    timeout: float,
+    restart: bool,
+    as_json: bool,
+) -> None:
+    """Bring a ConfigMap or Secret to every process, and see it arrive.
+
+    It annotates the pods that mount it, so that their kubelets synchronise at
+    once, asks each process what it serves, and waits until all serve what the
+    cluster holds. `status` only looks, `nudge` only annotates.
+
+    Exit status: 0 when all serve it, 1 when one refused it or does not follow,
+    2 when the roll-out could not run. Ctrl-C leaves everything as it is.
+    """
+    action, resource = _meant(words)
+    if action and (filename or restart):
+        raise click.UsageError(f"{action} changes nothing; leave out -f and --restart")
+    manifest = None if filename is None else _manifest(filename, resource)
+    cluster = _cluster(namespace, context)
+    if manifest is not None:
+        cluster.write(resource, manifest, dry_run=True)
+    elif cluster.read(resource) is None:
+        raise CannotRunError(f"{resource} is not in namespace {cluster.namespace}")
+    with shown_live() as show:
+        deadline = time.monotonic() + timeout
+        following = Following(cluster, resource, selector=selector, deadline=deadline, show=show)
+        if action == "nudge":
+            _print_nudged(following.nudge(), as_json=as_json)
+            return
+        write = (
+            None if manifest is None else partial(cluster.write, resource, manifest, dry_run=False)
+        )
+        found = following.look() if action else following.run(write, restart=restart)
+    _print(found, following.restarted, as_json=as_json)
+    ctx.exit(exit_status(found))
+
+
+def exit_status(verdicts: Sequence[Verdict]) -> int:
+    """Give 0 when every container serves what it should, else 1."""
+    return 0 if all(verdict.state is State.SERVED for verdict in verdicts) else 1
+
+
+def _meant(words: Sequence[str]) -> tuple[str, Resource]:
+    *actions, named = words
+    if len(actions) > 1 or not set(actions) <= set(ACTIONS):
+        raise click.UsageError(f"{' '.join(actions)!r} is neither status nor nudge")
+    kind, slash, name = named.partition("/")
+    if not slash or not name or kind.lower() not in KINDS:
+        raise click.UsageError(f"{named!r} names no resource; write configmap/NAME or secret/NAME")
+    return "".join(actions), Resource(KINDS[kind.lower()], name)
+
+
+def _manifest(path: Path, resource: Resource) -> Mapping[str, Any]:
+    """Give the object of a file, checked as ``apply`` checks it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        manifests.parse(text, str(path))
+        found = manifests.objects(text, str(path))
+    except (OSError, UnicodeError) as error:
+        raise CannotRunError(f"{path} cannot be read ({type(error).__name__})") from None
+    except ManifestError as error:
+        raise CannotRunError(str(error)) from None
+    for item in found:
+        if (item["kind"], item["metadata"]["name"]) == resource:
+            return item
+    raise CannotRunError(f"{path} does not hold {resource}")
+
+
+def _cluster(namespace: str | None, context: str | None) -> Any:
+    try:
+        from .cluster import Cluster  # noqa: PLC0415 -- because the client is an extra, and slow to import
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in ("kubernetes", "urllib3"):
+            raise
+        raise CannotRunError(
+            "rollout needs the Kubernetes client; run: pip install 'dynaconf-k8s-reload[cluster]'"
+        ) from None
+    return Cluster(namespace, context)
+
+
+def _print(found: Sequence[Verdict], restarted: Sequence[Workload], *, as_json: bool) -> None:
+    if as_json:
+        print_json([verdict.as_dict() for verdict in found])
+        return
+    out = console()
+    put(out, table(found))
+    for kind, name in restarted:
+        say(out, f"restarted: {kind.lower()}/{name}")
+    say(out, summary(found))
+
+
+def _print_nudged(pods: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json(list(pods))
+    else:
+        say(console(), f"nudged: {', '.join(pods) or 'nobody mounts it'}")

@@ -1,0 +1,177 @@
+"""A roll-out, step by step: who uses the resource, what they serve, what is still awaited."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from .uses import Files, Resource, Use, uses_of
+from .verdict import State, Statuses, Verdict, judge
+
+ASKED_AT_ONCE = 16
+ASK_EVERY = 1.0
+REFUSED_SECONDS = 15.0  # then a refusal from before the roll-out is one of this content
+PENDING = (State.WAITING, State.UNHEALTHY, State.SILENT, State.DOWN)
+
+Show = Callable[[Sequence[Verdict]], object]
+Workload = tuple[str, str]
+
+
+class Asked(Protocol):
+    """What a roll-out needs of a cluster; see `Cluster`."""
+
+    def read(self, resource: Resource) -> Mapping[str, Any] | None:
+        """Give a ConfigMap or Secret as the API has it."""
+
+    def files(self, resource: Resource) -> Files | None:
+        """Give its keys, and what they hold."""
+
+    def pods(self, selector: str) -> list[Mapping[str, Any]]:
+        """Give the pods."""
+
+    def nudge(self, pod: str) -> None:
+        """Have a kubelet synchronise a pod at once."""
+
+    def ask(self, pod: str, container: str) -> Statuses | str:
+        """Give the status of a container's processes, or why nobody answers."""
+
+    def owner(self, pod: Mapping[str, Any]) -> Workload | None:
+        """Give what a pod is rolled with."""
+
+    def restart(self, kind: str, name: str) -> None:
+        """Begin to replace its pods."""
+
+    def has_rolled(self, kind: str, name: str) -> bool:
+        """Tell whether all of them are replaced."""
+
+
+class Following:
+    """Follows one ConfigMap or Secret to every process that has it mounted.
+
+    Args:
+        cluster: to ask.
+        resource: the ConfigMap or Secret.
+        selector: of the pods' labels; empty for all pods of the namespace.
+        deadline: on the monotonic clock.
+        show: called with the verdicts whenever they are known.
+
+    Attributes:
+        restarted: what has been restarted, as kind and name.
+    """
+
+    def __init__(
+        self,
+        cluster: Asked,
+        resource: Resource,
+        *,
+        selector: str = "",
+        deadline: float = 0.0,
+        show: Show = lambda _: None,
+    ) -> None:
+        self._cluster = cluster
+        self._resource = resource
+        self._selector = selector
+        self._deadline = deadline
+        self._show = show
+        self.restarted: list[Workload] = []
+        self._before: dict[str, dict[int, int]] = {}
+        self._began = time.monotonic()
+
+    def run(self, write: Callable[[], object] | None, *, restart: bool) -> list[Verdict]:
+        """Do all of it.
+
+        Args:
+            write: changes the resource; ``None`` if it is to stay as the cluster has it.
+            restart: replace what only a restart brings to the content.
+        """
+        self._note()
+        if write is not None:
+            write()
+        self.nudge()
+        verdicts = self._wait()
+        if restart:
+            self._restart(verdicts)
+            verdicts = self._wait() if self.restarted else verdicts
+        return verdicts
+
+    def _note(self) -> None:
+        """Note which updates were rejected before the roll-out began."""
+        for use, answer in self._answers(self._uses()):
+            if not isinstance(answer, str):
+                self._before.setdefault(use.pod, {}).update(
+                    {status["pid"]: status["rejected"] for status in answer}
+                )
+
+    def nudge(self) -> list[str]:
+        """Have the kubelets of all pods that can follow synchronise them; give the pods' names."""
+        pods = sorted({use.pod for use in self._uses() if not use.hindrance})
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
+            list(threads.map(self._cluster.nudge, pods))
+        return pods
+
+    def look(self) -> list[Verdict]:
+        """Ask every process once."""
+        if time.monotonic() - self._began > REFUSED_SECONDS:
+            self._before = {}
+        verdicts = [
+            judge(use, answer, self._before.get(use.pod, {}))
+            for use, answer in self._answers(self._uses())
+        ]
+        self._show(verdicts)
+        return verdicts
+
+    def _wait(self) -> list[Verdict]:
+        """Ask again and again until nothing is awaited any more, or the time is over."""
+        while True:
+            verdicts = self.look()
+            left = self._deadline - time.monotonic()
+            if left <= 0 or not any(each.state in PENDING for each in verdicts):
+                return verdicts
+            time.sleep(min(ASK_EVERY, left))
+
+    def _restart(self, verdicts: Sequence[Verdict]) -> None:
+        """Replace, by its own strategy, what only a restart brings to this content; wait for it.
+
+        Nothing is restarted of which a process has refused the content, since it would not come up.
+        """
+        owners = {
+            pod["metadata"]["name"]: self._cluster.owner(pod)
+            for pod in self._cluster.pods(self._selector)
+        }
+        refusing = {owners.get(v.use.pod) for v in verdicts if v.state is State.REFUSED}
+        wanting = [v for v in verdicts if v.restart_required or v.state is State.FIXED]
+        chosen = {owner for v in wanting if (owner := owners.get(v.use.pod)) is not None}
+        self.restarted = sorted(chosen - refusing)
+        for kind, name in self.restarted:
+            self._cluster.restart(kind, name)
+        while time.monotonic() < self._deadline:
+            if all(self._cluster.has_rolled(kind, name) for kind, name in self.restarted):
+                break
+            time.sleep(ASK_EVERY)
+
+    def _uses(self) -> list[Use]:
+        contents: dict[Resource, Files | None] = {}
+
+        def content(resource: Resource) -> Files | None:
+            if resource not in contents:
+                contents[resource] = self._cluster.files(resource)
+            return contents[resource]
+
+        found = self._cluster.read(self._resource) or {}
+        immutable = bool(found.get("immutable"))
+        return [
+            use
+            for pod in self._cluster.pods(self._selector)
+            for use in uses_of(self._resource, pod, content, immutable=immutable)
+        ]
+
+    def _answers(self, uses: Sequence[Use]) -> list[tuple[Use, Statuses | str]]:
+        places = sorted({(use.pod, use.container) for use in uses if not use.down})
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
+            answers = dict(zip(places, threads.map(self._ask, places), strict=True))
+        return [(use, answers.get((use.pod, use.container), use.down)) for use in uses]
+
+    def _ask(self, place: tuple[str, str]) -> Statuses | str:
+        return self._cluster.ask(*place)

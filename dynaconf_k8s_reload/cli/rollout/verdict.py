@@ -1,0 +1,107 @@
+"""What the processes of a container say of a mount, and whether that is what they should."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set  # noqa: PYI025 -- because it is used in an annotation only
+from enum import Enum
+from typing import Any, NamedTuple
+
+from .uses import Use
+
+Statuses = Sequence[Mapping[str, Any]]
+
+
+class State(Enum):
+    """How far a container is; ``WAITING`` is the only one that may still change by itself."""
+
+    SERVED = "served"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    UNHEALTHY = "not healthy"
+    UNKNOWN = "cannot be compared"
+    SILENT = "cannot be asked"
+    DOWN = "down"
+    FIXED = "does not follow"
+
+
+class Verdict(NamedTuple):
+    """What is known of one use.
+
+    Attributes:
+        use: the place.
+        state: how far it is.
+        reason: why, in a sentence that shows no value; empty if there is nothing to say.
+        processes: how many serve settings from there.
+        generation: the lowest that one of them serves.
+        revision: what they serve; of several, all.
+        lag: the longest time from the kubelet's commit to publication, in seconds.
+        restart_required: changed settings that need a restart.
+    """
+
+    use: Use
+    state: State
+    reason: str = ""
+    processes: int = 0
+    generation: int | None = None
+    revision: str = ""
+    lag: float | None = None
+    restart_required: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it ready for JSON."""
+        data = {**self._asdict(), **self.use._asdict(), "revision": self.revision}
+        del data["use"], data["hindrance"], data["down"]
+        data["state"] = self.state.value
+        data["expected"] = self.use.revision
+        data["restart_required"] = list(self.restart_required)
+        return data
+
+
+def judge(use: Use, answer: Statuses | str, rejected_before: Mapping[int, int]) -> Verdict:
+    """Compare what a container's processes say with what they should serve.
+
+    Args:
+        use: the place, and what belongs there.
+        answer: the status of each settings object of each process; a sentence if nobody answered.
+        rejected_before: process to how many updates it had rejected when the roll-out began; one
+            that has rejected none since may still speak of an earlier content.
+    """
+    if use.down:
+        return Verdict(use, State.DOWN, use.down)
+    if isinstance(answer, str):
+        state = State.FIXED if use.hindrance else State.SILENT
+        return Verdict(use, state, use.hindrance or answer)
+    follow = [s for s in answer if any(m["path"] == use.path for m in s["mounts"])]
+    if not follow:
+        return Verdict(use, State.FIXED, use.hindrance or "no process follows this mount")
+    revisions = {m["revision"] for s in follow for m in s["mounts"] if m["path"] == use.path}
+    state, reason = _state(use, follow, revisions, rejected_before)
+    return Verdict(
+        use,
+        state,
+        reason,
+        processes=len({s["pid"] for s in follow}),
+        generation=min(s["generation"] for s in follow),
+        revision=", ".join(sorted(revisions)),
+        lag=max((s["lag"] for s in follow if s["lag"] is not None), default=None),
+        restart_required=tuple(sorted({key for s in follow for key in s["restart_required"]})),
+    )
+
+
+def _state(
+    use: Use, follow: Statuses, revisions: Set[str], rejected_before: Mapping[int, int]
+) -> tuple[State, str]:
+    if use.hindrance:
+        return State.FIXED, use.hindrance
+    for status in follow:
+        if not status["healthy"]:
+            return State.UNHEALTHY, next(iter(status["problems"]), "its watch does not work")
+    refused = [status for status in follow if status["last_error"] is not None]
+    for status in refused:
+        if status["rejected"] > rejected_before.get(status["pid"], -1):
+            return State.REFUSED, status["last_error"]
+    if use.revision is None:
+        return State.UNKNOWN, "the volume also holds what the kubelet makes"
+    if revisions == {use.revision} and not refused:
+        return State.SERVED, ""
+    return State.WAITING, ""

@@ -1,0 +1,298 @@
+"""``rollout`` against an API server: real processes, real volumes, a kubelet for each pod."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("click", reason="the command line is an extra")
+pytest.importorskip("kubernetes", reason="the client is an extra")
+
+from api_server import ApiServer, Pod
+from applications import Application
+from command import run
+from dynaconf_k8s_reload.cli.rollout import command, following
+from dynaconf_k8s_reload.testing import AtomicWriter
+
+REFUSES_TEN = "settings.validators.register(__import__('dynaconf').Validator('POOL', lt=10))"
+
+
+class Town:
+    """A cluster with some pods in it."""
+
+    def __init__(self, api: ApiServer, directory: Path) -> None:
+        self.api = api
+        self.directory = directory
+        self.apps: dict[str, Application] = {}
+        self._stack = ExitStack()
+
+    def hold(self, pool: object, name: str = "shop") -> None:
+        """Have the cluster hold a ConfigMap."""
+        self.api.objects[f"configmaps/{name}"] = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "labels": {"team": "a"}, "managedFields": []},
+            "data": {"MYAPP_POOL": str(pool)},
+        }
+
+    def manifest(self, pool: object, name: str = "shop") -> Path:
+        """Write a manifest."""
+        path = self.directory / "configmap.yaml"
+        path.write_text(
+            "apiVersion: v1\nkind: ConfigMap\n"
+            f"metadata: {{name: {name}, labels: {{tier: b}}}}\ndata: {{MYAPP_POOL: '{pool}'}}\n"
+        )
+        return path
+
+    def deploy(self, name: str, *, runs: bool = True, mount: Any = (), **options: Any) -> Pod:
+        """Start a pod of a Deployment of the same name that follows ``configmap/shop``."""
+        volume = AtomicWriter(self.directory / name)
+        volume.write(self.api.objects["configmaps/shop"]["data"])
+        spec: dict[str, Any] = {
+            "metadata": {
+                "name": f"{name}-1",
+                "labels": {"app": name},
+                "ownerReferences": [
+                    {"kind": "Node", "name": "n"},
+                    {"kind": "ReplicaSet", "name": name, "controller": True},
+                ],
+            },
+            "spec": {
+                "nodeName": "n1",
+                "volumes": [{"name": "v", "configMap": {"name": "shop"}}],
+                "containers": [
+                    {
+                        "name": "main",
+                        "volumeMounts": [
+                            {"name": "v", "mountPath": str(volume.directory), **dict(mount)}
+                        ],
+                    }
+                ],
+            },
+            "status": {"phase": "Running", "containerStatuses": [{"name": "main", "state": {}}]},
+        }
+        state = {"running": {}} if runs else {"waiting": {"reason": "CrashLoopBackOff"}}
+        spec["status"]["containerStatuses"][0]["state"] = state
+        if runs:
+            app = Application(volume.directory, **options)
+            self.apps[name] = self._stack.enter_context(app)
+            app("settings.POOL")
+        pod = Pod(
+            spec,
+            {"configmaps/shop": volume},
+            (lambda: [self.apps[name].process.pid]) if runs else None,
+        )
+        self.api.pods[f"{name}-1"] = pod
+        owner = {"kind": "Deployment", "name": name, "controller": True}
+        self.api.objects[f"replicasets/{name}"] = {"metadata": {"ownerReferences": [owner]}}
+        self.api.objects[f"deployments/{name}"] = {
+            "metadata": {"generation": 1},
+            "spec": {"replicas": 1},
+            "status": {
+                "observedGeneration": 1,
+                "replicas": 1,
+                "updatedReplicas": 1,
+                "availableReplicas": 1,
+            },
+        }
+        return pod
+
+    def close(self) -> None:
+        """End the applications."""
+        self._stack.close()
+
+
+@pytest.fixture
+def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """A cluster that holds ``configmap/shop``, and little patience."""
+    monkeypatch.setattr(following, "ASK_EVERY", 0.05)
+    with ApiServer().serving() as api:
+        api.write_config(tmp_path / "kubeconfig")
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        town = Town(api, tmp_path)
+        town.hold(1)
+        try:
+            yield town
+        finally:
+            town.close()
+
+
+def rows(*arguments: object) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Run a roll-out; give its exit status and the row of each pod."""
+    done = run("rollout", *arguments, "--json")
+    assert done.err == ""
+    return done.status, {row["pod"].removesuffix("-1"): row for row in json.loads(done.out)}
+
+
+def test_a_change_arrives_in_every_process(town: Town) -> None:
+    """Tried, applied with what the cluster has beside it, nudged, and served: status 0."""
+    town.deploy("web")
+    town.deploy("worker")
+    status, found = rows("configmap/shop", "-f", town.manifest(2))
+    assert status == 0
+    assert {row["state"] for row in found.values()} == {"served"}
+    assert {row["generation"] for row in found.values()} == {2}
+    assert [town.apps[name]("settings.POOL") for name in ("web", "worker")] == [2, 2]
+    assert town.api.asked[:2] == ["PUT configmaps/shop (dry run)", "PUT configmaps/shop"]
+    assert sorted(town.api.asked[2:]) == ["PATCH pods/web-1", "PATCH pods/worker-1"]
+    assert town.api.objects["configmaps/shop"]["metadata"]["labels"] == {"team": "a", "tier": "b"}
+
+
+def test_each_truth_is_told(town: Town) -> None:
+    """One follows, one refuses, one has crashed, two cannot follow: status 1, and each reason."""
+    town.deploy("web")
+    town.deploy("strict")
+    town.apps["strict"](REFUSES_TEN)
+    town.deploy("crashed", runs=False)
+    town.deploy("fixed", mount={"subPath": "MYAPP_POOL"})
+    town.deploy("silent").pids = None
+    status, found = rows("cm/shop", "-f", town.manifest(10), "--timeout", "3s")
+    assert status == 1
+    states = {name: row["state"] for name, row in found.items()}
+    assert states == {
+        "web": "served",
+        "strict": "refused",
+        "crashed": "down",
+        "fixed": "does not follow",
+        "silent": "cannot be asked",
+    }
+    assert found["strict"]["reason"].startswith("POOL (MYAPP_POOL)")
+    assert found["strict"]["revision"] != found["strict"]["expected"] == found["web"]["revision"]
+    assert found["fixed"]["reason"].startswith("subPath")
+    assert found["crashed"]["reason"] == "CrashLoopBackOff"
+    assert "executable file not found" in found["silent"]["reason"]
+    shown = run("rollout", "status", "configmap/shop", columns=200)
+    assert shown.status == 1
+    assert "5 pods: 1 cannot be asked, 1 does not follow, 1 down, 1 refused, 1 served" in shown.out
+    assert "10" not in shown.out.replace("n1", "").split("strict")[1].split("rejected")[0]
+
+
+def test_a_correction_arrives_where_the_mistake_was_refused(town: Town) -> None:
+    """The refusal of the earlier content is not taken for one of the new."""
+    town.deploy("strict")
+    town.apps["strict"](REFUSES_TEN)
+    assert rows("cm/shop", "-f", town.manifest(10))[0] == 1
+    status, found = rows("cm/shop", "-f", town.manifest(3))
+    assert (status, found["strict"]["state"]) == (0, "served")
+
+
+def test_an_old_refusal_counts_after_a_while(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a new content, what was refused before is told once nothing else comes."""
+    town.deploy("strict")
+    town.apps["strict"](REFUSES_TEN)
+    assert rows("cm/shop", "-f", town.manifest(10))[0] == 1
+    monkeypatch.setattr(following, "REFUSED_SECONDS", 0.2)
+    status, found = rows("cm/shop")
+    assert (status, found["strict"]["state"]) == (1, "refused")
+
+
+def test_only_what_needs_it_is_restarted(town: Town) -> None:
+    """With --restart a Deployment with a changed restart key is rolled; one that follows is not."""
+    town.deploy("web")
+    town.deploy("pooled", k8s_restart_keys=["POOL"])
+    rolled: list[str] = []
+
+    def restart(path: str) -> None:
+        rolled.append(path)
+        town.api.objects[path]["metadata"]["generation"] = 1
+        app = town.apps["pooled"]
+        app.finish()
+        town.apps["pooled"] = town._stack.enter_context(
+            Application(*[v.directory for v in town.api.pods["pooled-1"].volumes.values()])
+        )
+        town.apps["pooled"]("settings.POOL")
+
+    town.api.on_patch = restart
+    _, found = rows("cm/shop", "-f", town.manifest(2))
+    assert found["pooled"]["restart_required"] == ["POOL"]
+    assert rolled == []
+    done = run("rollout", "cm/shop", "--restart", columns=200)
+    assert done.status == 0, done.out
+    assert rolled == ["deployments/pooled"]
+    assert "restarted: deployment/pooled" in done.out
+    assert rows("status", "cm/shop")[1]["pooled"]["generation"] == 1
+
+
+def test_what_refuses_is_not_restarted(town: Town) -> None:
+    """It would not come up with that content."""
+    town.deploy("strict", k8s_restart_keys=["POOL"])
+    rows("cm/shop", "-f", town.manifest(2))
+    town.apps["strict"](REFUSES_TEN)
+    _, found = rows("cm/shop", "-f", town.manifest(10), "--restart")
+    assert found["strict"]["restart_required"] == ["POOL"]
+    assert not [asked for asked in town.api.asked if "deployments" in asked]
+
+
+def test_status_only_looks_and_nudge_only_annotates(town: Town) -> None:
+    """Neither writes the ConfigMap; a selector leaves other pods alone."""
+    town.deploy("web")
+    town.deploy("worker")
+    assert rows("status", "cm/shop", "-l", "app=web")[1].keys() == {"web"}
+    assert town.api.asked == []
+    assert run("rollout", "nudge", "cm/shop", "-l", "app=worker").out == "nudged: worker-1\n"
+    assert json.loads(run("rollout", "nudge", "cm/shop", "--json").out) == ["web-1", "worker-1"]
+    assert {asked.split("/")[0] for asked in town.api.asked} == {"PATCH pods"}
+
+
+def test_a_new_resource_is_created(town: Town) -> None:
+    """What the cluster does not hold is made; nobody has it yet, which is no failure."""
+    assert rows("cm/other", "-f", town.manifest(1, "other")) == (0, {})
+    assert town.api.asked == ["POST configmaps (dry run)", "POST configmaps"]
+
+
+def test_what_cannot_run_says_why(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 2, a sentence with the remedy, and nothing has been changed."""
+    for arguments, message in (
+        (("cm/absent",), "configmap/absent is not in namespace shop"),
+        (("cm/other", "-f", town.manifest(1)), "does not hold configmap/other"),
+        (("pod/shop",), "names no resource"),
+        (("look", "cm/shop"), "neither status nor nudge"),
+        (("status", "cm/shop", "--restart"), "changes nothing"),
+        (("cm/shop", "--timeout", "soon"), "write 90s or 2m"),
+    ):
+        done = run("rollout", *arguments)
+        assert done.status == 2
+        assert message in " ".join(done.err.split()).replace("│ ", "")
+    (tmp_path / "configmap.yaml").write_text("kind: ConfigMap\ndata: [1]\n")
+    assert run("rollout", "cm/shop", "-f", tmp_path / "configmap.yaml").status == 2
+    (tmp_path / "configmap.yaml").write_bytes(b"\xff")
+    done = run("rollout", "cm/shop", "-f", tmp_path / "configmap.yaml")
+    assert "UnicodeDecodeError" in done.err
+    town.api.refuse = (422, 'ConfigMap "shop" is invalid')
+    done = run("rollout", "cm/shop", "-f", town.manifest(1))
+    assert (done.status, 'the API server refuses: ConfigMap "shop" is invalid' in done.err) == (
+        2,
+        True,
+    )
+    assert town.api.asked == []
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    assert "name a kubeconfig in KUBECONFIG" in run("rollout", "cm/shop").err
+
+
+def test_an_api_server_that_is_away_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is no traceback."""
+    with ApiServer().serving() as api:
+        api.write_config(tmp_path / "kubeconfig", namespace=None)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    done = run("rollout", "cm/shop")
+    assert (done.status, "the API server cannot be reached" in done.err) == (2, True)
+
+
+def test_durations_are_kubernetes_own() -> None:
+    """As in ``kubectl rollout status --timeout``."""
+    duration = command.Duration()
+    assert [duration.convert(text, None, None) for text in ("90", "90s", "2m", "1h")] == [
+        90.0,
+        90.0,
+        120.0,
+        3600.0,
+    ]

@@ -1,0 +1,221 @@
+"""Which pods use a ConfigMap or Secret, and what their processes must then report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("click", reason="the command line is an extra")
+from dynaconf_k8s_reload.cli.rollout.uses import Resource, Use, uses_of
+from dynaconf_k8s_reload.cli.rollout.verdict import State, Verdict, judge
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import make_settings
+
+SHOP = Resource("ConfigMap", "shop")
+FILES = {"A": b"1", "app.toml": b"x = 1\n"}
+OTHER = {"KEY": b"hunter2"}
+UP: dict[str, Any] = {"running": {}}
+
+
+def contents(resource: Resource) -> dict[str, bytes] | None:
+    return {SHOP: FILES, Resource("Secret", "shop"): OTHER}.get(resource)
+
+
+def pod(volume: dict[str, Any], *mounts: dict[str, Any], **container: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "p"},
+        "spec": {
+            "nodeName": "n",
+            "volumes": [{"name": "v", **volume}, {"name": "tmp", "emptyDir": {}}],
+            "containers": [
+                {
+                    "name": "c",
+                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]
+                    + [{"name": "v", "mountPath": "/config", **mount} for mount in mounts],
+                    **container,
+                }
+            ],
+        },
+        "status": {"containerStatuses": [{"name": "c", "state": UP}]},
+    }
+
+
+def uses(made: dict[str, Any], resource: Resource = SHOP, *, immutable: bool = False) -> list[Use]:
+    return uses_of(resource, made, contents, immutable=immutable)
+
+
+def served(volume: AtomicWriter, files: dict[str, Any]) -> str:
+    """Give the revision that a process reports of these files."""
+    volume.write({key: content.decode() for key, content in files.items()})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    from dynaconf_k8s_reload import get_reloader
+
+    return get_reloader(settings).status().mounts[0].revision
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, bytes]]] = {
+    "whole": ({"configMap": {"name": "shop"}}, FILES),
+    "items": (
+        {"configMap": {"name": "shop", "items": [{"key": "A", "path": "sub/x"}]}},
+        {"sub/x": b"1"},
+    ),
+    "optional key": (
+        {
+            "configMap": {
+                "name": "shop",
+                "optional": True,
+                "items": [{"key": "A", "path": "A"}, {"key": "ABSENT", "path": "B"}],
+            }
+        },
+        {"A": b"1"},
+    ),
+    "projected": (
+        {
+            "projected": {
+                "sources": [
+                    {"configMap": {"name": "shop", "items": [{"key": "A", "path": "A"}]}},
+                    {"secret": {"name": "shop"}},
+                    {"configMap": {"name": "absent", "optional": True}},
+                ]
+            }
+        },
+        {"A": b"1", "KEY": b"hunter2"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_revision_is_what_a_process_reports(volume: AtomicWriter, case: str) -> None:
+    """Computed from the API's objects, it equals that of a process with the kubelet's files."""
+    source, files = CASES[case]
+    (use,) = uses(pod(source, {}))
+    assert use[:4] == ("p", "n", "c", "/config")
+    assert use.revision == served(volume, files)
+    assert (use.hindrance, use.down) == ("", "")
+
+
+def test_a_secret_is_named_otherwise(volume: AtomicWriter) -> None:
+    """A Secret's volume says ``secretName``."""
+    (use,) = uses(pod({"secret": {"secretName": "shop"}}, {}), Resource("Secret", "shop"))
+    assert use.revision == served(volume, OTHER)
+
+
+@pytest.mark.parametrize("mount", [{"subPath": "A"}, {"subPathExpr": "$(A)"}])
+def test_a_sub_path_is_named(mount: dict[str, Any]) -> None:
+    """It never follows, and an immutable ConfigMap does not either."""
+    (use,) = uses(pod({"configMap": {"name": "shop"}}, mount))
+    assert use.hindrance.startswith("subPath")
+    (use,) = uses(pod({"configMap": {"name": "shop"}}, {}), immutable=True)
+    assert use.hindrance.startswith("immutable")
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"envFrom": [{"prefix": "X_"}, {"configMapRef": {"name": "shop"}}]},
+        {"env": [{"name": "A", "value": "1"},
+                 {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "shop", "key": "A"}}}]},
+    ],
+)  # fmt: skip
+def test_variables_alone_do_not_follow(container: dict[str, Any]) -> None:
+    """A container that has only variables of it is named as well."""
+    (use,) = uses(pod({"configMap": {"name": "other"}}, {}, **container))
+    assert (use.path, use.revision) == ("", None)
+    assert use.hindrance.startswith("variables only")
+
+
+def test_others_are_left_out() -> None:
+    """A pod with other ConfigMaps, or a Secret of the same name, is none of ours."""
+    assert uses(pod({"configMap": {"name": "other"}}, {})) == []
+    assert uses(pod({"secret": {"secretName": "shop"}}, {})) == []
+    assert uses(pod({"configMap": {"name": "shop"}})) == []
+
+
+def test_what_the_kubelet_makes_cannot_be_computed() -> None:
+    """A projected volume with a token or the pod's labels has no revision that the API tells."""
+    sources = [{"configMap": {"name": "shop"}}, {"serviceAccountToken": {"path": "token"}}]
+    (use,) = uses(pod({"projected": {"sources": sources}}, {}))
+    assert use.revision is None
+
+
+def test_a_container_that_is_down_says_why() -> None:
+    """Crashed, or not even started."""
+    made = pod({"configMap": {"name": "shop"}}, {})
+    made["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    assert uses(made)[0].down == "CrashLoopBackOff"
+    made["status"]["containerStatuses"][0]["state"] = {"terminated": {"reason": "Error"}}
+    assert uses(made)[0].down == "Error"
+    del made["status"]
+    assert uses(made)[0].down == "not started"
+
+
+USE = Use("p", "n", "c", "/config", "abc")
+
+
+def status(**said: Any) -> dict[str, Any]:
+    mount = {"path": said.pop("path", "/config"), "revision": said.pop("mount", "abc")}
+    return {
+        "pid": 7,
+        "generation": 3,
+        "mounts": [mount],
+        "healthy": True,
+        "problems": [],
+        "last_error": None,
+        "rejected": 0,
+        "lag": 0.5,
+        "restart_required": [],
+        **said,
+    }
+
+
+def verdict(*statuses: dict[str, Any], use: Use = USE, **before: Any) -> Verdict:
+    return judge(use, statuses, before.get("before", {}))
+
+
+def test_all_processes_must_serve_it() -> None:
+    """One worker that has not come so far is waited for; the lowest generation is shown."""
+    both = verdict(status(), status(pid=8, generation=2, lag=1.5, restart_required=["DB"]))
+    assert (both.state, both.processes, both.generation) == (State.SERVED, 2, 2)
+    assert (both.lag, both.restart_required) == (1.5, ("DB",))
+    one = verdict(status(), status(pid=8, mount="old", lag=None))
+    assert (one.state, one.revision, one.lag) == (State.WAITING, "abc, old", 0.5)
+
+
+def test_who_refused_is_told() -> None:
+    """With the reason; one that had refused something before is waited for."""
+    refusing = status(mount="old", last_error="POOL refused", rejected=1)
+    assert verdict(refusing)[1:3] == (State.REFUSED, "POOL refused")
+    assert verdict(refusing, before={7: 1}).state is State.WAITING
+    assert verdict(refusing | {"rejected": 2}, before={7: 1}).state is State.REFUSED
+
+
+def test_the_other_states() -> None:
+    """Each thing that keeps a container from serving it has its own word."""
+    assert verdict(status(healthy=False, problems=["hangs"]))[1:3] == (State.UNHEALTHY, "hangs")
+    assert verdict(status(healthy=False)).reason == "its watch does not work"
+    assert verdict(status(path="/other")).state is State.FIXED
+    assert verdict(status(), use=USE._replace(revision=None)).state is State.UNKNOWN
+    assert verdict(status(), use=USE._replace(hindrance="subPath")).state is State.FIXED
+    assert judge(USE._replace(down="Error"), (), {})[1:3] == (State.DOWN, "Error")
+    assert judge(USE, "no command", {})[1:3] == (State.SILENT, "no command")
+    fixed = judge(USE._replace(hindrance="subPath"), "no command", {})
+    assert fixed[1:3] == (State.FIXED, "subPath")
+
+
+def test_json_has_it_all() -> None:
+    """Plain types, where it is, what is served and what should be."""
+    assert verdict(status(mount="old", restart_required=["DB"])).as_dict() == {
+        "pod": "p",
+        "node": "n",
+        "container": "c",
+        "path": "/config",
+        "state": "waiting",
+        "reason": "",
+        "processes": 1,
+        "generation": 3,
+        "revision": "old",
+        "expected": "abc",
+        "lag": 0.5,
+        "restart_required": ["DB"],
+    }
