@@ -12,6 +12,7 @@ from dynaconf.base import Settings
 
 from . import _dynaconf
 from ._dynaconf import Attachment, Build, Generation
+from ._environ.mirror import Proposal
 from ._model.errors import ConfigError
 from ._model.options import Options
 from ._reload.refusal import without_values
@@ -61,8 +62,10 @@ def _first_load(settings: Settings) -> Attachment:
         )
     wrapper = _dynaconf.constructing_wrapper(settings)
     reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)
-    payload = Payload(reloader.reader.read_first(options))
-    plan = reloader.mirror.plan(reloader.key, payload, options, _dynaconf.names(settings))
-    attachment = Attachment(Generation(reloader, options, payload, plan, wrapper=wrapper), Build())
+    payload = Payload(reloader.read_first(options))
+    proposal = Proposal(payload, (options, _dynaconf.names(settings)))
+    _, plans = reloader.mirror.plan({reloader.key: proposal}, put_right=True)
+    generation = Generation(reloader, options, payload, plans[reloader.key], wrapper=wrapper)
+    attachment = Attachment(generation, Build())
     _dynaconf.adopt(settings, attachment)
     return attachment

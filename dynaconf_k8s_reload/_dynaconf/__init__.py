@@ -9,11 +9,15 @@ the live object is one assignment, and everybody who holds the live object follo
 """
 
 from .blame import Blame, blame
-from .build import adopt, build, seal
+from .build import adopt, candidate_for, complete_candidate, load_candidate, seal
 from .constructions import constructions
+from .exports import renew as renew_exports
+from .files import files_changed, note_files
 from .first_use import before_first_use
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
+from .identity import keep_identity
+from .present import shown_to_thread
 from .quiet import quieten
 from .snapshot import snapshot_of
 from .state import (
@@ -25,8 +29,8 @@ from .state import (
     remember,
     unwrap,
 )
-from .takeover import is_current, publish, replay
-from .values import changes_between, values
+from .takeover import is_current, is_replayed, publish, replay
+from .values import changes_between, lost, values
 from .variables import ENV_LOADER, has_env_loader, load
 
 # The face of this room: nobody outside uses anything else of it.
@@ -42,22 +46,31 @@ __all__ = [
     "attachment_of",
     "before_first_use",
     "blame",
-    "build",
+    "candidate_for",
     "changes_between",
+    "complete_candidate",
     "constructing_wrapper",
     "constructions",
+    "files_changed",
     "has_env_loader",
     "is_current",
+    "is_replayed",
+    "keep_identity",
     "keywords",
     "load",
+    "load_candidate",
+    "lost",
     "names",
+    "note_files",
     "publish",
     "quieten",
     "reads_mounts",
     "reloader_of",
     "remember",
+    "renew_exports",
     "replay",
     "seal",
+    "shown_to_thread",
     "snapshot_of",
     "told",
     "unwrap",

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from dynaconf.base import Settings
-from dynaconf.validator import ValidatorList
 
 from . import state
+from .assembly import follow_env_loader
+from .completion import complete_with_validators
+from .files import note_files
 from .generation import ATTACHMENT, Attachment, attached
 from .live import following
 from .quiet import quieten
@@ -47,28 +49,11 @@ def adopt(settings: Settings, attachment: Attachment) -> None:
         anchor=_anchor_of(settings),
         unbound=unbound_among(state.get(settings, "validators")),
     )
+    follow_env_loader()
     if keywords.get(SKIP_VALIDATORS):
         attachment.under_way.completes_at_includes = True
     else:
-        state.get(settings, "validators").__class__ = _CompletingValidators
-
-
-class _CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
-    """The validators of an object under construction, whose last step is to validate."""
-
-    def validate(self, *args: Any, **kwargs: Any) -> None:
-        """Validate, and at the last step of ``Settings.__init__`` complete the construction.
-
-        Only that step names all its arguments; a hook that sets values with
-        ``validate_on_update`` comes here earlier, and names none.
-        """
-        if "only_current_env" not in kwargs:
-            super().validate(*args, **kwargs)
-            return
-        self.__class__ = ValidatorList
-        settings = self.settings
-        reloader = attached(settings).generation.owner
-        reloader.constructed(settings, lambda: ValidatorList.validate(self, *args, **kwargs))
+        complete_with_validators(settings)
 
 
 def _anchor_of(settings: Settings) -> Settings:
@@ -79,11 +64,7 @@ def _anchor_of(settings: Settings) -> Settings:
     """
     anchor: Settings = object.__new__(type(settings))
     object.__setattr__(anchor, "__dict__", vars(settings))
-    store = state.get(settings, "store")
-    if hasattr(store, "__meta__"):
-        store.__meta__.core = anchor
-    elif hasattr(store, "_box_config"):
-        store._box_config["box_settings"] = anchor
+    state.hand_over(state.get(settings, "store"), anchor)
     return anchor
 
 
@@ -94,19 +75,11 @@ def seal(settings: Settings) -> None:
     attachment.modules = frozenset(state.get(settings, "loaded_py_modules"))
 
 
-def build(live: Settings, attachment: Attachment) -> Settings:
-    """Build a candidate: what a process that starts now would load, and what code did to `live`.
-
-    Nothing outside the candidate changes.
-
-    Raises:
-        BaseException: whatever dynaconf, a settings file, a hook or a validator raises.
-    """
+def candidate_for(live: Settings, attachment: Attachment) -> Settings:
+    """Make the object that will be the next generation of `live`; nothing is loaded yet."""
     old = attached(live)
-    candidate: Any = object.__new__(type(live))
+    candidate: Settings = object.__new__(type(live))
     vars(candidate)[ATTACHMENT] = attachment
-    share_hooks(live, candidate)
-    keywords, dotenv = without_dotenv(old.generation.keywords)
     attachment.generation = replace(
         attachment.generation,
         anchor=candidate,
@@ -114,7 +87,23 @@ def build(live: Settings, attachment: Attachment) -> Settings:
         wrapper=old.generation.wrapper,
         unbound=old.generation.unbound,
     )
-    unbind(old.generation.unbound)
+    attachment.under_way.is_candidate = True
+    note_files(live, attachment)
+    return candidate
+
+
+def load_candidate(live: Settings, candidate: Any) -> None:
+    """Load what a process that starts now would load, and do what code did to `live`.
+
+    Nothing outside the candidate changes. It is not validated yet.
+
+    Raises:
+        BaseException: whatever dynaconf, a settings file or a hook raises.
+    """
+    attachment = attached(candidate)
+    share_hooks(live, candidate)
+    keywords, dotenv = without_dotenv(attachment.generation.keywords)
+    unbind(attachment.generation.unbound)
     succeed(attachment, live)
     candidate.__init__(
         settings_module=_settings_module(live),
@@ -123,13 +112,23 @@ def build(live: Settings, attachment: Attachment) -> Settings:
     )
     restore_dotenv(candidate, dotenv)
     share_hooks(live, candidate)
-    pin(
-        candidate, candidate, attachment.generation.plan.environment
-    )  # a validator's default may be lazy
+
+
+def complete_candidate(live: Settings, candidate: Settings) -> None:
+    """Validate a candidate and build its children.
+
+    Raises:
+        BaseException: whatever a validator, or the loading of a child, raises.
+    """
+    attachment = attached(candidate)
+    validate, attachment.under_way.validate = attachment.under_way.validate, None
+    if validate is not None:
+        validate()
+    # a validator's default may be lazy
+    pin(candidate, candidate, attachment.generation.plan.environment)
     remember_built(candidate)
     quieten(candidate)
     renew_children(live, candidate)
-    return candidate
 
 
 def _settings_module(settings: Settings) -> Any:

@@ -116,7 +116,7 @@ def _load_defaults(settings: Any, defaults: Any = None) -> None:
     is_said = (
         dict.get(store, "LOAD_DOTENV") is True
         or str(switcher).upper() in environment.environment
-        or not OPTIONS.isdisjoint(environment.beneath)
+        or not OPTIONS.isdisjoint(environment.unclaimed)
         or not OPTIONS.isdisjoint(environment.environment.provided)
     )
     names = {str(key).upper() for key in defaults or ()}

@@ -58,6 +58,7 @@ class Carried(NamedTuple):
         modules: Python modules whose hooks run.
         hooks: functions that run after loading.
         validators: the validators.
+        assembly: what code did by dynaconf's own means.
     """
 
     code: Mapping[Any, Any] = NOTHING
@@ -66,6 +67,7 @@ class Carried(NamedTuple):
     modules: tuple[str, ...] = ()
     hooks: tuple[Callable[..., Any], ...] = ()
     validators: tuple[Any, ...] = ()
+    assembly: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,13 +108,19 @@ class Build:
         predecessors: the ``from_env`` children that the candidate's are built after.
         completes_at_includes: construction ends without validators, so at the last loader.
         loading: the store and the deleted names, for as long as the loaders run.
+        is_candidate: it is to take the place of a published generation.
+        validate: the last step of construction, which is put off until all objects stand.
+        kept: the settings whose values it shares with the generation before.
     """
 
     carried: Carried | None = None
     taken: Carried = field(default_factory=Carried)
-    predecessors: Mapping[str, Any] = field(default_factory=dict)
+    predecessors: dict[str, Any] = field(default_factory=dict)
     completes_at_includes: bool = False
     loading: tuple[dict[Any, Any], set[Any]] | None = None
+    is_candidate: bool = False
+    validate: Callable[[], object] | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False, repr=False)
@@ -127,6 +135,9 @@ class Attachment:
         code: what code has set, which a reload keeps.
         modules: the Python modules that loading, not code, put into dynaconf's list of them.
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
+        assembly: what code did to it by dynaconf's own means, to be done to each candidate.
+        exports: the objects that code has populated from it.
+        files: how each settings file outside the mounts was when it was loaded.
     """
 
     generation: Generation
@@ -136,6 +147,9 @@ class Attachment:
     code: Mapping[Any, Any] = field(default_factory=dict)
     modules: frozenset[str] = frozenset()
     children: dict[str, tuple[str, bool, dict[str, Any]]] = field(default_factory=dict)
+    assembly: tuple[Any, ...] = ()
+    exports: tuple[Any, ...] = ()
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:
         """Dynaconf copies a settings object for each hook; the copy belongs where this does."""

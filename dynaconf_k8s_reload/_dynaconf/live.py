@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,7 +14,10 @@ from dynaconf.base import Settings
 from dynaconf.utils.functional import empty
 
 from . import state
+from .assembly import called_by_dynaconf, in_loading, recorded
+from .completion import complete_with_validators
 from .defaults import KEYWORDS, loading, put_defaults, put_keyword
+from .exports import populate
 from .generation import ATTACHMENT, Attachment, attached, attachment_of
 from .takeover import child_of, take_over
 from .values import pin, pin_key
@@ -23,6 +27,7 @@ Base: Any = Settings if TYPE_CHECKING else object
 
 FRESH_VARS = "FRESH_VARS_FOR_DYNACONF"
 LOADER = "dynaconf_k8s_reload.loader"
+POPULATE_OBJ = inspect.signature(Settings.populate_obj)
 
 
 class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
@@ -62,16 +67,21 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             if key is None:
                 put_defaults(self)
             if build is None:
-                super().execute_loaders(*args, **kwargs)
+                with in_loading(self):
+                    super().execute_loaders(*args, **kwargs)
             else:
                 build.loading = state.get(self, "store"), state.get(self, "deleted")
                 carried, build.carried = build.carried, None
                 if carried is not None:
                     take_over(self, carried)
+                    if build.is_candidate:
+                        complete_with_validators(self)
                 try:
                     loading(self)(*args, **kwargs)
                 finally:
                     build.loading = None
+                for operation in () if carried is None else carried.assembly:
+                    operation.repeat(self)
         pin(self, attachment.generation.anchor, attachment.generation.plan.environment)
 
     def exists(self, key: Any, fresh: Any = False) -> Any:  # noqa: FBT002 -- because the signature is dynaconf's
@@ -92,7 +102,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         attachment = vars(self).get(ATTACHMENT)
         if attachment is not None and attachment.build is not None:
             name, seen = str(key).upper(), attachment.generation.plan.environment
-            if not (name in seen.provided or name in seen.released or name in seen.process):
+            if not (name in seen.provided or name in seen.pending or name in seen.process):
                 return default
         return super().get_environ(key, default, cast)
 
@@ -128,21 +138,95 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         if loader_identifier == KEYWORDS.identifier and put_keyword(self, key, value):
             return
         kw |= {"tomlfy": tomlfy, "dotted_lookup": dotted_lookup}
-        attachment = attachment_of(self) if loader_identifier is None else None
+        attachment = attachment_of(self)
         if attachment is None or attachment.build is not None:
             super().set(key, value, loader_identifier, validate=validate, **kw)
             pin_key(self, key)  # the next source may be merged with it, which evaluates it
             return
+        if loader_identifier is not None:
+            kw |= {"loader_identifier": loader_identifier, "validate": validate}
+            if called_by_dynaconf():
+                super().set(key, value, **kw)
+            else:
+                with recorded(self, "set", key, value, **kw):
+                    super().set(key, value, **kw)
+            return
         if validate is empty:
             validate = self.get("VALIDATE_ON_UPDATE_FOR_DYNACONF")
-        with attachment.generation.owner.publishing:
-            super().set(key, value, validate=False, **kw)
-            attachment.generation.owner.touched()
-        validators = state.get(self, "validators")
+        self._set_by_code(key, value, **kw)
         if validate is True:  # outside the lock: a validator is an application's code
-            validators.validate()
+            state.get(self, "validators").validate()
         elif validate == "all":
-            validators.validate_all()
+            state.get(self, "validators").validate_all()
+
+    def _set_by_code(self, key: Any, value: Any, **kw: Any) -> None:
+        """Set what a reload keeps, in the generation that is published when it is done."""
+        kind: Any = type(self)
+        if kind.__mro__[2].set is not Settings.set:  # an application's code, so under no lock
+            while True:
+                attachment = attached(self)
+                super().set(key, value, validate=False, **kw)
+                if attached(self) is attachment:
+                    break
+            attachment.generation.owner.touched()
+            return
+        with attached(self).generation.owner.publishing:
+            super().set(key, value, validate=False, **kw)
+            attached(self).generation.owner.touched()
+
+    def update(self, data: Any = None, loader_identifier: Any = None, **kw: Any) -> None:
+        """Set several values; what has a loader identifier is done to each candidate again."""
+        if loader_identifier is None or called_by_dynaconf():
+            super().update(data, loader_identifier, **kw)
+            return
+        with recorded(self, "update", data, loader_identifier=loader_identifier, **kw):
+            super().update(data, loader_identifier, **kw)
+
+    def setdefault(self, item: Any, default: Any, *args: Any, **kwargs: Any) -> Any:
+        """Set a value unless there is one, in each candidate again."""
+        if called_by_dynaconf():  # a validator, which will run again by itself
+            return super().setdefault(item, default, *args, **kwargs)
+        with recorded(self, "setdefault", item, default, *args, **kwargs):
+            return super().setdefault(item, default, *args, **kwargs)
+
+    def load_file(self, path: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Load a further file, into each candidate again."""
+        with recorded(self, "load_file", path, *args, **kwargs):
+            super().load_file(path, *args, **kwargs)
+
+    def populate_obj(self, obj: Any, *args: Any, **kwargs: Any) -> None:
+        """Copy the settings to an object, which follows from then on."""
+        bound = POPULATE_OBJ.bind(self, obj, *args, **kwargs)
+        arguments = dict(list(bound.arguments.items())[2:])
+        populate(self, super().populate_obj, obj, arguments)
+
+    @contextmanager
+    def using_env(
+        self,
+        env: Any,
+        clean: Any = True,  # noqa: FBT002 -- because the signature is dynaconf's
+        silent: Any = True,  # noqa: FBT002 -- as above
+        filename: Any = None,
+    ) -> Iterator[None]:
+        """Switch the environment for a while, whatever the mounts switch it to meanwhile.
+
+        dynaconf keeps the environment of before as one that code has chosen, and takes the default
+        one for none, so that leaving it fails where the default is another by then
+        (``Settings.using_env``).
+        """
+        before = list(state.get(self, "loaded_envs"))
+        try:
+            with _alone(self):
+                self.setenv(env, clean=clean, silent=silent, filename=filename)
+                state.put(self, "loaded_envs", [*before, env.upper()])
+            yield
+        finally:
+            with _alone(self):
+                state.put(self, "loaded_envs", before)
+                self.setenv(self.current_env, clean=clean, filename=filename)
+                state.put(self, "loaded_envs", before)
+
+    using_namespace = using_env
 
     def setenv(self, *args: Any, **kwargs: Any) -> None:
         """Switch the environment, not in the middle of a reload."""
@@ -172,8 +256,8 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
                 cache.pop(other, None)
             with attachment.generation.owner.publishing:
                 if attachment_of(self) is attachment and key not in cache:
-                    attachment.children[key] = (env, keep, kwargs)
                     cache[key] = child
+                    attachment.children[key] = (env, keep, kwargs)
                     return child
 
     def __copy__(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache, partial
 from types import FrameType
 from typing import Any
@@ -42,6 +42,13 @@ def unwrap(settings: object) -> Settings:
             "Dynaconf(...) returned"
         )
     return settings
+
+
+def settings_behind(value: object) -> Settings | None:
+    """Give the `Settings` that a value is or wraps, as this thread sees it; sets nothing up."""
+    if issubclass(type(value), LazySettings):
+        value = value._wrapped  # type: ignore[attr-defined] # reason: dynaconf is untyped
+    return value if isinstance(value, Settings) else None
 
 
 def constructing_wrapper(settings: Settings) -> LazySettings | None:
@@ -89,6 +96,17 @@ def put(settings: object, name: str, value: Any) -> None:
         setattr(core if name in ("store", "validators") else core.config, name, value)
 
 
+def hand_over(container: Any, anchor: Settings) -> None:
+    """Have one of dynaconf's containers look its settings up in `anchor` from now on."""
+    if hasattr(container, "__meta__"):
+        container.__meta__.core = anchor
+    else:
+        for options in ("_box_config", "box_options"):
+            held = getattr(container, options, None)
+            if held is not None and "box_settings" in held:
+                held["box_settings"] = anchor
+
+
 def contained(settings: Settings, value: Any) -> Any:
     """Make the container that dynaconf stores for a dictionary, since 3.3 for a list too."""
     box: Any = type(get(settings, "store"))
@@ -102,6 +120,21 @@ def clear_cache(settings: object) -> None:
     core = vars(settings).get("__core__")
     if core is not None:
         core.clear_cache()
+
+
+def share_cache(old: object, new: object, names: Container[str]) -> None:
+    """Give `new` what readers of `old` were given of some settings, where that is remembered."""
+    theirs, mine = vars(old).get("__core__"), vars(new).get("__core__")
+    if theirs is not None and mine is not None:
+        kept = [key for key in list(theirs._cache) if str(key).upper() in names]
+        mine._cache.update({key: theirs._cache[key] for key in kept})
+
+
+def end_cache(settings: object) -> None:
+    """Remember nothing more of what readers are given."""
+    core = vars(settings).get("__core__")
+    if core is not None:
+        core.cache_enabled = False
 
 
 def keywords(settings: Settings) -> dict[Any, Any]:

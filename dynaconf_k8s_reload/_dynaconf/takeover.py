@@ -17,6 +17,7 @@ from dynaconf.utils import missing
 
 from . import state
 from .generation import ATTACHMENT, NOTHING, Attachment, Build, Carried, attached
+from .identity import adopt_kept
 from .state import unwrap
 from .values import copied, pin
 
@@ -35,6 +36,7 @@ def carried_from(live: Settings) -> Carried:
         modules=_modules_of_code(live),
         hooks=_hooks_of_code(live),
         validators=tuple(state.get(live, "validators")),
+        assembly=attached(live).assembly,
     )
 
 
@@ -50,8 +52,9 @@ def take_over(candidate: Settings, carried: Carried) -> None:
 
 def _replay_one(live: Settings, candidate: Settings) -> None:
     """Do to a candidate that is complete what code has set in `live` meanwhile."""
-    taken = attached(candidate).under_way.taken
-    defaults = dict(dict.items(state.get(live, "defaults")))
+    build = attached(candidate).under_way
+    taken, defaults = build.taken, dict(dict.items(state.get(live, "defaults")))
+    build.taken = taken._replace(defaults=defaults)
     for key, value in defaults.items():
         if value is not taken.defaults.get(key, missing):
             _set(candidate, key, value)
@@ -66,6 +69,7 @@ def _is_current_alone(live: Settings, candidate: Settings) -> bool:
     validators = state.get(live, "validators")
     return (
         tuple(state.get(live, "loaded_envs")) == taken.envs
+        and attached(live).assembly is taken.assembly
         and len(validators) == len(taken.validators)
         and all(now is then for now, then in zip(validators, taken.validators, strict=True))
     )
@@ -173,7 +177,7 @@ def succeed(attachment: Attachment, predecessor: Settings) -> None:
     """Have an object that is about to be constructed take over the state of its predecessor."""
     build = attachment.under_way
     build.carried = build.taken = carried_from(predecessor)
-    attachment.code = build.taken.code
+    attachment.code, attachment.assembly = build.taken.code, build.taken.assembly
     build.predecessors = {
         key: unwrap(state.get(predecessor, "env_cache")[key])
         for key in list(attached(predecessor).children)
@@ -181,41 +185,71 @@ def succeed(attachment: Attachment, predecessor: Settings) -> None:
 
 
 def renew_children(old: Settings, new: Settings) -> None:
-    """Build the children of `old`, and theirs, for the candidate `new`."""
-    for key, child in attached(new).under_way.predecessors.items():
-        env, keep, arguments = attached(old).children[key]
-        renew_children(child, unwrap(new.from_env(env, keep, **arguments)))
+    """Build the children of `old`, and theirs, for the candidate `new`, unless it has them."""
+    attachment = attached(new)
+    for key, (env, keep, arguments) in list(attached(old).children.items()):
+        predecessor = unwrap(state.get(old, "env_cache")[key])
+        if key not in attachment.children:
+            attachment.under_way.predecessors[key] = predecessor
+            new.from_env(env, keep, **arguments)
+        renew_children(predecessor, unwrap(state.get(new, "env_cache")[key]))
 
 
 def is_current(live: Settings, candidate: Settings) -> bool:
-    """Tell whether a candidate, with a child for each of `live`'s, needs nothing more built."""
+    """Tell whether a candidate, and each of its children, was built with what code has done."""
     return _is_current_alone(live, candidate) and all(
-        key in attached(candidate).children and is_current(*_pair(live, candidate, key))
+        is_current(*_pair(live, candidate, key))
+        for key in attached(live).children
+        if key in attached(candidate).children
+    )
+
+
+def is_replayed(live: Settings, candidate: Settings) -> bool:
+    """Tell whether a candidate has a child for each of `live`'s, and all that code has set."""
+    return _is_replayed_alone(live, candidate) and all(
+        key in attached(candidate).children and is_replayed(*_pair(live, candidate, key))
         for key in attached(live).children
     )
 
 
 def replay(live: Settings, candidate: Settings) -> None:
-    """Replay what code has set meanwhile, in the children too."""
+    """Replay what code has set meanwhile, in the children too, and build the new ones of these."""
+    renew_children(live, candidate)
+    _replay(live, candidate)
+
+
+def _replay(live: Settings, candidate: Settings) -> None:
     _replay_one(live, candidate)
-    for key in attached(live).children:
-        replay(*_pair(live, candidate, key))
+    for key in attached(candidate).children.keys() & attached(live).children.keys():
+        _replay(*_pair(live, candidate, key))
+
+
+def _is_replayed_alone(live: Settings, candidate: Settings) -> bool:
+    taken = attached(candidate).under_way.taken.defaults
+    defaults = dict.items(state.get(live, "defaults"))
+    return all(value is taken.get(key, missing) for key, value in list(defaults))
 
 
 def publish(live: Settings, candidate: Settings) -> None:
-    """Hand the candidate's state to the live object, in one assignment, children first."""
+    """Hand the candidate's state to the live object, in one assignment, children first.
+
+    Doing it again, after an interruption, is harmless.
+    """
+    if vars(live) is vars(candidate):
+        return
     cache = state.get(candidate, "env_cache")
     for key in attached(live).children:
         publish(*_pair(live, candidate, key))
         cache[key] = state.get(live, "env_cache")[key]
     for child in cache.values():  # also those that only validators asked for
         attached(unwrap(child)).build = None
-    remember_built(candidate)
-    attached(candidate).build = None  # or each generation would keep the one before
-    old_core, core = vars(live).get("__core__"), vars(candidate).get("__core__")
-    if core is not None:  # since 3.3 values are cached; a reader may be between the two
-        core.clear_cache()
-        old_core.cache_enabled = False
+    attachment = attached(candidate)
+    if attachment.build is not None:
+        remember_built(candidate)
+        state.clear_cache(candidate)
+        adopt_kept(live, candidate, attachment.build.kept)
+        attachment.build = None  # or each generation would keep the one before
+    state.end_cache(live)  # a reader may be between the two
     object.__setattr__(live, "__dict__", vars(candidate))
 
 

@@ -7,10 +7,9 @@ from datetime import date, datetime, time
 from typing import Any
 
 from dynaconf.base import UPPER_DEFAULT_SETTINGS, Settings
-from dynaconf.utils import missing
 from dynaconf.utils.parse_conf import Lazy
 
-from .._model.changes import Change, Changes, diff, flatten, same
+from .._model.changes import Changes, diff, flatten
 from . import state
 from .generation import attached, attachment_of
 
@@ -190,22 +189,19 @@ def values(settings: Settings) -> dict[str, Any]:
 
 
 def changes_between(old: Settings, new: Settings) -> Changes:
-    """Compare two generations by what they were when published, and by what readers see now.
+    """Compare what readers see now with what they will see."""
+    return diff(values(old), attached(new).values or values(new))
 
-    An application may have completed a value in place, as Django does ``DATABASES``; that its own
-    completion is missing from the new generation is no change.
+
+def lost(changes: Changes, published: Mapping[str, Any]) -> list[str]:
+    """Give the settings that go although no source has dropped them: code set them, after loading.
+
+    Args:
+        changes: from one generation to the next.
+        published: the values of the first as they were when it was published.
     """
-    published = attached(old).values
-    changes = diff(values(old), attached(new).values or values(new))
-    real = [change for change in changes.values() if not _in_place(change, published)]
-    return changes if len(real) == len(changes) else Changes(real)
-
-
-def _in_place(change: Change, published: Mapping[str, Any]) -> bool:
-    if change.kind == "removed":
-        return change.key not in published
-    before = published.get(change.key, missing)
-    return before is not missing and before is not change.old and same(before, change.new)
+    gone = (change.key for change in changes.values() if change.kind == "removed")
+    return [key for key in gone if "." not in key and key not in published]
 
 
 def _evaluated(value: Any, settings: Settings) -> Any:

@@ -85,11 +85,9 @@ def has_env_loader(settings: Settings) -> bool:
 def _beneath(attachment: Attachment) -> Mapping[str, str]:
     """Give the variables beneath the mounts; of a published generation, as they are by now."""
     if attachment.build is not None:
-        return attachment.generation.plan.beneath
+        return attachment.generation.plan.beneath()
     reloader = attachment.generation.owner
-    return reloader.mirror.beneath(
-        reloader.key, attachment.generation.plan, attachment.generation.payload
-    )
+    return reloader.mirror.beneath(reloader.key, attachment.generation.plan)
 
 
 def _load_environment(

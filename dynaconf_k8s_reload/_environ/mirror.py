@@ -6,10 +6,10 @@ environment will be.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import NamedTuple
 
 from .._model.names import Names
 from .._model.options import Options
@@ -17,6 +17,14 @@ from .._source.content import Payload, came_by_env_from
 from .overlay import Environment, Plan
 from .owners import Owner, Record, of_the_process, up_to_date, wanted
 from .rules import Claims, Decision, decide
+from .staging import PROCESS, view_of_thread
+
+
+class Proposal(NamedTuple):
+    """What an owner would publish, and the options and names by which it is decided."""
+
+    payload: Payload
+    terms: tuple[Options, Names]
 
 
 class Mirror:
@@ -29,7 +37,7 @@ class Mirror:
         environ: the environment to write; the process's by default.
     """
 
-    def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
+    def __init__(self, environ: MutableMapping[str, str] = PROCESS) -> None:
         self._environ = environ
         self._lock = threading.RLock()
         self._records: dict[str, Record] = {}
@@ -38,52 +46,95 @@ class Mirror:
         self._forgotten: deque[int] = deque()
 
     def plan(
-        self, key: int, payload: Payload, options: Options, names: Names | None = None
-    ) -> Plan:
-        """Work out what publishing `payload` for an owner does, without doing it."""
+        self, proposals: Mapping[int, Proposal], *, put_right: bool = False
+    ) -> tuple[Environment, dict[int, Plan]]:
+        """Work out what publishing payloads together does, without doing it.
+
+        Args:
+            proposals: what each owner would publish, by its key.
+            put_right: also write anew what the application has changed since.
+
+        Returns:
+            The environment as it will be, and each owner's plan by its key.
+        """
         with self._lock:
             self._drop_forgotten()
-            owner, terms = self._owner(key), (options, names)
-            before = (owner.payload, owner.decision) if owner.terms == terms else None
-            decision = decide(payload, options, names or Names(), self._process_value, before)
-            claims = decision.claims
-            records = self._records_with(owner, claims, payload)
-            texts = self._wanted(key, claims, payload)
-            moves = self._moves(owner, decision, records, texts)
-            released = {name: move.left for name, move in moves.items() if claims.get(name) is None}
-            environment = Environment(self._environ, self._provided(claims, moves), released)
-            beneath = self._beneath(owner, environment, decision, payload, texts)
-            differing = tuple(
-                name
-                for name, text in claims.items()
-                if text is not None
-                and name not in self._records
-                and self._environ.get(name, text) != text
-                and not any(each.mount.env_from is True for each in payload.provided(name))
-            )
-            return Plan(environment, beneath, decision, differing, terms)
+            decisions = {key: self._decide(key, proposal) for key, proposal in proposals.items()}
+            claims = {key: decision.claims for key, decision in decisions.items()}
+            payloads = {key: proposal.payload for key, proposal in proposals.items()}
+            records = self._records_with(claims, payloads)
+            texts = self._wanted(claims, payloads)
+            moves = self._moves(decisions, records, texts, put_right=put_right)
+            # An object that is made by code within a build sees what the build sees.
+            process = view_of_thread() or self._environ
+            joint = Environment(process, {}, {name: move.left for name, move in moves.items()})
+            return joint, {
+                key: self._plan_of(key, proposal, decisions[key], texts, joint)
+                for key, proposal in proposals.items()
+            }
 
-    def beneath(self, key: int, plan: Plan, payload: Payload) -> dict[str, str]:
+    def _decide(self, key: int, proposal: Proposal) -> Decision:
+        owner = self._owner(key)
+        before = (owner.payload, owner.decision) if owner.terms == proposal.terms else None
+        return decide(proposal.payload, *proposal.terms, self._process_value, before)
+
+    def _plan_of(
+        self,
+        key: int,
+        proposal: Proposal,
+        decision: Decision,
+        texts: Mapping[str, str],
+        joint: Environment,
+    ) -> Plan:
+        claims, payload = decision.claims, proposal.payload
+        mirrored = (name for name, text in claims.items() if text is not None)
+        # of each name that the application has not removed
+        provided = {name: text for name in mirrored if (text := joint.get(name)) is not None}
+        environment = joint.providing(provided)
+        unclaimed = self._unclaimed(self._owner(key), environment, decision, payload, texts)
+        differing = tuple(
+            name
+            for name, text in claims.items()
+            if text is not None
+            and name not in self._records
+            and self._environ.get(name, text) != text
+            and not any(each.mount.env_from is True for each in payload.provided(name))
+        )
+        return Plan(environment, unclaimed, decision, differing, payload, proposal.terms)
+
+    def beneath(self, key: int, plan: Plan) -> dict[str, str]:
         """Give the variables beneath the mounts of an applied plan, as they are by now."""
         with self._lock:
-            texts = self._wanted(key, plan.decision.claims)
-            return self._beneath(self._owner(key), plan.environment, plan.decision, payload, texts)
+            texts = self._wanted({key: plan.decision.claims})
+            owner = self._owner(key)
+            return self._unclaimed(owner, plan.environment, plan.decision, plan.payload, texts)
 
-    def apply(self, key: int, plan: Plan, payload: Payload) -> None:
-        """Write what changed, in one go; names that the owner no longer provides are released."""
+    def apply(self, plans: Mapping[int, Plan], *, put_right: bool = False) -> None:
+        """Write what changed, all of it or nothing; names that no owner provides are released.
+
+        Args:
+            plans: what each owner publishes, by its key.
+            put_right: as for `plan`.
+
+        Raises:
+            BaseException: the writing was interrupted, and has been undone.
+        """
         with self._lock:
-            claims = plan.decision.claims
-            owner = self._owners.setdefault(key, self._owner(key))
-            self._withdrawn.pop(key, None)
-            self._records = self._records_with(owner, claims, payload)
-            texts = self._wanted(key, claims, payload)
-            moves = self._moves(owner, plan.decision, self._records, texts)
-            owner.terms, owner.payload, owner.decision = plan.terms, payload, plan.decision
-            owner.claims, owner.stopped = claims, False
-            owner.ever.update(claims)
-            self._move(moves)
+            decisions = {key: plan.decision for key, plan in plans.items()}
+            claims = {key: plan.decision.claims for key, plan in plans.items()}
+            payloads = {key: plan.payload for key, plan in plans.items()}
+            records = self._records_with(claims, payloads)
+            texts = self._wanted(claims, payloads)
+            moves = self._moves(decisions, records, texts, put_right=put_right)
+            self._move({**records, **moves}, moves)
+            for key, plan in plans.items():
+                owner = self._owners.setdefault(key, self._owner(key))
+                self._withdrawn.pop(key, None)
+                owner.terms, owner.payload, owner.decision = plan.terms, plan.payload, plan.decision
+                owner.claims, owner.stopped = plan.decision.claims, False
+                owner.ever.update(owner.claims)
 
-    def rewritten(self, key: int) -> list[str]:
+    def drifted(self, key: int) -> list[str]:
         """The variables of an owner that somebody else has written since, and that are left so."""
         with self._lock:
             return [
@@ -91,6 +142,19 @@ class Mirror:
                 for name, text in self._owner(key).claims.items()
                 if text is not None and self._environ.get(name) != self._records[name].left
             ]
+
+    def settle(self) -> None:
+        """Give the variables of the owners that no longer exist to those that still claim them."""
+        if self._forgotten:
+            with self._lock:
+                names = self._drop_forgotten()
+                texts = self._wanted()
+                moves = {
+                    name: self._records[name]._replace(owned=True, left=texts[name])
+                    for name in names
+                    if name in texts and self._records[name].left != texts[name]
+                }
+                self._move({**self._records, **moves}, moves)
 
     def stop(self, key: int, *, restore: bool = False) -> None:
         """Let the claims of an owner yield to every other's.
@@ -119,7 +183,7 @@ class Mirror:
                         moves[name] = record._replace(owned=False, left=record.before)
                     else:
                         moves[name] = of_the_process(value)
-            self._move(moves)
+            self._move({**self._records, **moves}, moves)
 
     def forget(self, key: int) -> None:
         """Drop the claims of a reloader that no longer exists; its variables stay as they are.
@@ -152,11 +216,16 @@ class Mirror:
     def _owner(self, key: int) -> Owner:
         return self._owners.get(key) or self._withdrawn.get(key) or Owner()
 
-    def _drop_forgotten(self) -> None:
+    def _drop_forgotten(self) -> set[str]:
+        """Drop the owners that no longer exist, and give the names that they claimed."""
+        names: set[str] = set()
         while self._forgotten:
             key = self._forgotten.popleft()
-            self._owners.pop(key, None)
+            owner = self._owners.pop(key, None)
             self._withdrawn.pop(key, None)
+            if owner is not None:
+                names.update(owner.claims)
+        return names
 
     def _process_value(self, name: str) -> str | None:
         """Give a variable as the process has it without our own writes."""
@@ -164,71 +233,77 @@ class Mirror:
         return record.before if record is not None and value == record.left else value
 
     def _wanted(
-        self, newest: int | None = None, claims: Claims | None = None, read: Payload | None = None
+        self,
+        claims: Mapping[int, Claims] | None = None,
+        read: Mapping[int, Payload] | None = None,
     ) -> dict[str, str]:
         """The text of every variable by the claims of all owners, the winner's last.
 
         Args:
-            newest: the owner whose claims are `claims` from now on.
-            claims: these claims.
-            read: what has just been read; what others claim from before it is left out.
+            claims: what some owners claim from now on, by their keys.
+            read: what has just been read for them; what others claim from before it is left out.
         """
+        anew = claims or {}
         ranked: list[tuple[bool, Claims]] = []
         for key, owner in self._owners.items():
-            theirs = owner.claims
-            if key == newest:
-                theirs = claims or {}
-            elif read is not None:
-                theirs = up_to_date(theirs, owner.payload, read)
-            ranked.append((key == newest or not owner.stopped, theirs))
-        if newest not in self._owners:
-            ranked.append((True, claims or {}))
+            theirs = anew.get(key)
+            if theirs is None:
+                theirs = owner.claims
+                for payload in (read or {}).values():
+                    theirs = up_to_date(theirs, owner.payload, payload)
+            ranked.append((key in anew or not owner.stopped, theirs))
+        ranked += [(True, theirs) for key, theirs in anew.items() if key not in self._owners]
         return wanted(theirs for _, theirs in sorted(ranked, key=lambda rank: rank[0]))
 
-    def _records_with(self, owner: Owner, claims: Claims, payload: Payload) -> dict[str, Record]:
+    def _records_with(
+        self, claims: Mapping[int, Claims], payloads: Mapping[int, Payload]
+    ) -> dict[str, Record]:
         """Add records of the names that are new, or new again and written by others since."""
         records = self._records.copy()
-        for name in set(claims).difference(*(each.claims for each in self._owners.values())):
-            value, record = self._environ.get(name), records.get(name)
-            kept = record is not None and (record.owned or name in owner.ever)
-            if record is None or not kept or value != record.left:
-                own = came_by_env_from(payload.provided(name), value)
-                records[name] = Record(value, None if own else value, value)
+        known: set[str] = set().union(*(owner.claims for owner in self._owners.values()))
+        for key, theirs in claims.items():
+            ever = self._owner(key).ever
+            for name in theirs.keys() - known:
+                value, record = self._environ.get(name), records.get(name)
+                kept = record is not None and (record.owned or name in ever)
+                if record is None or not kept or value != record.left:
+                    own = came_by_env_from(payloads[key].provided(name), value)
+                    records[name] = Record(value, None if own else value, value)
+            known.update(theirs)
         return records
 
     def _moves(
         self,
-        owner: Owner,
-        decision: Decision,
+        decisions: Mapping[int, Decision],
         records: Mapping[str, Record],
         texts: Mapping[str, str],
+        *,
+        put_right: bool,
     ) -> dict[str, Record]:
         """Give the records of the names whose owner or value changes, as they will be."""
         moves: dict[str, Record] = {}
-        for name in {**owner.claims, **decision.claims, **decision.shadowed}:
-            record, text = records.get(name), texts.get(name)
-            if record is None:
-                continue  # shadowed from the start
-            if text is not None:
-                if not record.owned or text != record.left:
-                    moves[name] = record._replace(owned=True, left=text)
-            elif name in decision.shadowed:
-                moves[name] = of_the_process(decision.shadowed[name])
-            elif record.owned:
-                moves[name] = record._replace(owned=False, left=record.restore)
+        for key, decision in decisions.items():
+            for name in {**self._owner(key).claims, **decision.claims, **decision.shadowed}:
+                record, text = records.get(name), texts.get(name)
+                if record is None:
+                    continue  # shadowed from the start
+                if text is not None:
+                    off = put_right and self._environ.get(name) != text
+                    if off or not record.owned or text != record.left:
+                        moves[name] = record._replace(owned=True, left=text)
+                elif name in decision.shadowed:
+                    moves[name] = of_the_process(decision.shadowed[name])
+                elif record.owned and self._mirrors(key, name):
+                    moves[name] = record._replace(owned=False, left=record.restore)
         return moves
 
-    def _provided(self, claims: Claims, moves: Mapping[str, Record]) -> dict[str, str]:
-        """Give the variables that are mirrored, as they will be."""
-        provided: dict[str, str] = {}
-        for name, text in claims.items():
-            if text is not None:
-                value = moves[name].left if name in moves else self._environ.get(name)
-                if value is not None:  # unless the application has removed it
-                    provided[name] = value
-        return provided
+    def _mirrors(self, key: int, name: str) -> bool:
+        """Tell whether an owner has mirrored a name, or nobody else has."""
+        return self._owner(key).claims.get(name) is not None or not any(
+            owner.claims.get(name) is not None for owner in self._owners.values()
+        )
 
-    def _beneath(
+    def _unclaimed(
         self,
         owner: Owner,
         environment: Environment,
@@ -245,18 +320,29 @@ class Mirror:
                 _put(beneath, name, record.restore)
         return beneath
 
-    def _move(self, moves: Mapping[str, Record]) -> None:
-        """Write variables, and last, in one go, those that move the C array."""
-        self._records.update(moves)
-        resizing: list[tuple[str, str | None]] = []
-        for name, record in moves.items():
-            now, value = self._environ.get(name), record.left
-            if value is None or now is None:
-                resizing.append((name, value))
-            elif now != value:
-                self._environ[name] = value
-        for name, value in resizing:
-            _put(self._environ, name, value)
+    def _move(self, records: dict[str, Record], moves: Mapping[str, Record]) -> None:
+        """Write variables, and last, in one go, those that move the C array; or undo it all."""
+        now = {name: self._environ.get(name) for name in moves}
+        resizing = {name for name, record in moves.items() if None in (now[name], record.left)}
+        order = sorted(moves, key=resizing.__contains__)
+        try:
+            for name in order:
+                if now[name] != moves[name].left:
+                    _put(self._environ, name, moves[name].left)
+            self._records = records
+        except BaseException:  # a signal handler may raise at any point
+            self._undo(order, now)
+            raise
+
+    def _undo(self, names: Sequence[str], before: Mapping[str, str | None]) -> None:
+        for name in reversed(names):
+            try:
+                if self._environ.get(name) != before[name]:
+                    _put(self._environ, name, before[name])
+            except Exception:  # noqa: BLE001 -- because the others are put back all the same, and the first error is what is raised
+                record = self._records.get(name)
+                if record is not None:  # known as it is, so that the next writing mends it
+                    self._records[name] = record._replace(left=self._environ.get(name))
 
 
 def _put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
+from .._source.content import Payload
 from .rules import Decision
 
 
@@ -13,38 +14,50 @@ class Environment(Mapping[str, str]):
 
     Attributes:
         provided: values of the names that this generation mirrors.
-        released: values of the names that it gives back or unsets (``None``), until `settle`.
+        pending: values of all names that are about to be written or unset (``None``), by this
+            generation or one that is published with it, until `settle`.
+        written: names that code has written or removed while the generation was built; they are
+            the process's.
     """
 
     def __init__(
         self,
         process: Mapping[str, str],
         provided: Mapping[str, str] | None = None,
-        released: Mapping[str, str | None] | None = None,
+        pending: Mapping[str, str | None] | None = None,
     ) -> None:
         self.process = process
         self.provided = provided or {}
-        self.released = released or {}
+        self.pending = pending or {}
+        self.written: set[str] = set()
+
+    def providing(self, provided: Mapping[str, str]) -> Environment:
+        """Give the same environment for a generation that mirrors some names."""
+        environment = Environment(self.process, provided, self.pending)
+        environment.written = self.written  # one set, for what is written is written for all
+        return environment
 
     def __getitem__(self, name: str) -> str:
-        if name in self.provided:
-            return self.provided[name]
-        if name in self.released:
-            value = self.released[name]
-            if value is None:
-                raise KeyError(name)
-            return value
+        if name not in self.written:
+            if name in self.provided:
+                return self.provided[name]
+            if name in self.pending:
+                value = self.pending[name]
+                if value is None:
+                    raise KeyError(name)
+                return value
         return self.process[name]
 
     def __contains__(self, name: object) -> bool:
-        if name in self.provided:
-            return True
-        if name in self.released:
-            return self.released[str(name)] is not None
+        if name not in self.written:
+            if name in self.provided:
+                return True
+            if name in self.pending:
+                return self.pending[str(name)] is not None
         return name in self.process
 
     def __iter__(self) -> Iterator[str]:
-        names = dict.fromkeys([*self.process, *self.provided, *self.released])
+        names = dict.fromkeys([*self.process, *self.provided, *self.pending])
         return (name for name in names if name in self)
 
     def __len__(self) -> int:
@@ -61,17 +74,22 @@ class Environment(Mapping[str, str]):
         """
         names, process = [name for name in self.process if name not in without], self.process
         texts = {name: text for name in names if (text := process.get(name)) is not None}
-        for name, left in self.released.items():
-            if left is None:
+        laid_over: dict[str, str | None] = {**self.pending, **self.provided}
+        for name in laid_over.keys() - self.written:
+            text = laid_over[name]
+            if text is None:
                 texts.pop(name, None)
             elif name not in without:
-                texts[name] = left
-        texts.update((name, text) for name, text in self.provided.items() if name not in without)
+                texts[name] = text
         return texts
 
     def settle(self) -> None:
-        """The mirror has been applied: names that went are the process's own again."""
-        self.released = {}
+        """The mirror has been applied: all names but its own are the process's again."""
+        self.pending = {}
+
+    def uncover(self, name: str) -> None:
+        """Show the process's own value of a name, since code has just written or removed it."""
+        self.written.add(name)
 
 
 class Plan(NamedTuple):
@@ -79,14 +97,27 @@ class Plan(NamedTuple):
 
     Attributes:
         environment: the environment as it will be.
-        beneath: the variables that are loaded before the mounts: none of the mounts' names.
+        unclaimed: the variables that none of the mounts' names is of, when it was planned.
         decision: what becomes of each of the mounts' names.
         differing: mirrored names that the process had with another value than the mount's first.
+        payload: what it publishes.
         terms: the options and the names by which it was decided.
     """
 
     environment: Environment
-    beneath: Mapping[str, str]
+    unclaimed: Mapping[str, str]
     decision: Decision
     differing: tuple[str, ...]
+    payload: Payload
     terms: object = None
+
+    def beneath(self) -> dict[str, str]:
+        """Give the variables that are loaded before the mounts, what code wrote since included."""
+        beneath = dict(self.unclaimed)
+        for name in self.environment.written - self.decision.claims.keys():
+            text = self.environment.get(name)
+            if text is None:
+                beneath.pop(name, None)
+            else:
+                beneath[name] = text
+        return beneath

@@ -53,7 +53,7 @@ class Health:
             checked_at=watch.checked_at if watch is not None else None,
             skipped={name: why.value for name, why in generation.plan.decision.skipped.items()},
             problems=(*self._of_mounts(payload.snapshots), *self._of_watch(watch)),
-            drifted=(),
+            drifted=generations.drifted,
             busy_since=generations.progress.since,
             pid=os.getpid(),
             healthy=self._is_well(watch) and (watch is None or watching != "off"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from .._model import clock
 from .._model.log import log
@@ -18,8 +19,16 @@ REMEDY = (
 )
 
 
+class Reloading(Protocol):
+    """What is being reloaded."""
+
+    @property
+    def progress(self) -> Progress:
+        """Of its reload."""
+
+
 class Progress:
-    """A context manager around each reload, one at a time.
+    """What is known of the reload of one application that is under way, one at a time.
 
     Args:
         label: gives the mounts, for messages.
@@ -32,7 +41,6 @@ class Progress:
     def __init__(self, label: Callable[[], str]) -> None:
         self._label = label
         self._began = 0.0
-        self._timer: threading.Timer | None = None
         self.since: datetime | None = None
         self.on_long: Callable[[], object] = lambda: None
 
@@ -57,25 +65,44 @@ class Progress:
             f"{REMEDY.format(pid=os.getpid())}"
         )
 
-    def __enter__(self) -> None:
+    def begin(self) -> None:
+        """A reload begins."""
         self._began, self.since = clock.monotonic(), clock.now()
-        timer = threading.Timer(LONG_SECONDS, self._tell)
-        timer.name, timer.daemon = "reload-overdue", True
-        with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
-            timer.start()
-            self._timer = timer
 
-    def __exit__(self, *_: object) -> None:
-        timer, self._timer, self.since = self._timer, None, None
-        if timer is not None:
-            timer.cancel()
+    def end(self) -> None:
+        """It has ended."""
+        self.since = None
 
     def reset(self) -> None:
         """Forget, in a forked child, the reload that goes on in its parent."""
-        self._timer = self.since = None
+        self.since = None
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Say in the log that the reload takes long, if it still does."""
         problem = self.problem
         if problem:
             log.warning("%s", problem)
             self.on_long()
+
+
+@contextlib.contextmanager
+def busy(reloading: Sequence[Reloading]) -> Iterator[None]:
+    """Note a reload of several applications at once, whoever takes long in it."""
+    every = [each.progress for each in reloading]
+    timer = threading.Timer(LONG_SECONDS, _tell, [every])
+    timer.name, timer.daemon = "reload-overdue", True
+    for each in every:
+        each.begin()
+    try:
+        with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
+            timer.start()
+        yield
+    finally:
+        timer.cancel()
+        for each in every:
+            each.end()
+
+
+def _tell(every: Sequence[Progress]) -> None:
+    for each in every:
+        each.tell()

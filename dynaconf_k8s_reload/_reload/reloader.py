@@ -11,18 +11,21 @@ from typing import Any, TypeVar, cast
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._environ.mirror import MIRROR, Mirror
+from .._environ.mirror import Mirror
 from .._model.errors import ConfigError
 from .._model.options import Options
 from .._model.status import ReloadResult, Status
 from .._source.fingerprint import Token
 from .._source.reading import Reader
+from .._source.snapshot import Snapshot
 from .._watch import RENEWED_AFTER_FORK, WATCHER, Timing, Watch, Watcher, notice_fork
+from .construction import construct
 from .generations import Generations
 from .health import Health
 from .memory_file import MEMORY_FILE, Published
 from .notifier import Notifier
 from .pin import Pin, pinned
+from .process import PROCESS, Process
 from .stream import Stream
 
 STOP_SECONDS = 0.5
@@ -38,22 +41,24 @@ class Reloader:
 
     Args:
         options: the application's.
-        mirror: writes the environment; the process's by default.
+        process: leads it together with those that share its mounts; the real one by default.
         watcher: watches the mounts; the process's by default.
     """
 
     def __init__(
-        self, options: Options, *, mirror: Mirror = MIRROR, watcher: Watcher = WATCHER
+        self, options: Options, *, process: Process = PROCESS, watcher: Watcher = WATCHER
     ) -> None:
         self._notifier = Notifier()
-        self._generations = Generations(options, self, self._notifier, mirror)
+        self._process = process
+        self._mirror = process.mirror
+        self._generations = Generations(options, self, self._notifier, self._mirror)
+        self._generations.inert = Generations.inert or process.is_building
         self._health = Health(self._generations, watcher)
         self._published = Published(self.key, self._health, watcher)
         self._generations.progress.on_long = self._told
-        self._mirror = mirror
         self._watcher = watcher
         self._watch: Watch | None = None
-        for forget in (mirror.forget, MEMORY_FILE.drop):
+        for forget in (self._mirror.forget, MEMORY_FILE.drop):
             weakref.finalize(self, forget, self.key).atexit = False
         RENEWED_AFTER_FORK.add(self)
 
@@ -87,7 +92,7 @@ class Reloader:
             ConfigError: it is called from within a reload, by a check or a hook.
         """
         notice_fork()
-        result = self._generations.reload(explicit=True)
+        result = self._process.reload(self._generations, explicit=True)
         self._told()
         return result
 
@@ -172,15 +177,18 @@ class Reloader:
             if watch is not None:
                 if self._watcher.mode(watch) == "off":
                     self._watcher.add(watch)
-            elif self.options.k8s_mounts and not Generations.inert:
+            elif self.options.k8s_mounts and not self._generations.inert:
                 with self.publishing:
                     self._generations.resume()
                 paths = [mount.path for mount in self.options.k8s_mounts]
                 options = self.options
                 timing = Timing(options.k8s_settle, options.k8s_jitter)
-                watch = self._watch = Watch(
+                watch = Watch(
                     paths, weakref.ref(self), options.k8s_resync, options.k8s_debounce, timing
                 )
+                # A stop() that comes meanwhile, from a signal handler, finds what it has to stop.
+                self._watch = watch
+                self._process.join(self._generations)
                 self._watcher.add(watch)
                 self._published.write(watch)
 
@@ -193,6 +201,7 @@ class Reloader:
         """
         notice_fork()
         watch, self._watch = self._watch, None
+        self._process.leave(self._generations)
         if watch is not None:
             self._watcher.remove(watch, wait=STOP_SECONDS)
         self._notifier.rest()
@@ -200,7 +209,8 @@ class Reloader:
         with self.publishing:
             # A reload that takes longer than we wait publishes no more.
             self._generations.stopped = True
-            self._mirror.stop(self.key, restore=restore)
+            if not self._generations.inert:
+                self._mirror.stop(self.key, restore=restore)
 
     def __enter__(self) -> Reloader:
         self.start()
@@ -245,6 +255,16 @@ class Reloader:
         """Held for the moment of publication, and for what must not fall into it."""
         return self._generations.publishing
 
+    def read_first(self, options: Options) -> Sequence[Snapshot]:
+        """Read the mounts for a first load, or give what the build has read that this is a part of.
+
+        Raises:
+            MountError: a mount cannot be read, or a required one is absent.
+        """
+        if self._process.is_building:
+            return self._process.read_for_part(options)
+        return self._generations.reader.read_first(options)
+
     def touched(self) -> None:
         """Code has set something: the next snapshot has it."""
         self._generations.forget_snapshot()
@@ -259,9 +279,10 @@ class Reloader:
         It is the very first one, or what ``configure()`` made: then subscribers stay.
         """
         with self.lock:
-            self._generations.construct(settings, validate)
+            construct(self._generations, self._mirror, settings, validate)
             watch, self._watch = self._watch, None
             if watch is not None:
+                self._process.leave(self._generations)
                 self._watcher.remove(watch)
             self._generations.adopt(settings)
             self._told()
@@ -272,12 +293,14 @@ class Reloader:
 
     @property
     def seen(self) -> Sequence[Token]:
-        """What the mounts were when they were last read."""
-        return self._generations.reader.seen
+        """What the mounts were when they were last read; nothing if that has to be done again."""
+        self._mirror.settle()
+        seen = self._generations.reader.seen
+        return [Token()] * len(seen) if self._generations.is_stuck else seen
 
     def changed(self) -> None:
         """A comparison found a difference: reload."""
-        self._generations.reload(explicit=False)
+        self._process.reload(self._generations, explicit=False)
         self._health.tell_presence()
 
     def looked(self) -> None:
@@ -305,6 +328,7 @@ class Reloader:
     def renew_after_fork(self) -> None:
         """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
         self._mirror.renew_lock()
+        self._process.renew_after_fork()
         self._generations.renew_after_fork()
         self._notifier.renew_after_fork()
         self._published.renew(self._watch)

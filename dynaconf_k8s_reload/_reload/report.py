@@ -57,6 +57,15 @@ class Warnings:
                 "Dynaconf object; the last loaded wins, so exclude it from one of the two mounts"
             )
 
+    def of_lost(self, label: str, names: Iterable[str]) -> None:
+        """Name the settings that code had set after loading, in a way that cannot be done again."""
+        listed = ", ".join(names)
+        if listed:
+            self.once(
+                f"{label}: the reload has removed {listed}, which code had put into the settings "
+                "after they were loaded; set them with settings.set() or in a post_hook"
+            )
+
     def of_differing(self, attachment: Attachment) -> None:
         """Name the variables that the process had with another value at the first load."""
         for name in attachment.generation.plan.differing:
@@ -136,6 +145,11 @@ class History:
         self._lag = lag
         self._restart_required.update(dict.fromkeys(restart_keys))
         self.unchanged()
+
+    @property
+    def has_refused(self) -> bool:
+        """What was read last was refused."""
+        return self._refused is not None
 
     def unchanged(self) -> None:
         """The mounts hold what is being served."""

@@ -101,10 +101,14 @@ class Payload:
 
     def of_mount(self, mount: Mount) -> list[Variable]:
         """The variables that come from `mount`, sorted by name."""
-        return sorted(
-            [variable for variable in self.variables.values() if variable.mount is mount],
-            key=attrgetter("name"),
-        )
+        held = [
+            variable
+            for snapshot, provided in zip(self.snapshots, self.by_snapshot, strict=True)
+            if snapshot.mount == mount
+            for variable in provided.values()
+            if self.variables[variable.name] is variable
+        ]
+        return sorted(held, key=attrgetter("name"))
 
 
 def came_by_env_from(provided: Iterable[Variable], value: str | None) -> bool:
@@ -132,7 +136,7 @@ def _all_variables(
 def _variables(
     snapshot: Snapshot, before: Snapshot, known: Mapping[str, Variable]
 ) -> dict[str, Variable]:
-    if before.mount is not snapshot.mount:
+    if before.mount != snapshot.mount:
         known = {}
     mount, earlier = snapshot.mount, before.files
     variables: dict[str, Variable] = {}

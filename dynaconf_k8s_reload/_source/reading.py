@@ -175,7 +175,7 @@ class Reader:
         while True:
             try:
                 with short_switch_interval():
-                    snapshots = self._read_all(options, ())
+                    snapshots = self._read_all(options, (), {})
                 break
             except MountError:
                 if monotonic() > give_up:
@@ -190,27 +190,41 @@ class Reader:
                 )
         return snapshots
 
-    def read(self, options: Options, before: Sequence[Snapshot]) -> list[Snapshot]:
+    def read(
+        self,
+        options: Options,
+        before: Sequence[Snapshot],
+        known: dict[Mount, Snapshot] | None = None,
+    ) -> list[Snapshot]:
         """Read each mount, one generation each; of one that has gone, keep the last content.
+
+        Args:
+            options: say which mounts.
+            before: what they held.
+            known: what has been read just now, for another application; it is added to.
 
         Raises:
             MountError: a mount cannot be read.
         """
         try:
-            snapshots = self._read_all(options, before)
+            snapshots = self._read_all(options, before, {} if known is None else known)
         except MountError:  # it is to be read again, even if it comes back to what was seen
             self.seen = (UNREAD,) * len(options.k8s_mounts)
             raise
         self.seen = tuple(snapshot.token for snapshot in snapshots)
         return snapshots
 
-    def _read_all(self, options: Options, before: Sequence[Snapshot]) -> list[Snapshot]:
-        known = {snapshot.mount: snapshot for snapshot in before}
-        return [self._read_one(mount, known.get(mount)) for mount in options.k8s_mounts]
+    def _read_all(
+        self, options: Options, before: Sequence[Snapshot], known: dict[Mount, Snapshot]
+    ) -> list[Snapshot]:
+        held = {snapshot.mount: snapshot for snapshot in before}
+        return [self._read_one(mount, held.get(mount), known) for mount in options.k8s_mounts]
 
-    def _read_one(self, mount: Mount, before: Snapshot | None) -> Snapshot:
+    def _read_one(
+        self, mount: Mount, before: Snapshot | None, known: dict[Mount, Snapshot]
+    ) -> Snapshot:
         try:
-            snapshot = read(mount)
+            snapshot = known[mount] = known.get(mount) or read(mount)
             _refuse_half(snapshot, before)
         except MountError as error:
             self.problems[mount.path] = str(error)

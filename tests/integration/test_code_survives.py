@@ -418,9 +418,9 @@ def test_code_that_never_stops_switching_is_reported(
     volume: AtomicWriter, with_envs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An update that finds no quiet moment is refused after a while, and tried again later."""
-    from dynaconf_k8s_reload._reload import generations
+    from dynaconf_k8s_reload._reload import passing
 
-    monkeypatch.setattr(generations, "CONFIRM_SECONDS", 0.0)
+    monkeypatch.setattr(passing, "CONFIRM_SECONDS", 0.0)
     assert with_envs.WHO == "development"
     names = iter(["production", "development"] * 100)
     get_reloader(with_envs).on_validate(lambda *_: with_envs.setenv(next(names)))

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import Mount, get_reloader
 from dynaconf_k8s_reload._environ import mirror as environ
-from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
+from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.reading import read
@@ -378,7 +379,7 @@ def test_the_application_s_write_stands(
     os.environ["WRITTEN"] = "the application's"
     del os.environ["REMOVED"]
     volume.set("OTHER", "2")
-    reload(settings)
+    get_reloader(settings).changed()
     assert os.environ["WRITTEN"] == "the application's"
     assert "REMOVED" not in os.environ
     assert settings.WRITTEN == 1
@@ -756,10 +757,10 @@ def test_an_older_reading_does_not_take_the_place_of_a_newer_one(volume: AtomicW
         readings.append(Payload([read(Mount(str(volume.directory)))]))
     older, newer = readings
     process: dict[str, str] = {}
-    mirror = Mirror(process)
+    mirror, terms = Mirror(process), (Options(), Names())
     for owner, payload in ((1, newer), (2, newer)):
-        mirror.apply(owner, mirror.plan(owner, payload, Options()), payload)
-    mirror.apply(1, mirror.plan(1, older, Options()), older)
+        mirror.apply(mirror.plan({owner: Proposal(payload, terms)})[1])
+    mirror.apply(mirror.plan({1: Proposal(older, terms)})[1])
     assert process == {"A": "2"}
 
 

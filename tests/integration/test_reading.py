@@ -142,14 +142,14 @@ def test_a_settings_file_and_keys_are_of_one_generation(
     reloader = get_reloader(settings)
     assert reloader.status().generation == 1
     assert not reloader.reload().changes
-    real, swaps = _dynaconf.build, [5, 6]
+    real, swaps = _dynaconf.load_candidate, [5, 6]
 
     def build(*args: Any) -> Any:
         if swaps:
             write(swaps.pop(0))
         return real(*args)
 
-    monkeypatch.setattr(_dynaconf, "build", build)
+    monkeypatch.setattr(_dynaconf, "load_candidate", build)
     write(4)
     result = reloader.reload()
     assert (result.outcome, result.generation, swaps) == ("applied", 2, [])
@@ -167,7 +167,7 @@ def test_a_failure_of_what_has_moved_on_is_no_failure(
         volume.directory, k8s_watch=False, settings_files=[str(volume.directory / "app.toml")]
     )
     reloader = get_reloader(settings)
-    real, broken = _dynaconf.build, [1]
+    real, broken = _dynaconf.load_candidate, [1]
 
     def build(*args: Any) -> Any:
         if broken:
@@ -178,7 +178,7 @@ def test_a_failure_of_what_has_moved_on_is_no_failure(
                 volume.write({"app.toml": "FILE = 3\n"})
         return real(*args)
 
-    monkeypatch.setattr(_dynaconf, "build", build)
+    monkeypatch.setattr(_dynaconf, "load_candidate", build)
     volume.write({"app.toml": "FILE = ["})
     assert reloader.reload().outcome == "applied"
     assert settings.FILE == 3
@@ -188,14 +188,14 @@ def test_a_mount_that_never_rests_is_refused_after_a_while(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files that change at every build are given up on, and tried again at the next comparison."""
-    from dynaconf_k8s_reload._reload import generations
+    from dynaconf_k8s_reload._reload import passing
 
     volume.write({"app.toml": "FILE = 1\n"})
     settings = make_settings(
         volume.directory, k8s_watch=False, settings_files=[str(volume.directory / "app.toml")]
     )
     reloader = get_reloader(settings)
-    real, count = _dynaconf.build, 2
+    real, count = _dynaconf.load_candidate, 2
 
     def build(*args: Any) -> Any:
         nonlocal count
@@ -203,10 +203,10 @@ def test_a_mount_that_never_rests_is_refused_after_a_while(
         volume.write({"app.toml": f"FILE = {count}\n"})
         return real(*args)
 
-    monkeypatch.setattr(generations, "CONFIRM_SECONDS", 0.0)
+    monkeypatch.setattr(passing, "CONFIRM_SECONDS", 0.0)
     volume.write({"app.toml": "FILE = 2\n"})
     with monkeypatch.context() as patch:
-        patch.setattr(_dynaconf, "build", build)
+        patch.setattr(_dynaconf, "load_candidate", build)
         result = reloader.reload()
     assert "kept changing while settings files in it were loaded" in str(result.error)
     assert settings.FILE == 1

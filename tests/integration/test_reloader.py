@@ -136,16 +136,29 @@ def test_a_reloader_that_nobody_holds_is_collected(volume: AtomicWriter) -> None
     eventually(lambda: set(threading.enumerate()) == before)
 
 
-def test_changes_that_the_application_made_in_place_are_none(
-    volume: AtomicWriter, settings: Any
-) -> None:
-    """A value that was completed in place, as Django does, is no change when it is loaded anew."""
-    volume.write({"DB": "{name = 'x'}", "A": "1"})
+def test_what_code_completes_in_place_stays(volume: AtomicWriter, settings: Any) -> None:
+    """A value that did not change keeps its identity, and what code has added to it."""
+    volume.write({"DB": "{name = 'x'}", "LIST": "[1, 2]", "A": "1"})
     reloader = get_reloader(settings)
     settings.store["DB"]["completed"] = 5
+    held = settings.DB, settings.LIST
+    volume.write({"DB": "{name = 'x'}", "LIST": "[1, 2]", "A": "2"})
+    assert sorted(reloader.reload().changes) == ["A"]
+    assert (settings.DB is held[0], settings.LIST is held[1]) == (True, True)
+    assert settings.DB.completed == 5
+
+
+def test_what_code_writes_over_in_place_is_lost_and_told(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """A nested write does not survive a reload, as with dynaconf's own, and the changes say so."""
+    volume.write({"DB": "{name = 'x'}", "A": "1"})
+    reloader = get_reloader(settings)
     settings.store["DB"]["name"] = "in place"
     volume.write({"DB": "{name = 'x'}", "A": "2"})
-    assert sorted(reloader.reload().changes) == ["A"]
+    changes = reloader.reload().changes
+    assert sorted(changes) == ["A", "DB.name"]
+    assert (changes["DB.name"].old, changes["DB.name"].new) == ("in place", "x")
 
 
 def test_a_check_sees_the_environment_as_it_will_be(volume: AtomicWriter, settings: Any) -> None:
@@ -233,7 +246,7 @@ def test_an_applied_reload_is_one_line(
     os.environ["B"] = "mine"
     volume.write({"MYAPP_A": "hunter3", "B": "1"})
     logged.clear()
-    reloader.reload()
+    reloader.changed()
     (info,) = [r.getMessage() for r in logged.records if r.levelno == logging.INFO]
     assert info.startswith("generation 2 applied: 1 settings changed (A modified), 2 variables in")
     assert "hunter" not in logged.text

@@ -125,13 +125,12 @@ def test_children_that_are_held_follow_with_what_code_did_to_them(
 def test_a_child_made_while_a_candidate_is_built_follows(
     refused: Any, volume: AtomicWriter
 ) -> None:
-    """The candidate is built once more, with the new child, and so is a child's environment."""
+    """A candidate gets the children that code has asked for meanwhile, and these get theirs."""
     made: list[Any] = []
 
     def check(*_: Any) -> None:
-        if len(made) < 2:
-            made.append(refused.from_env("production", MADE=len(made)))
-        if len(made) == 2:
+        if not made:
+            made.extend(refused.from_env("production", MADE=number) for number in range(2))
             made.append(made[0].from_env("development"))
 
     get_reloader(refused).on_validate(check)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dynaconf_k8s_reload import Mount
-from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
+from dynaconf_k8s_reload._environ.overlay import Plan
 from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.content import Payload
@@ -28,13 +29,23 @@ def payload(text: Mapping[str, str], path: str = "/config") -> Payload:
     return Payload([Snapshot(Mount(path), Token(), present=True, files=files)])
 
 
+def planned(
+    mirror: Mirror,
+    owner: int,
+    held: Payload,
+    options: Options | None = None,
+    names: Names | None = None,
+) -> Plan:
+    proposal = Proposal(held, (options or Options(), names or Names("MYAPP")))
+    return mirror.plan({owner: proposal})[1][owner]
+
+
 def publish(
     mirror: Mirror, owner: int, text: Mapping[str, str], options: Options | None = None
 ) -> list[str]:
     held = payload(text, f"/config{owner}")
-    plan = mirror.plan(owner, held, options or Options(), Names("MYAPP"))
-    mirror.apply(owner, plan, held)
-    return mirror.rewritten(owner)
+    mirror.apply({owner: planned(mirror, owner, held, options)})
+    return mirror.drifted(owner)
 
 
 NAMES = ["A", "B", "C"]
@@ -50,13 +61,13 @@ def test_a_plan_says_what_will_be(
     mirror, options = Mirror(process), Options(k8s_env_wins=wins)
     for update in updates:
         before, held = dict(process), payload(update)
-        plan = mirror.plan(OWNER, held, options)
+        plan = planned(mirror, OWNER, held, options, Names())
         assert process == before
-        planned = plan.environment.as_dict()
-        mirror.apply(OWNER, plan, held)
-        assert process == planned
-        assert not update.keys() & plan.beneath.keys()
-        assert plan.beneath == {n: t for n, t in process.items() if n not in update}
+        expected = plan.environment.as_dict()
+        mirror.apply({OWNER: plan})
+        assert process == expected
+        assert not update.keys() & plan.beneath().keys()
+        assert plan.beneath() == {n: t for n, t in process.items() if n not in update}
 
 
 class Processes(RuleBasedStateMachine):
@@ -106,9 +117,9 @@ def test_what_is_given_back_to_a_removed_variable() -> None:
     mirror = Mirror(process)
     publish(mirror, OWNER, {"MYAPP_A": "1"})
     del process["MYAPP_A"]
-    plan = mirror.plan(OWNER, payload({}), Options(), Names("MYAPP"))
-    assert plan.beneath == {"MYAPP_A": "before"}
-    mirror.apply(OWNER, plan, payload({}))
+    plan = planned(mirror, OWNER, payload({}))
+    assert plan.beneath() == {"MYAPP_A": "before"}
+    mirror.apply({OWNER: plan})
     assert process == {"MYAPP_A": "before"}
 
 
@@ -148,8 +159,7 @@ def test_a_name_that_another_secret_mount_provides_too() -> None:
     process = {"MYAPP_A": "1"}
     mirror = Mirror(process)
     publish(mirror, OTHER, {"MYAPP_A": "1"}, Options(k8s_mirror=False))
-    plan = mirror.plan(OWNER, payload({}), Options(), Names("MYAPP"))
-    assert plan.beneath == {"MYAPP_A": "1"}
+    assert planned(mirror, OWNER, payload({})).beneath() == {"MYAPP_A": "1"}
 
 
 def test_a_lock_held_at_a_fork() -> None:

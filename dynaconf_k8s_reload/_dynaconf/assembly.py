@@ -1,0 +1,121 @@
+"""What code adds to settings after ``Dynaconf(...)``, by dynaconf's own means, and done once more.
+
+Applications load further files, set values that they compute and load the environment again once
+the object stands (``load_file``, ``update`` and ``set`` with a loader identifier, ``setdefault``,
+``env_loader.load``). A process that starts does all that anew, so each candidate has it done, too,
+in the same order.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, NamedTuple
+
+from dynaconf.base import Settings
+from dynaconf.loaders import env_loader
+
+from . import state
+from .generation import attachment_of
+from .values import copied, is_scalar
+
+_loading: ContextVar[frozenset[int]] = ContextVar("loading", default=frozenset())
+
+
+class Operation(NamedTuple):
+    """One call that code made on settings that were complete.
+
+    Attributes:
+        function: the method that was called, or a function with the settings as first argument.
+        arguments: the positional ones behind the settings.
+        keywords: the others.
+    """
+
+    function: str | Callable[..., object]
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+
+    def repeat(self, settings: Settings) -> None:
+        """Do it to a candidate; the file or the environment is read anew.
+
+        Raises:
+            Exception: whatever dynaconf raises.
+        """
+        arguments = [copied(argument) for argument in self.arguments]
+        keywords = {name: copied(value) for name, value in self.keywords.items()}
+        if isinstance(self.function, str):
+            getattr(settings, self.function)(*arguments, **keywords)
+        else:
+            self.function(settings, *arguments, **keywords)
+
+    def supersedes(self, earlier: Operation) -> bool:
+        """Tell whether doing this alone comes to the same as doing both."""
+        if self == earlier:
+            return True
+        return self.function == earlier.function == "set" and (
+            self.arguments[0] == earlier.arguments[0]
+            and is_scalar(self.arguments[1])
+            and self.keywords.get("merge") is not True
+        )
+
+
+@contextmanager
+def in_loading(settings: Settings) -> Iterator[None]:
+    """Take what is done to the settings meanwhile for a part of their loading, not for code's."""
+    token = _loading.set(_loading.get() | {id(settings)})
+    try:
+        yield
+    finally:
+        _loading.reset(token)
+
+
+@contextmanager
+def recorded(
+    settings: Settings, function: str | Callable[..., object], *arguments: Any, **keywords: Any
+) -> Iterator[None]:
+    """Note a call that code makes on complete settings, unless it fails."""
+    attachment = attachment_of(settings)
+    if attachment is None or attachment.build is not None or id(settings) in _loading.get():
+        yield
+        return
+    operation = Operation(
+        function,
+        tuple(copied(argument) for argument in arguments),
+        {name: copied(value) for name, value in keywords.items()},
+    )
+    with in_loading(settings):
+        yield
+    attachment = attachment_of(settings) or attachment  # another generation may be out by now
+    earlier = [each for each in attachment.assembly if not operation.supersedes(each)]
+    attachment.assembly = (*earlier, operation)
+    attachment.generation.owner.touched()
+
+
+def called_by_dynaconf() -> bool:
+    """Tell whether the caller's caller is dynaconf itself, such as a validator."""
+    frame = sys._getframe(2)
+    return str(frame.f_globals.get("__name__")).startswith("dynaconf.")
+
+
+def follow_env_loader() -> None:
+    """Have dynaconf's loader of the environment note that code calls it; does so once.
+
+    A call that finds no variable leaves no trace in the settings, but finds one after a restart.
+    """
+    original = env_loader.load_from_env
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @wraps(original)
+    def load_from_env(obj: Any, *arguments: Any, **keywords: Any) -> None:
+        settings = state.settings_behind(obj)
+        if settings is None:  # it takes a dictionary, too
+            original(obj, *arguments, **keywords)
+        else:
+            with recorded(settings, original, *arguments, **keywords):
+                original(obj, *arguments, **keywords)
+
+    env_loader.load_from_env = load_from_env

@@ -1,0 +1,96 @@
+"""What stays the very object it is from one generation to the next.
+
+A value that did not change keeps its identity: Django fills ``DATABASES`` in place, and code
+compares with ``is``. A settings object that is kept as a setting is the live one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dynaconf.base import Settings
+from dynaconf.utils.parse_conf import Lazy
+
+from .._model.changes import flatten, same
+from . import state
+from .generation import Attachment, attached, attachment_of
+from .values import OPTIONS, SCALARS, is_container, put_raw, raw
+
+
+def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
+    """Put the live objects of unchanged values into a candidate that is complete.
+
+    Returns:
+        The settings whose values the candidate took over.
+    """
+    old, published = raw(live), attached(live).values
+    owner, kept = attached(live).generation.owner, {}
+    for name, value in raw(candidate).items():
+        if type(value) in SCALARS or name in OPTIONS:
+            continue
+        led = attachment_behind(value)
+        if led is not None and led.generation.owner is owner:
+            _put(candidate, name, attached(live).generation.wrapper or live)
+        elif name in old and _unchanged(old[name], value, published, str(name)):
+            _put(candidate, name, old[name])
+            kept[str(name)] = old[name]
+    return kept
+
+
+def adopt_kept(live: Settings, candidate: Settings, kept: Mapping[str, Any]) -> None:
+    """Have what an earlier generation made belong to this one, or the earlier one would live on.
+
+    Readers are given a list as dynaconf since 3.3 has cached it, so that goes along.
+    """
+    for value in kept.values():
+        _adopt(value, attached(candidate).generation.anchor)
+    state.share_cache(live, candidate, kept)
+
+
+def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a value is what was published, apart from what code has completed in place."""
+    if not (is_container(old) and is_container(new)):
+        return same(old, new)
+    if type(old) is not type(new) or _has_lazy(old) or _has_lazy(new):
+        return False
+    if not isinstance(old, dict):
+        return same(old, new)
+    before, now = flatten({name: old}), flatten({name: new})
+    return all(key in before and same(before[key], value) for key, value in now.items()) and not (
+        any(key in published for key in before.keys() - now.keys())
+    )
+
+
+def _has_lazy(value: Any) -> bool:
+    if isinstance(value, Lazy):
+        return True
+    if isinstance(value, dict) and is_container(value):
+        return any(map(_has_lazy, dict.values(value)))
+    return (
+        isinstance(value, list)
+        and is_container(value)
+        and any(map(_has_lazy, list.__iter__(value)))
+    )
+
+
+def attachment_behind(value: Any) -> Attachment | None:
+    """Give the attachment of the settings object of ours that a value is, if it is one."""
+    settings = state.settings_behind(value)
+    return None if settings is None else attachment_of(settings)
+
+
+def _put(settings: Settings, name: Any, value: Any) -> None:
+    put_raw(state.get(settings, "store"), name, value)
+    if name in vars(settings):  # up to 3.2 each setting is an attribute as well
+        vars(settings)[name] = value
+
+
+def _adopt(value: Any, anchor: Settings) -> None:
+    if not (isinstance(value, (dict, list)) and is_container(value)):
+        return
+    state.hand_over(value, anchor)
+    items = dict.values(value) if isinstance(value, dict) else list.__iter__(value)
+    for item in items:
+        if type(item) not in SCALARS:
+            _adopt(item, anchor)

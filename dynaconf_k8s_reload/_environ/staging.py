@@ -1,0 +1,130 @@
+"""The environment that a thread lives in: the process's, or the next generation's while it builds.
+
+While a thread builds a generation, ``os.environ`` has a class that asks which thread it is, so that
+whatever reads it there (a settings file, a validator, dynaconf's own loader) finds what a process
+that starts now would find. Afterwards it has its own class again, and reading costs what it did.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from .overlay import Environment
+
+_Environ: Any = type(os.environ)
+
+_views: dict[int, Environment] = {}
+_lock = threading.RLock()  # reentrant, for a signal handler that makes settings
+
+
+class ProcessEnviron(MutableMapping[str, str]):
+    """``os.environ`` as every other thread sees it, in a building thread too."""
+
+    def __getitem__(self, name: str) -> str:
+        text: str = _Environ.__getitem__(os.environ, name)
+        return text
+
+    def __setitem__(self, name: str, text: str) -> None:
+        _Environ.__setitem__(os.environ, name, text)
+
+    def __delitem__(self, name: str) -> None:
+        _Environ.__delitem__(os.environ, name)
+
+    def __iter__(self) -> Iterator[str]:
+        names: Iterator[str] = _Environ.__iter__(os.environ)
+        return names
+
+    def __len__(self) -> int:
+        return int(_Environ.__len__(os.environ))
+
+    def __repr__(self) -> str:
+        return f"ProcessEnviron({len(self)} variables)"
+
+
+class _StagedEnviron(_Environ):  # type: ignore[misc] # reason: its class is only known at run time
+    """``os.environ`` while some thread is building.
+
+    What that thread writes goes to the process, as it does when a process starts, and shows. There
+    is no ``super()`` here: another thread may give ``os.environ`` its own class back meanwhile.
+    """
+
+    def __getitem__(self, name: str) -> str:
+        view = view_of_thread()
+        text: str = _Environ.__getitem__(self, name) if view is None else view[name]
+        return text
+
+    def __setitem__(self, name: str, text: str) -> None:
+        _Environ.__setitem__(self, name, text)
+        view = view_of_thread()
+        if view is not None:
+            view.uncover(name)
+
+    def __delitem__(self, name: str) -> None:
+        view = view_of_thread()
+        if view is None:
+            _Environ.__delitem__(self, name)
+            return
+        if name not in view:
+            raise KeyError(name)
+        with suppress(KeyError):  # it may be the next generation's only
+            _Environ.__delitem__(self, name)
+        view.uncover(name)
+
+    def __iter__(self) -> Iterator[str]:
+        view = view_of_thread()
+        return _Environ.__iter__(self) if view is None else iter(view)
+
+    def __len__(self) -> int:
+        view = view_of_thread()
+        return int(_Environ.__len__(self)) if view is None else len(view)
+
+
+PROCESS = ProcessEnviron()
+
+
+def view_of_thread() -> Environment | None:
+    """Give the environment that this thread builds in, if it is building."""
+    return _views.get(threading.get_ident())
+
+
+@contextmanager
+def staged(environment: Environment) -> Iterator[None]:
+    """Have ``os.environ`` show `environment` to this thread, and to no other."""
+    ident = threading.get_ident()
+    with _lock:
+        outer = _views.get(ident)
+        _views[ident] = environment
+        os.environ.__class__ = _StagedEnviron
+    try:
+        yield
+    finally:
+        with _lock:
+            _leave(ident, outer)
+
+
+def _leave(ident: int, outer: Environment | None) -> None:
+    if outer is None:
+        del _views[ident]
+    else:
+        _views[ident] = outer
+    if not _views:
+        os.environ.__class__ = _Environ
+
+
+def _in_forked_child() -> None:
+    """Forget the threads that stayed behind; the one that forked may be building."""
+    global _lock  # noqa: PLW0603 -- because a thread that stayed behind may hold it
+    _lock = threading.RLock()
+    mine = view_of_thread()
+    _views.clear()
+    if mine is None:
+        os.environ.__class__ = _Environ
+    else:
+        _views[threading.get_ident()] = mine
+
+
+os.register_at_fork(after_in_child=_in_forked_child)
