@@ -1,0 +1,235 @@
+"""While a thread builds a generation it lives in it; every other thread lives in the present."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynaconf import Dynaconf, Validator
+from dynaconf.loaders import env_loader
+
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually, make_settings
+
+
+def test_a_validator_that_reads_another_setting(volume: AtomicWriter) -> None:
+    """It judges the update by the update's other settings, through the application's own object."""
+    volume.write({"MYAPP_INNER": "1", "MYAPP_OUTER": "2"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    settings.validators.register(Validator("INNER", condition=lambda v: v <= settings.OUTER))
+    settings.validators.validate()
+    volume.write({"MYAPP_INNER": "5", "MYAPP_OUTER": "9"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    volume.write({"MYAPP_INNER": "2", "MYAPP_OUTER": "1"})
+    assert get_reloader(settings).reload().outcome == "rejected"
+    assert (settings.INNER, settings.OUTER) == (5, 9)
+
+
+def test_two_objects_see_each_other_s_next_generation(volume: AtomicWriter) -> None:
+    """Validators of objects that move together compare what both will be, in either order."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1"})
+    seen: list[tuple[int, int]] = []
+    first = make_settings(volume.directory, k8s_resync=0.05)
+    second = make_settings(volume.directory, k8s_resync=0.05)
+    both = ((first, second), (second, first))
+    for own, other in both:
+        assert own.A == 1
+        judge = Validator("A", condition=lambda a, o=other: seen.append((a, o.B)) or True)
+        own.validators.register(judge)
+    volume.write({"MYAPP_A": "2", "MYAPP_B": "2"})
+    eventually(lambda: get_reloader(second).status().generation == 2)
+    assert seen == [(2, 2), (2, 2)]
+
+
+READERS = {
+    "a settings file": {"settings_files": ["reads.py"]},
+    "a hook": {"post_hooks": [lambda _: {"SEEN": os.environ.get("MYAPP_A")}]},
+    "a validator": {
+        "validators": [Validator("SEEN", default=lambda *_: os.environ.get("MYAPP_A"))]
+    },
+    "a copy": {"post_hooks": [lambda _: {"SEEN": dict(os.environ).get("MYAPP_A")}]},
+}
+
+
+@pytest.mark.parametrize("options", READERS.values(), ids=READERS)
+def test_what_reads_the_environment_while_it_is_built(
+    volume: AtomicWriter, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """It finds the update's variables: changed ones, new ones, and none that have gone."""
+    (tmp_path / "reads.py").write_text("import os\nSEEN = os.environ.get('MYAPP_A')\n")
+    volume.write({"MYAPP_A": "1"})
+    os.environ["MYAPP_A"] = "1"
+    try:
+        settings = make_settings(
+            volume.directory, k8s_watch=False, root_path=str(tmp_path), **options
+        )
+        assert str(settings.SEEN) == "1"
+        for content in ({"MYAPP_A": "2"}, {}, {"MYAPP_A": "3"}):
+            volume.write(content)
+            assert get_reloader(settings).reload().outcome == "applied"
+            expected = content.get("MYAPP_A")
+            assert str(settings.get("SEEN")) == str(expected)
+            assert os.environ.get("MYAPP_A") == expected
+    finally:
+        os.environ.pop("MYAPP_A", None)
+
+
+def test_a_hook_that_loads_the_environment(volume: AtomicWriter) -> None:
+    """``env_loader.load(settings)`` within a hook loads the update's variables."""
+    volume.write({"MYAPP_COLOR": "red"})
+
+    def hook(settings: Any) -> dict[str, Any]:
+        env_loader.load(settings, identifier="again")
+        return {"SEEN": settings.get("COLOR")}
+
+    settings = make_settings(volume.directory, k8s_watch=False, post_hooks=[hook])
+    assert settings.SEEN == "red"
+    for content in ({"MYAPP_COLOR": "blue"}, {}):
+        volume.write(content)
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert settings.get("SEEN") == settings.get("COLOR") == content.get("MYAPP_COLOR")
+
+
+def test_what_a_settings_file_writes_goes_to_the_process(
+    volume: AtomicWriter, tmp_path: Path
+) -> None:
+    """Its ``setdefault``, assignment and removal act as at a start, and it reads what it wrote."""
+    (tmp_path / "writes.py").write_text(
+        "import os\n"
+        "os.environ.setdefault('MYAPP_DEFAULTED', 'by default')\n"
+        "os.environ.setdefault('MYAPP_A', 'not this')\n"
+        "os.environ['WRITTEN'] = os.environ['MYAPP_A']\n"
+        "os.environ['REMOVED'] = '1'\n"
+        "del os.environ['REMOVED']\n"
+        "SEEN = [os.environ['WRITTEN'], 'REMOVED' in os.environ, len(os.environ) > 3]\n"
+    )
+    volume.write({"MYAPP_A": "1"})
+    os.environ["MYAPP_A"] = "1"
+    try:
+        settings = make_settings(
+            volume.directory, k8s_watch=False, root_path=str(tmp_path), settings_files=["writes.py"]
+        )
+        assert settings.SEEN == ["1", False, True]
+        del os.environ["MYAPP_DEFAULTED"]
+        volume.write({"MYAPP_A": "2"})
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert settings.SEEN == ["2", False, True]
+        assert (os.environ["MYAPP_A"], os.environ["WRITTEN"]) == ("2", "2")
+        assert (settings.DEFAULTED, os.environ["MYAPP_DEFAULTED"]) == ("by default",) * 2
+    finally:
+        for name in ("MYAPP_A", "WRITTEN", "MYAPP_DEFAULTED"):
+            os.environ.pop(name, None)
+
+
+def test_removing_what_only_the_next_generation_has(volume: AtomicWriter) -> None:
+    """It is gone for whoever builds, and there for the process once it is published."""
+    volume.write({"MYAPP_A": "1"})
+
+    def hook(_: Any) -> dict[str, Any]:
+        name = "MYAPP_NEW"
+        had = os.environ.pop(name, None)
+        with pytest.raises(KeyError):
+            del os.environ[name]
+        return {"SEEN": [had, os.environ.get(name), name in os.environ, name in list(os.environ)]}
+
+    settings = make_settings(volume.directory, k8s_watch=False, post_hooks=[hook])
+    assert settings.SEEN == [None, None, False, False]
+    volume.write({"MYAPP_A": "1", "MYAPP_NEW": "1"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert settings.SEEN == ["1", None, False, False]
+    assert os.environ["MYAPP_NEW"] == "1"
+
+
+def test_other_threads_see_the_present_during_a_slow_build(volume: AtomicWriter) -> None:
+    """No read of another thread meets the next generation, and none of the builder's the present."""
+    volume.write({"MYAPP_A": "1", "MYAPP_OLD": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    enough, stop = threading.Event(), threading.Event()
+    wrong: list[Any] = []
+    reads = 0
+
+    def read() -> None:
+        nonlocal reads
+        while not stop.is_set():
+            for _ in range(1000):
+                found = settings.A, os.environ["MYAPP_A"], "MYAPP_OLD" in os.environ
+                if found != (1, "1", True):
+                    wrong.append(found)
+            reads += 3000
+            if reads >= 1_000_000:
+                enough.set()
+
+    def slow(value: Any) -> bool:
+        if value == 2:
+            thread.start()
+            assert enough.wait(120)
+            seen = settings.A, os.environ["MYAPP_A"], "MYAPP_OLD" in os.environ
+            if seen != (2, "2", False):
+                wrong.append(seen)
+            stop.set()
+            thread.join()
+        return True
+
+    thread = threading.Thread(target=read)
+    assert settings.A == 1
+    settings.validators.register(Validator("A", condition=slow))
+    volume.write({"MYAPP_A": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    print(f"{reads} reads beside a build, {len(wrong)} of the wrong generation")
+    assert wrong == []
+    assert (settings.A, os.environ["MYAPP_A"]) == (2, "2")
+
+
+def test_afterwards_everything_has_its_own_class(volume: AtomicWriter) -> None:
+    """The read path is what it was: neither ``os.environ`` nor the wrapper asks for the thread."""
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    classes = type(os.environ), type(settings)
+    within: list[Any] = []
+    settings.validators.register(
+        Validator(
+            "A", condition=lambda _: within.append((type(os.environ), type(settings))) or True
+        )
+    )
+    for content in ("2", "refused = "):
+        volume.write({"MYAPP_A": content, "app.toml": ""})
+        get_reloader(settings).reload()
+        assert (type(os.environ), type(settings)) == classes
+    assert within[0] != classes
+    assert issubclass(within[0][0], classes[0])
+    assert issubclass(within[0][1], Dynaconf)
+
+
+def test_a_fork_within_a_build(volume: AtomicWriter) -> None:
+    """A child that a build forks goes on in the next generation; another's has plain classes."""
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    plain = type(os.environ), type(settings)
+    codes: list[int] = []
+
+    def forks(check: Any) -> int:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if check() else 1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def judge(value: Any) -> bool:
+        if value == 2:
+            codes.append(forks(lambda: (settings.A, os.environ["MYAPP_A"]) == (2, "2")))
+            other = threading.Thread(
+                target=lambda: codes.append(
+                    forks(lambda: (type(os.environ), type(settings)) == plain and settings.A == 1)
+                )
+            )
+            other.start()
+            other.join()
+        return True
+
+    settings.validators.register(Validator("A", condition=judge))
+    volume.write({"MYAPP_A": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert codes == [0, 0]

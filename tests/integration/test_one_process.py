@@ -1,0 +1,231 @@
+"""All settings objects of a process that share a mount move together, or stay together."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynaconf import Validator
+
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._source import reading
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually, make_settings
+
+
+def loaded(*mounts: Any, **options: Any) -> Any:
+    settings = make_settings(*mounts, k8s_resync=0.05, **options)
+    assert settings.A
+    return settings
+
+
+def test_what_one_object_refuses_reaches_nothing(volume: AtomicWriter) -> None:
+    """Content that one object refuses changes no other object and no variable."""
+    volume.write({"MYAPP_A": "1"})
+    strict = loaded(volume.directory, validators=[Validator("A", lte=5)])
+    lenient = loaded(volume.directory)
+    volume.write({"MYAPP_A": "9"})
+    eventually(lambda: get_reloader(strict).status().rejected)
+    assert (strict.A, lenient.A, os.environ["MYAPP_A"]) == (1, 1, "1")
+    assert get_reloader(lenient).reload().outcome == "rejected"
+    assert get_reloader(lenient).status().last_error == get_reloader(strict).status().last_error
+    volume.write({"MYAPP_A": "2"})
+    eventually(lambda: (strict.A, lenient.A, os.environ["MYAPP_A"]) == (2, 2, "2"))
+    assert get_reloader(lenient).status().last_error is None
+
+
+def test_what_refused_is_gone_so_the_content_is_tried_again(volume: AtomicWriter) -> None:
+    """Once the object that refused has been stopped or collected, the others take the content."""
+    volume.write({"MYAPP_A": "1"})
+    lenient = loaded(volume.directory)
+    stopped = loaded(volume.directory, validators=[Validator("A", lte=5)])
+    volume.write({"MYAPP_A": "9"})
+    eventually(lambda: get_reloader(lenient).status().rejected)
+    get_reloader(stopped).stop()
+    eventually(lambda: lenient.A == 9)
+    collected = loaded(volume.directory, validators=[Validator("A", lte=10)])
+    volume.write({"MYAPP_A": "11"})
+    eventually(lambda: get_reloader(lenient).status().rejected == 2)
+    del collected
+    gc.collect()
+    eventually(lambda: lenient.A == 11)
+    assert stopped.A == 1
+
+
+def test_fifty_objects_read_a_mount_once(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A swap has its mount read once, however many objects follow, and none costs a thread."""
+    volume.write({"MYAPP_A": "1"})
+    every = [loaded(volume.directory)]
+    eventually(lambda: get_reloader(every[0]).status().watching == "events")
+    threads = threading.active_count()
+    every += [loaded(volume.directory) for _ in range(49)]
+    assert threading.active_count() == threads
+    reads: list[str] = []
+    real = reading.read
+
+    def read(mount: Any, **options: Any) -> Any:
+        reads.append(mount.path)
+        return real(mount, **options)
+
+    monkeypatch.setattr(reading, "read", read)
+    volume.write({"MYAPP_A": "2"})
+    eventually(lambda: all(each.A == 2 for each in every))
+    eventually(lambda: all(get_reloader(each).status().generation == 2 for each in every))
+    assert len(reads) == 1
+
+
+def test_objects_are_joined_through_others(tmp_path: Path) -> None:
+    """Two objects without a mount in common move together if a third one shares one with each."""
+    left, right = AtomicWriter(tmp_path / "left"), AtomicWriter(tmp_path / "right")
+    left.write({"MYAPP_A": "1"})
+    right.write({"MYAPP_A": "1", "MYAPP_B": "1"})
+    first = loaded(left.directory)
+    both = loaded(left.directory, right.directory, validators=[Validator("B", lte=5)])
+    last = loaded(right.directory)
+    right.write({"MYAPP_A": "1", "MYAPP_B": "9"})
+    eventually(lambda: get_reloader(last).status().rejected)
+    left.write({"MYAPP_A": "2"})
+    assert get_reloader(first).reload().outcome == "rejected"
+    assert (first.A, both.B, last.B) == (1, 1, 1)
+    right.write({"MYAPP_A": "1", "MYAPP_B": "2"})
+    eventually(lambda: (first.A, both.B, last.B) == (2, 2, 2))
+
+
+def test_objects_without_a_mount_in_common_do_not_wait(tmp_path: Path) -> None:
+    """A build that takes long holds up nobody who has other mounts."""
+    slow, fast = AtomicWriter(tmp_path / "slow"), AtomicWriter(tmp_path / "fast")
+    slow.write({"MYAPP_A": "1"})
+    fast.write({"MYAPP_A": "1"})
+    one, other = loaded(slow.directory, k8s_watch=False), loaded(fast.directory, k8s_watch=False)
+    entered, go = threading.Event(), threading.Event()
+
+    @get_reloader(one).on_validate
+    def check(*_: Any) -> None:
+        entered.set()
+        assert go.wait(10)
+
+    slow.write({"MYAPP_A": "2"})
+    thread = threading.Thread(target=get_reloader(one).reload)
+    thread.start()
+    assert entered.wait(10)
+    fast.write({"MYAPP_A": "2"})
+    assert get_reloader(other).reload().outcome == "applied"
+    go.set()
+    thread.join()
+    assert one.A == 2
+
+
+def test_an_object_that_does_not_watch_moves_alone(volume: AtomicWriter) -> None:
+    """Others' swaps leave it, and its own reload leaves the others."""
+    volume.write({"MYAPP_A": "1"})
+    watching = loaded(volume.directory)
+    alone = loaded(volume.directory, k8s_watch=False)
+    volume.write({"MYAPP_A": "2"})
+    eventually(lambda: watching.A == 2)
+    assert alone.A == 1
+    assert get_reloader(alone).reload().outcome == "applied"
+    assert alone.A == 2
+
+
+def test_an_object_without_a_mirror_leaves_variables_alone(volume: AtomicWriter) -> None:
+    """Its reload unsets nothing that another object mirrors."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1"})
+    mirrored = loaded(volume.directory, k8s_watch=False)
+    alone = loaded(volume.directory, k8s_watch=False, k8s_mirror=False)
+    volume.write({"MYAPP_A": "1"})
+    assert get_reloader(alone).reload().outcome == "applied"
+    assert (mirrored.B, os.environ["MYAPP_B"]) == (1, "1")
+    get_reloader(mirrored).reload()
+    assert "MYAPP_B" not in os.environ
+
+
+def test_a_collected_object_leaves_the_variables_to_the_others(tmp_path: Path) -> None:
+    """What the last loaded one had written is what the remaining one has, soon after."""
+    first, second = AtomicWriter(tmp_path / "first"), AtomicWriter(tmp_path / "second")
+    first.write({"MYAPP_A": "first"})
+    second.write({"MYAPP_A": "second"})
+    remaining = loaded(first.directory)
+    temporary = loaded(second.directory)
+    assert os.environ["MYAPP_A"] == "second"
+    del temporary
+    gc.collect()
+    eventually(lambda: os.environ["MYAPP_A"] == "first")
+    assert remaining.A == "first"
+
+
+def test_what_a_hook_makes_belongs_to_the_candidate(volume: AtomicWriter) -> None:
+    """An object made during a build has that generation's content, is not led, and is made anew."""
+    volume.write({"MYAPP_A": "1"})
+    made: list[Any] = []
+
+    def hook(_: Any) -> dict[str, Any]:
+        made.append(loaded(volume.directory))
+        return {"OWN": made[-1]}
+
+    settings = loaded(volume.directory, post_hooks=[hook])
+    generation = get_reloader(settings).status().generation
+    eventually(lambda: get_reloader(settings).status().watching == "events")
+    threads = threading.active_count()
+    for count in (2, 3, 4):
+        volume.write({"MYAPP_A": str(count)})
+        eventually(lambda count=count: count == settings.A)  # type: ignore[misc] # reason: mypy infers no type for it
+        assert count == settings.OWN.A
+        assert settings.OWN is made[-1]
+    part = get_reloader(made[-1])
+    assert part.status().watching == "off"
+    assert part.status().generation == 1
+    part.start()
+    assert part.status().watching == "off"
+    assert get_reloader(settings).status().generation == generation + 3
+    assert threading.active_count() == threads
+
+
+def test_a_part_of_a_refused_candidate_leaves_nothing(volume: AtomicWriter) -> None:
+    """Neither the variables nor the watch know of an object that a refused build has made."""
+    volume.write({"MYAPP_A": "1"})
+
+    def hook(_: Any) -> dict[str, Any]:
+        return {"SEEN": make_settings(volume.directory, envvar_prefix=False).MYAPP_A}
+
+    settings = loaded(volume.directory, post_hooks=[hook], validators=[Validator("A", lte=5)])
+    volume.write({"MYAPP_A": "9", "OTHER_B": "1"})
+    assert get_reloader(settings).reload().outcome == "rejected"
+    assert (settings.SEEN, os.environ["MYAPP_A"], "OTHER_B" in os.environ) == (1, "1", False)
+
+
+def test_objects_and_memory_stay_level(volume: AtomicWriter) -> None:
+    """Reloads with a hook that makes objects, and keeps all settings, pile nothing up."""
+    volume.write({"MYAPP_A": "1"})
+
+    def hook(settings: Any) -> dict[str, Any]:
+        own = [loaded(volume.directory), loaded(volume.directory)]
+        return {**settings.as_dict(), "FIRST": own[0], "SECOND": own[1]}
+
+    settings = loaded(volume.directory, post_hooks=[hook], k8s_watch=False)
+    counts: list[int] = []
+    for count in range(2, 42):
+        volume.write({"MYAPP_A": str(count)})
+        assert get_reloader(settings).reload().outcome == "applied"
+        if count % 10 == 1:
+            gc.collect()
+            counts.append(len(gc.get_objects()))
+    assert max(counts[1:]) - min(counts[1:]) < 500
+
+
+def test_settings_kept_as_a_setting_are_the_live_ones(volume: AtomicWriter) -> None:
+    """A setting whose value is the settings object itself never is an earlier generation of it."""
+    volume.write({"MYAPP_A": "1"})
+    settings = loaded(
+        volume.directory, k8s_watch=False, post_hooks=[lambda given: {"ITSELF": given}]
+    )
+    for count in (2, 3):
+        volume.write({"MYAPP_A": str(count)})
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert settings.ITSELF is settings
+        assert count == settings.ITSELF.A
