@@ -386,7 +386,7 @@ def test_a_file_that_goes_while_we_look(tmp_path: Path) -> None:
     thread = threading.Thread(target=come_and_go)
     thread.start()
     try:
-        while not any(isinstance(entry, float) for entry in token(str(tmp_path)).files):
+        while not any(isinstance(entry, int) for entry in token(str(tmp_path)).files):
             pass
     finally:
         stop.set()
