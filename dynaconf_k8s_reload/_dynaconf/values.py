@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
 from dynaconf.base import UPPER_DEFAULT_SETTINGS, Settings
 from dynaconf.utils.parse_conf import Lazy
 
-from .._model.changes import Changes, diff, flatten
+from .._model.changes import Change, Changes, diff, flatten
 from . import state
 from .generation import attached, attachment_of
 
@@ -189,8 +189,21 @@ def values(settings: Settings) -> dict[str, Any]:
 
 
 def changes_between(old: Settings, new: Settings) -> Changes:
-    """Compare what readers see now with what they will see."""
-    return diff(values(old), attached(new).values or values(new))
+    """Compare what readers see now with what they will see.
+
+    What an application has added to a value in place, as Django does to ``DATABASES``, and will add
+    to the next one as well, is no change.
+    """
+    published, after = attached(old).values, attached(new).values or values(new)
+    changes = diff(values(old), after)
+    names = {key.partition(".")[0] for key in after}
+    real = [change for change in changes.values() if not _added(change, published, names)]
+    return changes if len(real) == len(changes) else Changes(real)
+
+
+def _added(change: Change, published: Mapping[str, Any], names: Container[str]) -> bool:
+    top = change.key.partition(".")[0]
+    return change.kind == "removed" and change.key not in published and top in names
 
 
 def lost(changes: Changes, published: Mapping[str, Any]) -> list[str]:

@@ -165,6 +165,7 @@ class Mirror:
                 that somebody else has written since.
         """
         with self._lock:
+            self._drop_forgotten()
             owner = self._owner(key)
             owner.stopped = True
             if restore and key in self._owners:

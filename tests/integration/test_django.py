@@ -247,7 +247,7 @@ def test_a_refused_update_never_turns_the_probe_red(volume: AtomicWriter) -> Non
         project.eventually("reloader.status().rejected", 1)
         status, body, _ = project.ask("/-/config")
         assert status == 200
-        assert json.loads(body)["last_error"].startswith("update of")
+        assert json.loads(body)["last_error"].startswith("the check ")
 
 
 MARK = "sesame"
