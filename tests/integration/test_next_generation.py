@@ -38,8 +38,12 @@ def test_two_objects_see_each_other_s_next_generation(volume: AtomicWriter) -> N
     both = ((first, second), (second, first))
     for own, other in both:
         assert own.A == 1
-        judge = Validator("A", condition=lambda a, o=other: seen.append((a, o.B)) or True)
-        own.validators.register(judge)
+
+        def judge(value: int, other: Any = other) -> bool:
+            seen.append((value, other.B))
+            return True
+
+        own.validators.register(Validator("A", condition=judge))
     volume.write({"MYAPP_A": "2", "MYAPP_B": "2"})
     eventually(lambda: get_reloader(second).status().generation == 2)
     assert seen == [(2, 2), (2, 2)]
@@ -145,7 +149,7 @@ def test_removing_what_only_the_next_generation_has(volume: AtomicWriter) -> Non
 
 
 def test_other_threads_see_the_present_during_a_slow_build(volume: AtomicWriter) -> None:
-    """No read of another thread meets the next generation, and none of the builder's the present."""
+    """No other thread reads anything of the next generation, nor the builder of the present."""
     volume.write({"MYAPP_A": "1", "MYAPP_OLD": "1"})
     settings = make_settings(volume.directory, k8s_watch=False)
     enough, stop = threading.Event(), threading.Event()
@@ -190,11 +194,13 @@ def test_afterwards_everything_has_its_own_class(volume: AtomicWriter) -> None:
     settings = make_settings(volume.directory, k8s_watch=False)
     classes = type(os.environ), type(settings)
     within: list[Any] = []
-    settings.validators.register(
-        Validator(
-            "A", condition=lambda _: within.append((type(os.environ), type(settings))) or True
-        )
-    )
+
+    def judge(_: Any) -> bool:
+        within.append((type(os.environ), type(settings)))
+        return True
+
+    assert settings.A == 1
+    settings.validators.register(Validator("A", condition=judge))
     for content in ("2", "refused = "):
         volume.write({"MYAPP_A": content, "app.toml": ""})
         get_reloader(settings).reload()
