@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ import pytest
 
 import dynaconf_k8s_reload
 from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "flask"
 
@@ -82,3 +87,45 @@ def test_the_command_line_answers(volume: AtomicWriter, path: None) -> None:
 
     assert flask("diff") == "modified          KEY1\nadded             KEY2\n"
     assert json.loads(flask("status"))["generation"] == 1
+
+
+def test_the_development_server_starts_anew_with_the_variables_of_now(
+    volume: AtomicWriter, tmp_path: Path, path: None
+) -> None:
+    """With --debug, a change of code restarts the serving process; a deleted key stays deleted."""
+    program = tmp_path / "app.py"
+    program.write_text((EXAMPLE / "app.py").read_text())
+    volume.write({"KEY1": "VAL1", "GONE": "there"})
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def get(name: str) -> str | None:
+        url = f"http://127.0.0.1:{port}/getEnvValue?var={name}"
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+            return str(answer.read().decode())
+        return None
+
+    # Not by inotify: it would watch all of Python's path, in which others may be writing.
+    run = f"from app import app\napp.run(port={port}, debug=True, reloader_type='stat')\n"
+    (tmp_path / "run.py").write_text(run)
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "run.py"],
+            cwd=tmp_path,
+            env={**os.environ, "CONFIG_DIR": str(volume.directory), "KEY1": "VAL1"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            eventually(lambda: get("GONE") == "there", 60)
+            volume.write({"KEY1": "VAL2"})
+            eventually(lambda: (get("KEY1"), get("GONE")) == ("VAL2", None), 60)
+            program.write_text(program.read_text().replace("str(value)", "f'new {value}'"))
+            eventually(lambda: get("KEY1") == "new VAL2", 60, (tmp_path / "log").read_text)
+            assert get("GONE") is None
+            volume.write({"KEY1": "VAL3"})
+            eventually(lambda: get("KEY1") == "new VAL3", 60)
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait(60)
