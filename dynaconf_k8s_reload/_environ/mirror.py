@@ -150,7 +150,7 @@ class Mirror:
                 names = self._drop_forgotten()
                 texts = self._wanted()
                 moves = {
-                    name: self._records[name]._replace(owned=True, left=texts[name])
+                    name: self._records[name].leaving(texts[name], owned=True)
                     for name in names
                     if name in texts and self._records[name].left != texts[name]
                 }
@@ -177,11 +177,11 @@ class Mirror:
             for name in owner.ever:
                 record, text = self._records[name], texts.get(name)
                 if text is not None and text != record.left:
-                    moves[name] = record._replace(owned=True, left=text)
+                    moves[name] = record.leaving(text, owned=True)
                 elif text is None and restore:
                     value = self._environ.get(name)
                     if value == record.left:
-                        moves[name] = record._replace(owned=False, left=record.before)
+                        moves[name] = record.leaving(record.before, owned=False)
                     else:
                         moves[name] = of_the_process(value)
             self._move({**self._records, **moves}, moves)
@@ -268,7 +268,8 @@ class Mirror:
                 value, record = self._environ.get(name), records.get(name)
                 kept = record is not None and (record.owned or name in ever)
                 if record is None or not kept or value != record.left:
-                    own = came_by_env_from(payloads[key].provided(name), value)
+                    provided, mirrored = payloads[key].provided(name), theirs[name] is not None
+                    own = came_by_env_from(provided, value, mirrored=mirrored)
                     records[name] = Record(value, None if own else value, value)
             known.update(theirs)
         return records
@@ -291,11 +292,11 @@ class Mirror:
                 if text is not None:
                     off = put_right and self._environ.get(name) != text
                     if off or not record.owned or text != record.left:
-                        moves[name] = record._replace(owned=True, left=text)
+                        moves[name] = record.leaving(text, owned=True)
                 elif name in decision.shadowed:
                     moves[name] = of_the_process(decision.shadowed[name])
                 elif record.owned and self._mirrors(key, name):
-                    moves[name] = record._replace(owned=False, left=record.restore)
+                    moves[name] = record.leaving(record.restore, owned=False)
         return moves
 
     def _mirrors(self, key: int, name: str) -> bool:
@@ -343,7 +344,9 @@ class Mirror:
             except Exception:  # noqa: BLE001 -- because the others are put back all the same, and the first error is what is raised
                 record = self._records.get(name)
                 if record is not None:  # known as it is, so that the next writing mends it
-                    self._records[name] = record._replace(left=self._environ.get(name))
+                    self._records[name] = record.leaving(
+                        self._environ.get(name), owned=record.owned
+                    )
 
 
 def _put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:

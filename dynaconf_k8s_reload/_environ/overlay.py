@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from .._source.content import Payload
 from .rules import Decision
@@ -92,7 +92,8 @@ class Environment(Mapping[str, str]):
         self.written.add(name)
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
     """What publishing a payload does to the environment; made without touching it.
 
     Attributes:
@@ -110,6 +111,9 @@ class Plan(NamedTuple):
     differing: tuple[str, ...]
     payload: Payload
     terms: object = None
+
+    def __repr__(self) -> str:
+        return f"<Plan of {self.payload!r}>"
 
     def beneath(self) -> dict[str, str]:
         """Give the variables that are loaded before the mounts, what code wrote since included."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .._source.content import Payload, Variable
 from .._source.snapshot import Snapshot
 from .rules import Claims, Decision
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True, repr=False, slots=True)
+class Record:
     """What is known of a name that a mount provides or provided.
 
     Attributes:
@@ -25,6 +25,13 @@ class Record(NamedTuple):
     restore: str | None
     left: str | None
     owned: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Record, {'mirrored' if self.owned else 'of the process'}>"
+
+    def leaving(self, left: str | None, *, owned: bool) -> Record:
+        """Give the record of the same name, its variable left otherwise."""
+        return Record(self.before, self.restore, left, owned)
 
 
 @dataclass(repr=False)

@@ -252,7 +252,7 @@ class Generations:
     ) -> None:
         attachment.generation.plan.environment.settle()
         self._snapshot = None
-        self.history.applied(restart_keys, lag)
+        self.history.applied(restart_keys, lag, attachment.generation.plan.decision.restart)
         _dynaconf.note_files(self.settings, attachment)
 
     def _tell(self, attachment: Attachment, changes: Changes, started: float) -> None:

@@ -137,13 +137,23 @@ class History:
         self._refused: tuple[str, ReloadRejected, bool] | None = None
         self._last_error: str | None = None
         self._restart_required: dict[str, None] = {}
+        self._reserved: tuple[str, ...] = ()
 
-    def applied(self, restart_keys: Iterable[str], lag: float | None) -> None:
-        """A generation has been published."""
+    def applied(
+        self, restart_keys: Iterable[str], lag: float | None, reserved: Iterable[str] = ()
+    ) -> None:
+        """A generation has been published.
+
+        Args:
+            restart_keys: changed settings that take effect with a restart only.
+            lag: seconds since a writer committed it.
+            reserved: names that no mount may set, and of which ``envFrom`` has another value now.
+        """
         self.generation += 1
         self._applied_at = now()
         self._lag = lag
         self._restart_required.update(dict.fromkeys(restart_keys))
+        self._reserved = tuple(reserved)
         self.unchanged()
 
     @property
@@ -181,7 +191,7 @@ class History:
             applied_at=self._applied_at,
             rejected=self._rejected,
             last_error=self._last_error,
-            restart_required=tuple(self._restart_required),
+            restart_required=(*self._restart_required, *self._reserved),
             lag=self._lag,
             **rest,
         )

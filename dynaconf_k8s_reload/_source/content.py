@@ -111,13 +111,18 @@ class Payload:
         return sorted(held, key=attrgetter("name"))
 
 
-def came_by_env_from(provided: Iterable[Variable], value: str | None) -> bool:
+def came_by_env_from(
+    provided: Iterable[Variable], value: str | None, *, mirrored: bool = True
+) -> bool:
     """Tell whether a process that has `value` has it from one of these, as its ``envFrom``.
 
-    A mount can say so itself; otherwise it has if it is what the mount says.
+    A mount can say so itself; otherwise it has if it is what the mount says. Of a variable that is
+    never mirrored another value is the pod's own, whatever the mount says.
     """
     return any(
-        variable.content == value if variable.mount.env_from is None else variable.mount.env_from
+        variable.content == value
+        if variable.mount.env_from is None or (variable.mount.env_from and not mirrored)
+        else variable.mount.env_from
         for variable in provided
     )
 

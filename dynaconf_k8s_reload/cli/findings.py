@@ -43,7 +43,6 @@ NAMES = (
     "no-mount",
     "not-a-variable",
     "not-in-locale",
-    "not-readable",
     "plain-directory",
     "protected-name",
     "refused-by-reload",

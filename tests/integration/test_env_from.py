@@ -132,3 +132,39 @@ def test_a_reserved_name_that_nothing_brings(
         before = decided(mount, process, before)
         assert before[1].restart == ()
         assert before[1].skipped == {RESERVED: NotMirrored.RESERVED}
+
+
+def test_the_status_names_what_a_restart_would_bring(volume: AtomicWriter, at_boot: Boot) -> None:
+    """A reserved name stands in ``restart_required`` while the process has it otherwise."""
+    at_boot(RESERVED, "production")
+    volume.write({RESERVED: "production"})
+    reloader = get_reloader(make_settings(volume.directory, k8s_watch=False))
+    for text, waiting in (("staging", (RESERVED,)), ("production", ()), ("test", (RESERVED,))):
+        volume.write({RESERVED: text})
+        reloader.reload()
+        assert reloader.status().restart_required == waiting
+        assert os.environ[RESERVED] == "production"
+
+
+@pytest.mark.parametrize(
+    ("fields", "boot", "shown"),
+    [
+        ({"secret": True}, "of the pod", "of the pod"),
+        ({"mirror": False}, "of the pod", "of the pod"),
+        ({"secret": True}, "of the mount", None),
+        ({"mirror": False, "env_from": False}, "of the mount", "of the mount"),
+    ],
+)
+def test_the_variable_under_a_key_that_is_never_mirrored(
+    fields: dict[str, Any], boot: str, shown: str | None, volume: AtomicWriter, at_boot: Boot
+) -> None:
+    """When the key goes, the pod's own variable shows; what ``envFrom`` brought of it does not."""
+    at_boot("MYAPP_TOKEN", boot)
+    volume.write({"MYAPP_TOKEN": "of the mount"})
+    mount = Mount(str(volume.directory), **{"env_from": True, **fields})
+    settings = make_settings(mount, k8s_watch=False)
+    assert settings.TOKEN == "of the mount"
+    volume.write({})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert settings.get("TOKEN") == shown
+    assert os.environ["MYAPP_TOKEN"] == boot
