@@ -46,11 +46,16 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
         _dynaconf.load(settings, attachment, key)
         return
     _dynaconf.quieten(settings)
-    first = _first_load(settings)
-    without_values(settings, lambda: _dynaconf.load(settings, first, key))
+    first, reloader = _first_load(settings)
+    try:
+        without_values(settings, lambda: _dynaconf.load(settings, first, key))
+    except Exception as error:
+        if not reloader.fallback.take(settings, error):
+            raise
+        _dynaconf.load(settings, first, key)
 
 
-def _first_load(settings: Settings) -> Attachment:
+def _first_load(settings: Settings) -> tuple[Attachment, Reloader]:
     options = Options.read(_dynaconf.keywords(settings), os.environ, default_mounts())
     mirroring = [mount.path for mount in options.k8s_mounts if options.mirrors(mount)]
     if mirroring and _dynaconf.has_env_loader(settings):
@@ -68,4 +73,4 @@ def _first_load(settings: Settings) -> Attachment:
     generation = Generation(reloader, options, payload, plans[reloader.key], wrapper=wrapper)
     attachment = Attachment(generation, Build())
     _dynaconf.adopt(settings, attachment)
-    return attachment
+    return attachment, reloader

@@ -134,6 +134,7 @@ class Options(NamedTuple):
     k8s_restart_503: bool = False
     k8s_settle: float = 0.0
     k8s_jitter: float = 0.0
+    k8s_last_good: str | None = None
 
     @classmethod
     def read(
@@ -227,6 +228,12 @@ def _resync(name: str, value: object) -> float:
     raise ConfigError(f"{name} is 0, which would never rest; write {name}=30")
 
 
+def _directory(name: str, value: object) -> str | None:
+    if value is None or (isinstance(value, (str, os.PathLike)) and os.path.isabs(value)):
+        return None if value is None else os.fspath(value)
+    raise ConfigError(f"{name} is not an absolute directory; write {name}='/var/cache/app'")
+
+
 _READERS: dict[str, Callable[[str, object], Any]] = {
     "k8s_mounts": _mounts,
     "k8s_watch": _flag,
@@ -240,6 +247,7 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "k8s_restart_503": _flag,
     "k8s_settle": _seconds,
     "k8s_jitter": _seconds,
+    "k8s_last_good": _directory,
 }
 
 assert set(_READERS) == set(Options._fields)  # noqa: S101 -- because a reader for each field keeps `read` total

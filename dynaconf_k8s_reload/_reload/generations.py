@@ -65,6 +65,7 @@ class Generations:
         restart_keys: patterns of keys that need a restart, beside those of the options; for what
             a framework reads once.
         observers: called with the result of each reload.
+        keeping_problem: why what is accepted cannot be kept; empty if it can, or need not.
     """
 
     inert = False
@@ -81,6 +82,7 @@ class Generations:
         self.restart_keys: tuple[str, ...] = ()
         self.history = History()
         self.observers: tuple[Callable[[ReloadResult], object], ...] = ()
+        self.keeping_problem = ""
         self._live: Settings | None = None
         self._checks: list[Callable[[], Callable[..., Any] | None]] = []
         self._snapshot: Settings | None = None

@@ -105,7 +105,9 @@ class Health:
         return problems
 
     def _of_watch(self, watch: Watch | None) -> list[str]:
-        problems = [self._generations.progress.problem]
+        generations = self._generations
+        problems = [generations.progress.problem]
+        problems += [generations.history.falling_back, generations.keeping_problem]
         if watch is not None:
             problems.append(self._watcher.problem(watch))
             held_up = self._watcher.held_up()

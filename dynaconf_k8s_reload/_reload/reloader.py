@@ -19,7 +19,7 @@ from .._source.fingerprint import Token
 from .._source.reading import Reader
 from .._source.snapshot import Snapshot
 from .._watch import RENEWED_AFTER_FORK, WATCHER, Timing, Watch, Watcher, notice_fork
-from .construction import construct
+from .fallback import Fallback
 from .generations import Generations
 from .health import Health
 from .memory_file import MEMORY_FILE, Published
@@ -52,6 +52,8 @@ class Reloader:
         self._process = process
         self._mirror = process.mirror
         self._generations = Generations(options, self, self._notifier, self._mirror)
+        self.fallback = Fallback(self._generations, self._mirror)
+        self.observe(self.fallback.observe)
         self._generations.inert = Generations.inert or process.is_building
         self._health = Health(self._generations, watcher)
         self._published = Published(self.key, self._health, watcher)
@@ -279,12 +281,13 @@ class Reloader:
         It is the very first one, or what ``configure()`` made: then subscribers stay.
         """
         with self.lock:
-            construct(self._generations, self._mirror, settings, validate)
+            self.fallback.construct(settings, validate)
             watch, self._watch = self._watch, None
             if watch is not None:
                 self._process.leave(self._generations)
                 self._watcher.remove(watch)
             self._generations.adopt(settings)
+            self.fallback.adopted()
             self._told()
             if watch is not None or self.options.k8s_watch:
                 self.start()

@@ -127,9 +127,14 @@ def lag(before: Payload, after: Payload) -> float | None:
 
 
 class History:
-    """Counts generations and refusals, for `Status`."""
+    """Counts generations and refusals, for `Status`.
+
+    Attributes:
+        falling_back: says that the first load was refused, and what is served in its place.
+    """
 
     def __init__(self) -> None:
+        self.falling_back = ""
         self.generation = 0
         self._applied_at: datetime | None = None
         self._lag: float | None = None
@@ -164,6 +169,11 @@ class History:
     def unchanged(self) -> None:
         """The mounts hold what is being served."""
         self._refused = self._last_error = None
+        self.falling_back = ""
+
+    def falls_back(self, problem: str) -> None:
+        """What is served is the last good content, until the mounts hold what is accepted."""
+        self.falling_back = problem
 
     def refused(self, content: str, error: ReloadRejected, *, retry: bool) -> bool:
         """An update was refused; tells whether it is news, once for each content."""

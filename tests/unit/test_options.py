@@ -27,6 +27,7 @@ GIVEN: dict[str, tuple[str, Any, Any]] = {
     "k8s_restart_503": ("True", True, True),
     "k8s_settle": ("1", 1, 1.0),
     "k8s_jitter": ("2.5", 2.5, 2.5),
+    "k8s_last_good": ("/kept", "/kept", "/kept"),
 }
 
 
@@ -45,6 +46,7 @@ def test_defaults() -> None:
         k8s_restart_503=False,
         k8s_settle=0.0,
         k8s_jitter=0.0,
+        k8s_last_good=None,
     )
 
 
@@ -94,6 +96,8 @@ def test_each_option_has_three_forms(name: str) -> None:
         ({"k8s_debounce": -1}, r"k8s_debounce is not a number of seconds"),
         ({"k8s_debounce": float("nan")}, r"k8s_debounce is not a number of seconds"),
         ({"k8s_resync": 0}, r"k8s_resync is 0, which would never rest; write k8s_resync=30"),
+        ({"k8s_last_good": "kept"}, r"is not an absolute directory; write k8s_last_good="),
+        ({"k8s_last_good": True}, r"k8s_last_good is not an absolute directory"),
         ({"k8s_mount": ["/c"]}, r"k8s_mount is not an option .*; write k8s_mounts, or give"),
         ({"K8S_MIRORR": True}, r"K8S_MIRORR is not an option .*; write k8s_mirror, or give"),
         ({"K8S_WATHC_FOR_DYNACONF": True}, r"write k8s_watch, or give"),

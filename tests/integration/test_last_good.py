@@ -1,0 +1,184 @@
+"""A process that starts while the mount holds bad content comes up on the last good one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynaconf import ValidationError, Validator
+
+from applications import Application
+from dynaconf_k8s_reload import MountError, get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually, make_settings
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """Where the last good content is kept."""
+    return tmp_path / "kept"
+
+
+def start(volume: AtomicWriter, kept: Path, **options: Any) -> Any:
+    """Be a process that starts: settings whose POOL must be below ten."""
+    options.setdefault("k8s_watch", False)
+    options.setdefault("validators", [Validator("POOL", lt=10)])
+    settings = make_settings(volume.directory, k8s_last_good=str(kept), **options)
+    bool(settings)
+    return settings
+
+
+GOOD = {"MYAPP_POOL": "3", "MYAPP_NAME": "good", "MYAPP_OLD": "x"}
+BAD = {
+    "a validator": {"MYAPP_POOL": "11", "MYAPP_NAME": "bad"},
+    "a parser": {"MYAPP_A": "1", "MYAPP_POOL": "@int many", "MYAPP_NAME": "bad"},
+}
+
+
+@pytest.mark.parametrize("why", BAD)
+def test_a_refused_first_load_falls_back(
+    volume: AtomicWriter, kept: Path, logged: pytest.LogCaptureFixture, why: str
+) -> None:
+    """Settings and variables are those accepted last; log, problems and last error say so."""
+    volume.write(GOOD)
+    get_reloader(start(volume, kept)).stop(restore=True)
+    volume.write(BAD[why])
+    settings = start(volume, kept)
+    assert (settings.POOL, settings.NAME, settings.OLD) == (3, "good", "x")
+    assert (settings.get("A"), os.environ["MYAPP_NAME"]) == (None, "good")
+    status = get_reloader(settings).status()
+    assert (status.generation, status.rejected, status.healthy) == (1, 1, True)
+    assert status.last_error is not None
+    assert "POOL" in status.last_error
+    (problem,) = status.problems
+    assert problem.startswith("serving the last good content, of 2")
+    assert str(volume.directory) in problem
+    warnings = [record.getMessage() for record in logged.records if record.levelname == "WARNING"]
+    assert problem in warnings
+    assert "11" not in status.last_error + problem.split("since")[1].replace("test_", "")
+    assert get_reloader(settings).reload().outcome == "rejected"
+    assert settings.NAME == "good"
+
+
+def test_the_next_good_content_ends_it(volume: AtomicWriter, kept: Path) -> None:
+    """The watch does not try the bad one again, and applies what comes after it."""
+    volume.write(GOOD)
+    get_reloader(start(volume, kept)).stop(restore=True)
+    volume.write(BAD["a validator"])
+    settings = start(volume, kept, k8s_watch=True)
+    reloader = get_reloader(settings)
+    eventually(lambda: reloader.status().checked_at)
+    assert (reloader.status().rejected, settings.POOL) == (1, 3)
+    volume.write({"MYAPP_POOL": "4"})
+    eventually(lambda: settings.POOL == 4)
+    status = reloader.status()
+    assert (status.generation, status.last_error, status.problems) == (2, None, ())
+    assert (settings.get("OLD"), os.environ.get("MYAPP_NAME")) == (None, None)
+
+
+def test_the_same_good_content_ends_it_as_well(volume: AtomicWriter, kept: Path) -> None:
+    """Going back to what is served changes nothing else."""
+    volume.write(GOOD)
+    get_reloader(start(volume, kept)).stop(restore=True)
+    volume.write(BAD["a validator"])
+    settings = start(volume, kept)
+    volume.write(GOOD)
+    assert get_reloader(settings).reload().outcome == "unchanged"
+    status = get_reloader(settings).status()
+    assert (status.last_error, status.problems, settings.POOL) == (None, (), 3)
+
+
+def test_what_a_reload_applies_is_kept(volume: AtomicWriter, kept: Path) -> None:
+    """Not what it refuses."""
+    volume.write(GOOD)
+    settings = start(volume, kept)
+    for pool in ("5", "12"):
+        volume.write({"MYAPP_POOL": pool})
+        get_reloader(settings).reload()
+    get_reloader(settings).stop(restore=True)
+    assert start(volume, kept).POOL == 5
+
+
+def test_without_one_the_first_load_fails(
+    volume: AtomicWriter, kept: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """As ever, and the log says why nothing could be done; the environment is untouched."""
+    volume.write(BAD["a validator"])
+    with pytest.raises(ValidationError):
+        start(volume, kept)
+    assert f"the last good content in {kept} cannot be used: none was kept" in logged.text
+    assert "MYAPP_NAME" not in os.environ
+
+
+def test_all_is_well_without_it(
+    volume: AtomicWriter, kept: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """A good content is used, not what was kept; nothing is said."""
+    volume.write(GOOD)
+    get_reloader(start(volume, kept)).stop(restore=True)
+    volume.write({"MYAPP_POOL": "4"})
+    assert start(volume, kept).POOL == 4
+    assert "last good" not in logged.text
+
+
+def test_one_that_is_refused_as_well_helps_nobody(
+    volume: AtomicWriter, kept: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """A new release may refuse it: then the first error is what is raised."""
+    volume.write(GOOD)
+    get_reloader(start(volume, kept)).stop(restore=True)
+    volume.write(BAD["a validator"])
+    with pytest.raises(ValidationError, match="POOL"):
+        start(volume, kept, validators=[Validator("POOL", lt=2)])
+    assert "the last good content is refused, too: ValidationError" in logged.text
+
+
+def test_it_hides_no_absent_mount(volume: AtomicWriter, kept: Path, tmp_path: Path) -> None:
+    """A required directory that is not there is an error, whatever was kept."""
+    mount = {"path": str(tmp_path / "config"), "required": True}
+    volume.write(GOOD)
+    bool(make_settings(mount, k8s_last_good=str(kept), k8s_watch=False))
+    os.rename(tmp_path / "config", tmp_path / "gone")
+    with pytest.raises(MountError, match="required"):
+        bool(make_settings(mount, k8s_last_good=str(kept), k8s_watch=False))
+
+
+def test_what_cannot_be_kept_is_a_problem(
+    volume: AtomicWriter, kept: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """A directory that cannot be written stops nothing; it is told once, until it can be."""
+    kept.write_text("in the way")
+    volume.write(GOOD)
+    settings = start(volume, kept)
+    volume.write({"MYAPP_POOL": "4"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    (problem,) = get_reloader(settings).status().problems
+    assert problem.startswith(f"the last good content cannot be kept in {kept} (EEXIST)")
+    assert [r.levelno for r in logged.records if r.getMessage() == problem] == [logging.WARNING]
+    kept.unlink()
+    volume.write({"MYAPP_POOL": "5"})
+    get_reloader(settings).reload()
+    assert get_reloader(settings).status().problems == ()
+
+
+def test_a_process_that_is_killed_comes_up_again(volume: AtomicWriter, kept: Path) -> None:
+    """Killed while bad content is there, another one starts on what the first had accepted."""
+    volume.write({"MYAPP_KEY": "1"})
+    with Application(volume.directory, k8s_last_good=str(kept)) as first:
+        first.eventually("settings.KEY", 1)
+        volume.write({"MYAPP_KEY": "2"})
+        first.eventually("settings.KEY", 2)
+        volume.write({"MYAPP_KEY": "@json {"})
+        first.eventually("reloader.status().rejected", 1)
+        first.process.send_signal(signal.SIGKILL)
+        first.process.communicate(timeout=30)
+    with Application(volume.directory, k8s_last_good=str(kept)) as second:
+        assert second("settings.KEY") == 2
+        assert json.dumps(second("reloader.status().problems")).count("last good") == 1
+        volume.write({"MYAPP_KEY": "3"})
+        second.eventually("settings.KEY", 3)
