@@ -14,6 +14,7 @@ from .._model.errors import K8sReloadError, MountError, RedactedCause, ReloadRej
 from .._model.names import Names
 from .._model.shown import escaped, few
 from .._source.content import Payload, Variable
+from .commands import told_in_a_line
 
 NAMED_AT_MOST = 10
 KEPT = "the last good generation keeps serving until the content is corrected"
@@ -110,7 +111,7 @@ def without_values(settings: Settings, step: Callable[[], object]) -> None:
         if explained is None:
             raise
     if explained is not None:  # out here no frame and no context of it holds what was raised
-        raise explained
+        raise told_in_a_line(explained)
 
 
 def _explain_first(error: Exception, settings: Settings) -> Any:

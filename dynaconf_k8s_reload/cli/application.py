@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from .._source.reading import default_mounts, read
 from .patience import ImportUnfinishedError, patience
 from .screen import CannotRunError
 
+LOGGER = "dynaconf_k8s_reload"
 HOW = "write package.module:settings"
 
 
@@ -198,6 +200,9 @@ def _options(made: Sequence[Settings]) -> Options | None:
 @contextmanager
 def _only_looking() -> Iterator[None]:
     Generations.inert = True
+    log = logging.getLogger(LOGGER)
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what it would tell is found, too
     # Looking for locks to patch, gevent asks each object for its class, and Django's settings,
     # which dynaconf has imported by now, would want to be configured.
     gc.freeze()
@@ -205,6 +210,7 @@ def _only_looking() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+        log.setLevel(level)
         Generations.inert = False
 
 

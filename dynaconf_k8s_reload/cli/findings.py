@@ -43,6 +43,7 @@ NAMES = (
     "no-mount",
     "not-a-variable",
     "not-in-locale",
+    "not-readable",
     "plain-directory",
     "protected-name",
     "refused-by-reload",

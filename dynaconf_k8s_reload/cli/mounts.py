@@ -35,8 +35,9 @@ class _Directory(click.Path):
         return super().convert(value, param, ctx)
 
 
-DIRECTORY = _Directory(file_okay=False)
-DIRECTORY_OR_FILE = _Directory()  # a file may be mounted where a directory is meant
+# What cannot be read is told by the command, with the remedy.
+DIRECTORY = _Directory(file_okay=False, readable=False)
+DIRECTORY_OR_FILE = _Directory(readable=False)  # a file may be mounted where a directory is meant
 
 directories_argument = click.argument("directories", nargs=-1, metavar="DIR...", type=DIRECTORY)
 secret_option = click.option(

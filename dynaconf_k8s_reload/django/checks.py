@@ -59,7 +59,7 @@ def _of_loaders() -> Iterator[CheckMessage]:
 
 
 def _of_names(reloader: Reloader) -> Iterator[CheckMessage]:
-    for setting in sorted(provided(reloader)):
+    for setting in sorted(provided(reloader), key=lambda each: (each.name, each.variable.source)):
         name, source = setting.name, setting.variable.source
         if name in reloader.restart_keys:
             yield Warning(

@@ -16,6 +16,7 @@ from flask.cli import AppGroup
 
 from .. import Changes, ConfigError, Reloader, _dynaconf, get_reloader
 from .._dynaconf.flask import make_live, settings_of
+from .._reload.commands import speaks_of
 from .._reload.pending import pending
 from .._reload.probe import Question, probe
 from ..signals import settings_reloaded
@@ -152,21 +153,21 @@ _commands = AppGroup("k8s-reload", help="Show how the mounted ConfigMaps are fol
 def _status() -> None:
     """Print the status that an application starting now has; the exit code is 1 if unhealthy."""
     code, data = probe(_current())
-    click.echo(json.dumps(data, indent=2))
+    click.echo(json.dumps({"process": speaks_of(), **data}, indent=2))
     if code != HTTPStatus.OK:
         raise SystemExit(1)
 
 
 @_commands.command("diff")
 def _diff() -> None:
-    r"""List the variables that this process was started with and that the mounts have otherwise.
+    """List the variables that this process was started with and that the mounts have otherwise.
 
     \b
     added             a mount has it, the process was started without
     modified          both have it, with different values
     environment only  it has the application's prefix, and no mount has it: deleted there since,
                       or set elsewhere
-    """
+    """  # noqa: D301 -- because click wants the character itself
     _current().stop(restore=True)  # so that the variables are those of the start again
     for name, kind in pending(settings_of(current_app)).items():
         click.echo(f"{kind:16}  {name}")

@@ -117,7 +117,9 @@ def test_the_command_shows_names_only(volume: AtomicWriter) -> None:
         "DJANGO_GONE": SECRET,
     }
     status = manage("k8s_reload", variables=variables)
-    assert json.loads(status.stdout)["mounts"][0]["keys"] == 5
+    told = json.loads(status.stdout)
+    assert told["mounts"][0]["keys"] == 5
+    assert told["process"].startswith("the fresh process ")
     check = manage("k8s_reload", "check", variables=variables)
     assert "(dynaconf_k8s_reload.W003)" in check.stderr
     diff = manage("k8s_reload", "diff", variables=variables)
@@ -126,6 +128,26 @@ def test_the_command_shows_names_only(volume: AtomicWriter) -> None:
         *("environment", "only", "DJANGO_GONE", "added", "FOREIGN"),
     ]
     assert SECRET not in "".join(run.stdout + run.stderr for run in (status, check, diff))
+
+
+def test_the_command_ends_with_a_line_where_content_is_refused(volume: AtomicWriter) -> None:
+    """What an application starting now would raise is told without a traceback and a value."""
+    volume.write({"DJANGO_POOL": f"@int {SECRET}"})
+    run = manage("k8s_reload", variables=environment(volume.directory), expect=1)
+    assert run.stderr.startswith("the settings cannot be loaded: DJANGO_POOL of ")
+    assert "Traceback" not in run.stderr
+    assert SECRET not in run.stderr
+
+
+def test_several_keys_nested_in_one_setting(volume: AtomicWriter) -> None:
+    """Each of them is told, in the order of the keys."""
+    names = ("DJANGO_DATABASES__default__HOST", "DJANGO_DATABASES__default__NAME")
+    volume.write(dict.fromkeys(names, "x"))
+    with Project(volume.directory) as project:
+        project.do(CHECK)
+        host, name = project(MESSAGES)
+        assert names[0] in host
+        assert names[1] in name
 
 
 def test_the_command_finds_no_difference(volume: AtomicWriter) -> None:

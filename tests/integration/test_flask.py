@@ -513,6 +513,26 @@ def test_the_command_line_shows_the_difference(
     assert os.environ["MYAPP_OLD"] == "verysecret"
 
 
+def test_the_help_of_diff(volume: AtomicWriter) -> None:
+    """The kinds stand one below the other, as they were written."""
+    volume.write({})
+    result = make_live(volume).test_cli_runner().invoke(args=["k8s-reload", "diff", "--help"])
+    assert "\n  modified          both have it, with different values\n" in result.output
+
+
+@pytest.mark.parametrize("argv", [["flask", "k8s-reload", "status"], ["flask", "run"]])
+def test_a_command_ends_with_a_line_where_content_is_refused(
+    volume: AtomicWriter, argv: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flask loads the app before its command; the error of that is a line, and no traceback."""
+    monkeypatch.setattr("sys.argv", argv)
+    volume.write({"MYAPP_POOL": "@int verysecret"})
+    expected = SystemExit if "k8s-reload" in argv else Exception
+    with pytest.raises(expected, match=r"MYAPP_POOL of .*: @int cannot parse it") as raised:
+        make_live(volume)
+    assert "verysecret" not in str(raised.value)
+
+
 @pytest.mark.parametrize("prefix", [False, None])
 def test_without_a_prefix_the_environment_is_not_listed(volume: AtomicWriter, prefix: Any) -> None:
     """Which variables are the application's own cannot be told then."""

@@ -6,12 +6,17 @@ import json
 import os
 import signal
 from base64 import b64encode
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from command import Done, approved, run, running, short_directory
+from dynaconf_k8s_reload.cli.apply.manifests import parse
+from dynaconf_k8s_reload.cli.apply.volume import ManifestError
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 
@@ -178,7 +183,23 @@ def test_delete(mount: Path) -> None:
             f"{HEAD}data: {{A: x}}\nbinaryData: {{A: eA==}}",
             'data[A]: Invalid value: "A": duplicate of key in binaryData',
         ),
-        ('{"kind": "Deployment"}', "standard input: there is no ConfigMap and no Secret in it"),
+        ('{"kind": "Deployment"}', "standard input: a Deployment, no ConfigMap and no Secret"),
+        ("", "standard input: nothing, no ConfigMap and no Secret"),
+        (
+            "kind: Pod\n---\nkind: Ingress\n---\nkind: Pod",
+            "standard input: a Pod, an Ingress, no ConfigMap and no Secret",
+        ),
+        ("\n---\n".join(f"kind: K{n}" for n in range(9)), "a K0, a K1, a K2, a K3, a K4, …, no"),
+        ("kind: [s3cret]", "kind: json: cannot unmarshal array into type string"),
+        ("kind: {s3cret: 1}", "kind: json: cannot unmarshal object into type string"),
+        ("kind: 5", "kind: json: cannot unmarshal number into type string"),
+        ("kind: List\nitems: 5", "items: json: cannot unmarshal number into type array"),
+        ("kind: List\nitems: s3cret", "items: json: cannot unmarshal string into type array"),
+        ("&a\nkind: List\nitems: [*a]", "the value of an anchor contains itself"),
+        (f"{HEAD}data: {{A: {'9' * 5000}}}", "data[A]: json: cannot unmarshal number into"),
+        (f"{HEAD}data: {{A: 0x_}}", "data[A]: json: cannot unmarshal number into"),
+        ('{"a":' * 100_000, "standard input: it is nested too deeply"),
+        ("[" * 100_000, "standard input: "),
         ("data: {A: x}", "standard input: Object 'Kind' is missing; write kind: ConfigMap"),
         ("s3cret", "standard input: a document is no object; it begins with apiVersion: v1"),
         ("kind: List\nitems: [s3cret]", "standard input: a document is no object"),
@@ -195,12 +216,27 @@ def test_delete(mount: Path) -> None:
 )
 def test_what_kubernetes_refuses(text: str, message: str, mount: Path) -> None:
     """What is invalid is refused in Kubernetes' words, and nothing at all is written."""
-    more = "" if text.startswith("{") else f"\n---\n{HEAD}data: {{A: one}}\n"
+    is_whole = text.startswith(("{", "[")) or "ConfigMap" not in text
+    more = "" if is_whole else f"\n---\n{HEAD}data: {{A: one}}\n"
     done = apply(f"{text}{more}", mount)
     assert done.status == 2
     assert message in done.err
     assert "s3cret" not in done.err
     assert not mount.exists()
+
+
+WORDS = (
+    *("kind", "ConfigMap", "List", "items", "data", "metadata", "name", "null", "0x_", "1e999"),
+    *(": ", "- ", "\n", "\n  ", "&a ", "*a ", "[", "]", "{", "}", "!!int ", "!!set ", '"', "|\n"),
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=20).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_no_text_ends_in_a_traceback(text: str) -> None:
+    """Whatever a file holds, it is a manifest or it is refused with a message."""
+    with suppress(ManifestError):
+        parse(text, "a file")
 
 
 @pytest.mark.parametrize(
@@ -299,6 +335,7 @@ def test_an_unreadable_manifest_is_waited_for(tmp_path: Path, mount: Path) -> No
     with running("apply", "--watch", "-f", manifest, mount, directory=tmp_path) as command:
         command.shows("added     A")
         manifest.unlink()
+        command.says("app.yaml: it is gone, and waited for")
         manifest.mkdir()
         command.says("Is a directory")
         manifest.rmdir()

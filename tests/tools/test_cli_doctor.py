@@ -170,6 +170,15 @@ def test_an_unreadable_directory(volume: AtomicWriter) -> None:
     finds(done, "ERROR    The mount cannot be read", "EACCES", "(defaultMode, fsGroup).")
 
 
+def test_a_directory_that_may_only_be_entered(volume: AtomicWriter) -> None:
+    """A directory that may not be read has no events, though its volume can be read."""
+    volume.write({"KEY": "x"})
+    os.chmod(volume.directory, 0o311)
+    done = run_process("doctor", volume.directory, first="namespaces.drop_privileges()")
+    os.chmod(volume.directory, 0o755)
+    finds(done, "WARNING  The directory may not be read", "(defaultMode, fsGroup)", "1 finding.")
+
+
 def test_a_file_system_without_events() -> None:
     """Of some file systems the kernel does not hear what others write."""
     done = run("doctor", "/proc/sys/fs/inotify")

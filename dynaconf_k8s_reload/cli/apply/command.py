@@ -127,15 +127,23 @@ def _follow(
     files: Sequence[str], items: Sequence[tuple[str, str]], mode: int, directory: Path
 ) -> None:
     applied = before = None
+    gone: set[str] = set()
     err = console(stderr=True)
     say(err, f"Following {', '.join(map(printable, files))}; Ctrl-C ends it.")
     while True:
         saved = [_state(file) for file in files]
-        if saved != applied and (applied is None or saved == before) and None not in saved:
+        now_gone = {file for file, state in zip(files, saved, strict=True) if state is None}
+        if saved == before:  # an editor may have been replacing one
+            for file in sorted(now_gone - gone):
+                say(
+                    err, f"{printable(file)}: it is gone, and waited for; the volume stays as it is"
+                )
+            gone = now_gone
+        if saved != applied and (applied is None or saved == before) and not now_gone:
             applied = saved
             try:
                 _apply(files, items, mode, directory)
-            except ManifestError as error:
+            except (ManifestError, CannotRunError) as error:
                 say(err, f"{error}\n{printable(directory)}: left as it is")
         before = saved
         time.sleep(LOOK_EVERY)
@@ -144,7 +152,7 @@ def _follow(
 def _state(file: str) -> tuple[int, int, int] | None:
     try:
         status = os.stat(file)
-    except FileNotFoundError:  # an editor is replacing it
+    except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
 

@@ -1,23 +1,20 @@
-"""Manifests of ConfigMaps and Secrets, in YAML or JSON, read as Kubernetes reads them.
-
-No message shows a value. One about YAML gives the number of a line, but not its text.
-"""
+"""Manifests of ConfigMaps and Secrets, refused where Kubernetes would; no message shows a value."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
+from .documents import documents
 from .volume import MAX_BYTES, Manifest, ManifestError, wrong_key, wrong_name
 
 _TEXT = {"ConfigMap": "data", "Secret": "stringData"}
 _BASE64 = {"ConfigMap": "binaryData", "Secret": "data"}
 _COMMON = {"apiVersion", "kind", "metadata", "immutable"}
+SHOWN = 5  # kinds, of a file that holds others
+LONGEST = 63  # letters of a kind's name
 _GO_KINDS = {bool: "bool", int: "number", float: "number", dict: "object", list: "array"}
 
 
@@ -31,35 +28,56 @@ def parse(text: str, source: str) -> list[Manifest]:
     Raises:
         ManifestError: it is not YAML, an object is invalid, or there is none.
     """
-    manifests = [_manifest(item) for item in objects(text, source)]
-    if not manifests:
-        raise ManifestError(f"{source}: there is no ConfigMap and no Secret in it")
-    return manifests
+    return [_manifest(item) for item in objects(text, source)]
 
 
 def objects(text: str, source: str) -> list[Mapping[str, Any]]:
     """Give the ConfigMaps and Secrets of a file as they are written.
 
     Raises:
-        ManifestError: it is not YAML, or a document is no object.
+        ManifestError: it is not YAML, a document is no object, or none is a ConfigMap or a Secret.
     """
-    items = [item for document in _documents(text, source) for item in _items(document, source)]
-    return [item for item in items if item.get("kind") in _TEXT]
+    try:
+        found = [item for each in documents(text, source) for item in _items(each, source, ())]
+    except RecursionError:
+        raise ManifestError(f"{source}: it is nested too deeply") from None
+    wanted = [item for item in found if item["kind"] in _TEXT]
+    if not wanted:
+        kinds = sorted({_with_article(item["kind"]) for item in found})
+        named = ", ".join(kinds[:SHOWN]) + (", …" if len(kinds) > SHOWN else "")
+        raise ManifestError(f"{source}: {named or 'nothing'}, no ConfigMap and no Secret")
+    return wanted
 
 
-def _items(document: Any, source: str) -> Iterator[Mapping[str, Any]]:
+def _items(document: Any, source: str, around: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
     if document is None:
         return
+    if any(document is each for each in around):
+        raise ManifestError(f"{source}: error parsing: the value of an anchor contains itself")
     if not isinstance(document, dict):
         raise ManifestError(f"{source}: a document is no object; it begins with apiVersion: v1")
-    if str(document.get("kind")).endswith("List"):
-        for item in document.get("items") or ():
-            kind = document["kind"].removesuffix("List")
-            yield from _items({"kind": kind, **item} if isinstance(item, dict) else item, source)
-    elif not document.get("kind"):
+    kind = document.get("kind")
+    if not kind:
         raise ManifestError(f"{source}: Object 'Kind' is missing; write kind: ConfigMap")
-    else:
+    if not isinstance(kind, str):
+        what = _GO_KINDS.get(type(kind), "object")
+        raise ManifestError(f"{source}: kind: json: cannot unmarshal {what} into type string")
+    if not kind.endswith("List"):
         yield document
+        return
+    items = document.get("items") or ()
+    if not isinstance(items, (list, tuple)):
+        what = _GO_KINDS.get(type(items), "string")
+        raise ManifestError(f"{source}: items: json: cannot unmarshal {what} into type array")
+    for item in items:
+        typed = item
+        if isinstance(item, dict) and "kind" not in item:
+            typed = {"kind": kind.removesuffix("List"), **item}
+        yield from _items(typed, source, (*around, document))
+
+
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[:1] in 'AEIO' else 'a'} {kind[:LONGEST]}"
 
 
 def _manifest(item: Mapping[str, Any]) -> Manifest:
@@ -125,72 +143,3 @@ def _decoded(encoded: Mapping[str, str], section: str, wrong: list[str]) -> dict
 
 def _invalid(what: str, wrong: Sequence[str]) -> str:
     return f"{what}: " + (wrong[0] if len(wrong) == 1 else "".join(f"\n* {each}" for each in wrong))
-
-
-def _documents(text: str, source: str) -> list[Any]:
-    if text.lstrip().startswith("{"):  # JSON may be indented with tabs, which YAML forbids
-        try:
-            return [json.loads(text)]
-        except ValueError:
-            pass
-    try:
-        return list(yaml.load_all(text, _Loader))
-    except yaml.YAMLError as error:
-        problem = f"{source}: {_place(error)}error parsing: {_problem(error)}"
-        raise ManifestError(problem) from None
-
-
-_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML has it
-
-
-class _Loader(_Fastest):  # type: ignore[misc] # reason: it is one or the other
-    """YAML as Kubernetes reads it: times and keys are text, and a key comes once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 -- because PyYAML passes it so
-        seen = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.tag.endswith(":bool"):
-                key.value = json.dumps(self.construct_yaml_bool(key))
-            if not key.tag.endswith(":merge"):
-                key.tag = "tag:yaml.org,2002:str"
-            if key.value in seen:
-                problem = f"key {json.dumps(key.value)} already set in map"
-                raise _RepeatedKeyError(None, None, problem, key.start_mark)
-            seen.add(key.value)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
-
-
-class _RepeatedKeyError(yaml.constructor.ConstructorError):
-    pass
-
-
-def _plain(loader: Any, node: yaml.ScalarNode) -> Any:
-    return loader.construct_scalar(node)
-
-
-def _integer(loader: Any, node: yaml.ScalarNode) -> Any:
-    # 12:30 is text to Kubernetes, and base sixty to PyYAML
-    return node.value if ":" in node.value else loader.construct_yaml_int(node)
-
-
-def _float(loader: Any, node: yaml.ScalarNode) -> Any:
-    return node.value if ":" in node.value else loader.construct_yaml_float(node)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _plain)
-_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
-_Loader.add_constructor("tag:yaml.org,2002:float", _float)
-
-
-def _place(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1}: " if mark is not None else ""
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    problem = str(getattr(error, "problem", None) or getattr(error, "reason", "not YAML"))
-    if isinstance(error, _RepeatedKeyError) or "expected" in problem:  # it quotes keys or signs
-        return problem
-    # What PyYAML quotes otherwise may be a value, such as that of an unquoted *alias or !tag.
-    return problem.partition("'")[0].strip()

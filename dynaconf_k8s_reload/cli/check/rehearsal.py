@@ -23,7 +23,7 @@ from ..._reload.reloader import get_reloader
 from ..._source.content import Payload
 from ..._source.reading import read
 from ...testing import AtomicWriter
-from ..application import Problem, find, problem_of
+from ..application import LOGGER, Problem, find, problem_of
 from ..doctor.content import check_content
 from ..doctor.keys import check_keys
 from ..doctor.settings import NO_LOADER, NO_MOUNT, UNFINISHED, settings_files
@@ -42,7 +42,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    logging.getLogger("dynaconf_k8s_reload").setLevel(logging.CRITICAL)  # findings tell the same
+    logging.getLogger(LOGGER).setLevel(logging.CRITICAL)  # findings tell the same
     places = Places([Volume(**volume) for volume in request["volumes"]], request["scratch"])
     try:
         verdict = examine(request["name"], places)

@@ -12,7 +12,7 @@ from ..._source.snapshot import Snapshot
 from ..findings import Finding, sentence
 from ..mounts import MountEntry
 from ..screen import printable
-from .linux import Inotify, file_system, sub_paths
+from .linux import Inotify, file_system, inotify_error, sub_paths
 
 NEARLY = 0.9
 WITHOUT = "Without events the mounts are compared every second, so nothing is lost."
@@ -54,6 +54,14 @@ def _directory(snapshot: Snapshot, *, is_sub_path: bool) -> Iterator[Finding]:
             f"{name} has no ..data, so an update of it may be seen half written.",
             "Mount a ConfigMap or Secret there; on a laptop, write it with "
             "dynaconf-k8s-reload apply.",
+        )
+    if inotify_error(path) == errno.EACCES:
+        yield Finding(
+            "not-readable",
+            "warning",
+            "The directory may not be read",
+            f"{name} can be entered, but not read or watched, by this process.",
+            f"Let the process's user read it (defaultMode, fsGroup). {WITHOUT}",
         )
     without_events = file_system(path)
     if without_events:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from .... import ConfigError, get_reloader
 from ...._dynaconf.django import current_settings
+from ...._reload.commands import speaks_of
 from ...._reload.pending import pending
 from ...._reload.probe import probe
 from ...checks import TAG
@@ -48,4 +49,5 @@ class Command(BaseCommand):  # type: ignore[misc] # reason: Django is untyped
             lines = [f"{kind:16}  {name}" for name, kind in kinds.items()]
             self.stdout.write("\n".join(lines) or "The mounts hold what the environment has.")
         else:
-            self.stdout.write(json.dumps(probe(reloader)[1], indent=2))
+            data = {"process": speaks_of(), **probe(reloader)[1]}
+            self.stdout.write(json.dumps(data, indent=2))
