@@ -21,6 +21,8 @@ class _Unused:
     """Stands before the class of a settings object until somebody uses it."""
 
     def __getattribute__(self, name: str) -> Any:
+        if name == "__class__":  # asked by whoever looks through all objects, as gevent does
+            return type(self)
         prepare = _usual(self)
         if prepare is not None:
             prepare()

@@ -217,14 +217,16 @@ def _stop(observer: BaseObserver) -> None:
 
 
 def _release(error: Exception) -> None:
-    """Close the inotify instance that watchdog 6 leaves open when a watch cannot be added.
+    """Close the inotify instance that watchdog leaves open when it fails while it starts.
 
-    That happens where a directory goes between being listed and being watched. Only the frame in
-    which the instance was being made knows it. watchdog 7 has no such class.
+    That happens where a directory goes between being listed and being watched, or where no thread
+    can be started for reading the events. Only the frame in which the instance was being made knows
+    it: in watchdog 6 an ``Inotify`` or its ``InotifyBuffer``, in watchdog 7 an ``InotifyFD``.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made: Any = frame.f_locals.get("self")
-        if type(made).__name__ == "Inotify":
+        made = getattr(made, "_inotify", made) if type(made).__name__ == "InotifyBuffer" else made
+        if type(made).__name__ in {"Inotify", "InotifyFD"}:
             with contextlib.suppress(Exception):  # where even its descriptors could not be had
                 made._close_resources()  # noqa: SLF001 -- because `close` leaves it to a reader, which never started
             return
@@ -237,6 +239,15 @@ def _identity(path: str) -> Identity:
         return ()
     readable = os.access(path, os.R_OK | os.X_OK)
     return (status.st_dev, status.st_ino) if readable else ()
+
+
+def is_for_the_process(error: BaseException) -> bool:
+    """Tell whether an exception in the watch is to end the process, not the look.
+
+    Signal handlers run in the main thread, and so, under gevent and eventlet, in whatever greenlet
+    is running: their ``sys.exit()`` comes out of ours.
+    """
+    return not isinstance(error, Exception) and bool(patched_by())
 
 
 def patched_by() -> str:

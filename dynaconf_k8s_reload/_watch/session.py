@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from .._model.clock import monotonic
 from .._model.errors import RedactedCause
 from .._model.log import log
-from .events import Events, patched_by
+from .events import Events, is_for_the_process, patched_by
 from .watch import NEVER, POLL_EVERY, Backoff, Watch
 
 SLEEP_AT_MOST = 3600.0
@@ -190,7 +190,9 @@ class Session:
             owner = watch.owner()
             if owner is not None:
                 owner.looked()
-        except BaseException as error:  # noqa: BLE001 -- because the watch must not stop, whatever happens; a check may even call sys.exit()
+        except BaseException as error:
+            if is_for_the_process(error):
+                raise
             self._failed(watch, error)
             return now + POLL_EVERY
         finally:

@@ -19,7 +19,7 @@ from .._model.clock import monotonic
 from .._model.errors import RedactedCause
 from .._model.log import log
 from . import uwsgi
-from .events import Events, patched_by
+from .events import Events, is_for_the_process, patched_by
 from .processes import RENEWED_LAST, is_ours, notice_fork
 from .session import Session
 from .watch import POLL_EVERY, Backoff, Watch
@@ -171,7 +171,9 @@ class Watcher:
                 if not self._goes_on(session):
                     break
                 session.turn()
-            except BaseException as error:  # noqa: BLE001 -- because nothing may end the watch: no lack of memory, no exception from another thread
+            except BaseException as error:
+                if is_for_the_process(error):
+                    raise
                 with contextlib.suppress(BaseException):
                     log.error("the watch failed and goes on: %s", RedactedCause.of(error))
                 with contextlib.suppress(BaseException):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import os
@@ -18,8 +19,9 @@ from dynaconf_k8s_reload._reload import health, progress
 from dynaconf_k8s_reload._source import reading
 from dynaconf_k8s_reload._watch import session as sessions
 from dynaconf_k8s_reload._watch import watch as watches
+from dynaconf_k8s_reload._watch.events import Events
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import eventually, make_settings
+from support import eventually, make_settings, open_descriptors
 
 
 def lines(logged: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
@@ -334,3 +336,26 @@ def test_what_could_not_be_read_is_read_again_within_a_second(
 
 def _no_descriptor(*_: object) -> Any:
     raise OSError(24, "Too many open files")
+
+
+@pytest.mark.parametrize("started", [0, 1, 2])
+def test_threads_that_watchdog_cannot_start_leave_no_inotify_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: int
+) -> None:
+    """Whichever of its threads is the first that cannot be started, it is polled instead."""
+    usual, count = threading.Thread.start, 0
+
+    def start(thread: threading.Thread) -> None:
+        nonlocal count
+        count += 1
+        if count > started:
+            raise RuntimeError("can't start new thread")
+        usual(thread)
+
+    before = open_descriptors()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        events = Events(lambda: None)
+        events.keep([str(tmp_path)])
+    assert events.problem.startswith("no events (watchdog failed (RuntimeError));")
+    eventually(lambda: gc.collect() >= 0 and open_descriptors() <= before)

@@ -1,0 +1,241 @@
+"""Faults of every kind, at random, for a minute: the status never says what is not so."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import random
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._source import fingerprint, reading
+from dynaconf_k8s_reload._watch import events
+from dynaconf_k8s_reload._watch import watch as watches
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import make_settings
+
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+
+SECONDS = 1800 if os.environ.get("NIGHTLY") else 60
+BUSY = 1.0  # seconds of faults, and then
+QUIET = 1.5  # seconds without, in which what was not told must have been mended
+BLOCKED = 0.4
+
+
+class Chaos:
+    """A mount, settings on it, and what may happen to both.
+
+    Args:
+        root: where the mount is.
+        chance: tells what happens when.
+        patch: puts a fault in the place of a function, until undone.
+    """
+
+    def __init__(self, root: Path, chance: random.Random, patch: pytest.MonkeyPatch) -> None:
+        self.chance = chance
+        self.patch = patch
+        self.number = 0
+        self.writer = AtomicWriter(root / "config")
+        self.done: Counter[str] = Counter()
+        self.children: list[int] = []
+        self.writer.write({"MYAPP_NUMBER": "0"})
+        self.settings = make_settings(self.writer.directory, k8s_resync=0.5)
+        self.reloader = get_reloader(self.settings)
+
+    def swap(self) -> None:
+        """Write another generation, sometimes one that is refused."""
+        self.number += 1
+        text = "@int none" if self.chance.random() < 0.1 else str(self.number)
+        self.writer.write({"MYAPP_NUMBER": text, "MYAPP_CONSTANT": "1"})
+
+    @contextmanager
+    def broken(self, target: object, name: str, function: Callable[..., Any]) -> Iterator[None]:
+        """Have a function fail for each second call, at random, for a moment."""
+        usual = getattr(target, name)
+
+        def sometimes(*arguments: Any, **keywords: Any) -> Any:
+            ours = threading.current_thread() is not threading.main_thread()
+            if ours and self.chance.random() < 0.5:
+                function()
+            return usual(*arguments, **keywords)
+
+        with self.patch.context() as patched:
+            patched.setattr(target, name, sometimes)
+            for _ in range(self.chance.randint(1, 3)):
+                self.swap()
+                threading.Event().wait(self.chance.uniform(0, 0.1))
+            yield
+
+    def logging_raises(self) -> None:
+        logger = logging.getLogger("dynaconf_k8s_reload")
+        logger.addFilter(_refuse)
+        try:
+            self.swap()
+            threading.Event().wait(0.05)
+        finally:
+            logger.removeFilter(_refuse)
+
+    def reading_raises(self) -> None:
+        name, target = self.chance.choice(
+            [("open", os), ("readlink", os), ("stat", os), ("scandir", os)]
+        )
+        error = self.chance.choice(
+            [OSError(24, "EMFILE"), OSError(5, "EIO"), OSError(13, "EACCES")]
+        )
+        with self.broken(target, name, _raiser(error)):
+            pass
+
+    def reading_blocks(self) -> None:
+        tick = threading.Event()
+        with self.broken(reading, "token", lambda: tick.wait(BLOCKED)):
+            pass
+
+    def memory_runs_out(self) -> None:
+        target, name = self.chance.choice(
+            [(watches, "token"), (reading, "visible"), (fingerprint, "name_of")]
+        )
+        with self.broken(target, name, _raiser(MemoryError())):
+            pass
+
+    def threads_cannot_start(self) -> None:
+        with self.patch.context() as patched:
+            patched.setattr(threading.Thread, "start", _raiser(RuntimeError("no thread")))
+            self.swap()
+            threading.Event().wait(0.05)
+            self.reloader.stop()
+            self.reloader.start()
+
+    def observer_dies(self) -> None:
+        session = self.reloader._watcher._session
+        observer = None if session is None else session.events._observer
+        if observer is not None:
+            for emitter in list(observer.emitters):
+                emitter.stop()
+
+    def inotify_is_used_up(self) -> None:
+        with self.patch.context() as patched:
+            patched.setattr(events, "_import", _raiser(OSError(24, "EMFILE")))
+            self.observer_dies()
+            self.swap()
+            threading.Event().wait(0.1)
+
+    def clock_jumps(self) -> None:
+        with self.patch.context() as patched:
+            for name in ("time", "monotonic"):
+                usual = getattr(time, name)
+                jump = self.chance.choice([-3600, 3600])
+                patched.setattr(time, name, lambda usual=usual, jump=jump: usual() + jump)
+            self.swap()
+
+    def mount_is_replaced(self) -> None:
+        directory = self.writer.directory
+        away = directory.with_name(f"away{self.number}")
+        directory.rename(away)
+        if self.chance.random() < 0.5:
+            threading.Event().wait(self.chance.uniform(0, 0.2))
+        self.writer = AtomicWriter(directory)
+        self.swap()
+        shutil.rmtree(away)
+
+    def fork(self) -> None:
+        """Fork, seen or unseen; the child follows, or says that it does not."""
+        unseen = self.chance.random() < 0.3
+        if unseen:
+            threading.Event().wait(0.3)  # CPython's child is lost if a thread wants its lock
+        pid = int(ctypes.PyDLL(None).fork()) if unseen else os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                threading.Event().wait(0.1)
+                self.reloader.status()
+                deadline = time.monotonic() + QUIET + 10
+                while not self.is_true() and time.monotonic() < deadline:
+                    threading.Event().wait(0.05)
+                status = 0 if self.is_true() else 1
+            finally:
+                os._exit(status)
+        self.children.append(pid)
+
+    def faults(self) -> list[Callable[[], None]]:
+        return [
+            *(self.logging_raises, self.reading_raises, self.reading_raises, self.reading_blocks),
+            *(self.memory_runs_out, self.threads_cannot_start, self.observer_dies),
+            *(self.inotify_is_used_up, self.clock_jumps, self.mount_is_replaced),
+        ]
+
+    def fault(self) -> None:
+        fault = self.chance.choice(self.faults())
+        self.done[fault.__name__] += 1
+        fault()
+
+    def is_served(self) -> bool:
+        """Tell whether settings and variable are those of the mount, as far as these can be."""
+        written = self.writer.payload["MYAPP_NUMBER"].decode()
+        if written == "@int none":
+            return self.reloader.status().last_error is not None
+        return str(self.settings.NUMBER) == os.environ["MYAPP_NUMBER"] == written
+
+    def is_true(self) -> bool:
+        """Tell whether what is served is the mount's, or the status says that it is not."""
+        status = self.reloader.status()
+        return self.is_served() or not status.healthy or bool(status.problems)
+
+
+def _refuse(record: logging.LogRecord) -> bool:
+    raise LookupError("a filter of the application's")
+
+
+def _raiser(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    return fail
+
+
+def test_the_status_never_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each second of faults, and a quiet one, all is as in the mount, or said not to be."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chaos = Chaos(tmp_path, random.Random(seed), monkeypatch)
+    tick = threading.Event()
+    end = time.monotonic() + SECONDS
+    looks = lies = served = 0
+    while time.monotonic() < end:
+        busy_until = time.monotonic() + BUSY
+        while time.monotonic() < busy_until:
+            if chaos.chance.random() < 0.5:
+                chaos.swap()
+                tick.wait(chaos.chance.uniform(0, 0.05))
+            else:
+                chaos.fault()
+        chaos.fork()
+        tick.wait(QUIET)
+        looks += 1
+        lies += not chaos.is_true()
+        served += chaos.is_served()
+        exits = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in chaos.children]
+        chaos.children.clear()
+        looks += len(exits)
+        lies += sum(exit_ != 0 for exit_ in exits)
+    print(
+        f"{chaos.number} generations, {sum(chaos.done.values())} faults ({dict(chaos.done)}), "
+        f"{looks} looks, {served} times all was served, {lies} lies"
+    )
+    assert lies == 0
+    assert served > looks / 4
+    gc.collect()
