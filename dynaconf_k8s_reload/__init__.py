@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._model.changes import Change, Changes
     from ._model.errors import ConfigError, K8sReloadError, MountError, ReloadRejected
-    from ._model.options import Mount
+    from ._model.mount import Mount
     from ._model.status import MountStatus, ReloadResult, Status
     from ._reload.reloader import Reloader, get_reloader
 
@@ -33,11 +33,23 @@ __all__ = [
 _MODULES = {
     "_model.changes": ("Change", "Changes"),
     "_model.errors": ("ConfigError", "K8sReloadError", "MountError", "ReloadRejected"),
-    "_model.options": ("Mount",),
+    "_model.mount": ("Mount",),
     "_reload.reloader": ("Reloader", "get_reloader"),
     "_model.status": ("MountStatus", "ReloadResult", "Status"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def load(*_: Any, **__: Any) -> None:
+    """Say which loader is meant, where the list of loaders names this package.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise __getattr__("ConfigError")(
+        "dynaconf_k8s_reload is not a loader; write "
+        'Dynaconf(loaders=["dynaconf_k8s_reload.loader"], ...)'
+    )
 
 
 def __getattr__(name: str) -> Any:

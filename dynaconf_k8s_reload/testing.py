@@ -84,15 +84,13 @@ class AtomicWriter:
             mode: permissions of the files, whatever the umask.
 
         Raises:
+            TypeError: a value is neither text nor bytes, as a manifest's must be.
             ValueError: Kubernetes does not allow a key, or one is both a file and a directory; or
                 ``..data`` or the name of a key is something that a kubelet would not have made.
                 The volume is then as it was.
             OSError: the file system refuses; the volume holds the old payload or the new one.
         """
-        files = {
-            key: value.encode() if isinstance(value, str) else value
-            for key, value in payload.items()
-        }
+        files = {key: _content(key, value) for key, value in payload.items()}
         volume.check_keys(files)
         self.directory.mkdir(parents=True, exist_ok=True)
         directory, names = str(self.directory), volume.top_level(files)
@@ -206,3 +204,13 @@ def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
         f"what the mounts hold is not served after {timeout:g} s; generation {status.generation} "
         f"is, the watch is {status.watching!r}, and the last error is: {status.last_error}"
     )
+
+
+def _content(key: str, value: object) -> bytes:
+    """Give the bytes of a file."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes):
+        return value
+    kind = type(value).__name__
+    raise TypeError(f"{key} is of type {kind}; a ConfigMap holds text: write it in quotes")

@@ -25,7 +25,7 @@ class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynac
 
         A loader or a hook may come here earlier, with any arguments.
         """
-        if sys._getframe(1).f_code is not Settings.__init__.__code__:
+        if sys._getframe(1).f_code is not state.CONSTRUCTOR:
             super().validate(*args, **kwargs)
             return
         self.__class__ = ValidatorList

@@ -25,8 +25,7 @@ def constructions(
     made: list[Settings] = []
     original: Any = Settings.__init__
 
-    # It is named as the frame that `constructing_wrapper` looks for.
-    def __init__(self: Settings, settings_module: Any = None, **keywords: Any) -> None:  # noqa: N807 -- as said
+    def __init__(self: Settings, settings_module: Any = None, **keywords: Any) -> None:  # noqa: N807 -- because it takes the place of that
         made.append(self)
         settings_module, keywords = prepare(settings_module, keywords)
         original(self, settings_module, **keywords)

@@ -23,6 +23,7 @@ from .generation import attached
 
 UP_TO_3_2 = DataDict is None
 WRAPPER_ATTRIBUTE = "_k8s_reloader"
+CONSTRUCTOR = Settings.__init__.__code__  # also where something has wrapped it since
 _CONSTRUCTING = (LazySettings.configure.__code__, LazySettings._setup.__code__)
 
 
@@ -58,7 +59,7 @@ def constructing_wrapper(settings: Settings) -> LazySettings | None:
     (``LazySettings.configure``, and ``_setup`` up to 3.2).
     """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not Settings.__init__.__code__:
+    while frame is not None and frame.f_code is not CONSTRUCTOR:
         frame = frame.f_back
     while frame is not None and frame.f_locals.get("self") is settings:
         frame = frame.f_back  # the constructors of subclasses

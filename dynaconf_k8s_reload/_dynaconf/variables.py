@@ -13,8 +13,8 @@ from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
+from .._model.mount import Mount
 from .._model.names import Names, without_newline
-from .._model.options import Mount
 from .._source.content import UNPARSED, Variable
 from . import putting, state
 from .generation import Attachment

@@ -10,8 +10,9 @@ from enum import Enum
 from fnmatch import translate
 from functools import lru_cache
 
+from .._model.mount import Mount
 from .._model.names import REMEMBERED, Names
-from .._model.options import Mount, Options
+from .._model.options import Options
 from .._source.content import Payload, Variable, came_by_env_from
 
 PRINTABLE = re.compile(r"[ -<>-~]+")  # Kubernetes, IsRelaxedEnvVarName

@@ -20,7 +20,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .._model.options import Mount
+from .._model.mount import Mount
 from .._source.fingerprint import name_of
 from .._source.snapshot import Snapshot
 

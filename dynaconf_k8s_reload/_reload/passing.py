@@ -13,7 +13,8 @@ from .. import _dynaconf
 from .._environ.mirror import Mirror
 from .._model.clock import monotonic
 from .._model.errors import ConfigError, MountError, ReloadRejected
-from .._model.options import Mount, Options
+from .._model.mount import Mount
+from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.reading import read

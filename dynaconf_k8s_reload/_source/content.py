@@ -8,7 +8,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
-from .._model.options import Mount
+from .._model.mount import Mount
 from .fingerprint import Token
 from .snapshot import REVISION_LENGTH, Snapshot
 

@@ -16,7 +16,8 @@ from dynaconf.constants import ALL_EXTENSIONS
 
 from .._model.clock import monotonic
 from .._model.errors import MountError
-from .._model.options import Mount, Options
+from .._model.mount import Mount
+from .._model.options import Options
 from .._model.shown import escaped
 from .fingerprint import DATA_LINK, OUTSIDE, Found, Token, is_inside, name_of, token, visible
 from .snapshot import Snapshot

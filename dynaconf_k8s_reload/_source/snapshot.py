@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .._model.options import Mount
+from .._model.mount import Mount
 from .._model.shown import few
 from .fingerprint import Token
 

@@ -16,8 +16,9 @@ from dynaconf.base import LazySettings, Settings
 
 from .. import _dynaconf
 from .._model.errors import K8sReloadError, MountError
+from .._model.mount import Mount
 from .._model.names import Names
-from .._model.options import Mount, Options
+from .._model.options import Options
 from .._reload.generations import Generations
 from .._reload.refusal import fault_of
 from .._source.content import Payload

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from .._model.changes import Change
-from .._model.options import Mount
+from .._model.mount import Mount
 from .._source.fingerprint import DATA_LINK
 from .._source.snapshot import Snapshot
 from .screen import counted, printable, say

@@ -14,8 +14,9 @@ from rich.text import Text
 
 from .._environ.rules import Decision, decide
 from .._model.errors import MountError
+from .._model.mount import Mount
 from .._model.names import Names
-from .._model.options import Mount, Options
+from .._model.options import Options
 from .._source.content import Payload, Variable
 from .._source.reading import read
 from .._source.snapshot import Snapshot

@@ -15,7 +15,8 @@ import click
 
 from .._model.changes import Change
 from .._model.errors import MountError
-from .._model.options import Mount, Options
+from .._model.mount import Mount
+from .._model.options import Options
 from .._source.fingerprint import Token
 from .._source.reading import Reader
 from .._source.snapshot import Snapshot

@@ -454,6 +454,13 @@ def test_children_and_environments_see_the_mount(tmp_path: Path, volume: AtomicW
     assert settings.from_env("other") is child
 
 
+def test_the_package_is_not_the_loader(volume: AtomicWriter) -> None:
+    """Whoever lists the package in place of its loader is told the right name."""
+    settings = make_settings(volume.directory, loaders=["dynaconf_k8s_reload"])
+    with pytest.raises(ConfigError, match=r'loaders=\["dynaconf_k8s_reload.loader"\]'):
+        settings.get("A")
+
+
 def test_a_required_mount_must_be_there(tmp_path: Path) -> None:
     """An absent directory is waited for, unless it is required: then it is an error."""
     absent = tmp_path / "absent"

@@ -193,6 +193,14 @@ def test_bytes_and_text(writer: AtomicWriter) -> None:
     assert writer.payload == {"binary": b"\x00\xff\r\n", "text": "größer\n".encode(), "empty": b""}
 
 
+def test_what_no_configmap_holds(writer: AtomicWriter) -> None:
+    """A number must be in quotes, as in a manifest; nothing is written."""
+    content: Any = {"A": 3}
+    with pytest.raises(TypeError, match="A is of type int; a ConfigMap holds text: write it in q"):
+        writer.write(content)
+    assert writer.payload == {}
+
+
 def test_read_back(writer: AtomicWriter) -> None:
     """The payload is what the disk holds: another writer's too, and nothing before the first."""
     assert writer.payload == {}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from dynaconf_k8s_reload._model.options import Mount
+from dynaconf_k8s_reload._model.mount import Mount
 from dynaconf_k8s_reload._source import reading
 from dynaconf_k8s_reload.testing import AtomicWriter
 

@@ -200,6 +200,18 @@ def test_a_django_project() -> None:
     assert (found["name"], found["keys"]) == ("set-by-code", ["BY_CODE"])
 
 
+def test_settings_inside_settings() -> None:
+    """An object of a hook's own stands on the same mount; made anew alike, it is no change."""
+    Path("examined.py").write_text(
+        "from dynaconf import Dynaconf\n"
+        f"def hook(settings):\n    own = {MAKE})\n"
+        "    assert own.POOL == 0\n    return {'OWN': own}\n"
+        f"settings = {MAKE}, post_hooks=[hook])\n"
+    )
+    done = check("-f", "app.yaml")
+    assert (done.status, done.out) == (0, "/config: 2 keys, 7 bytes\nAccepted.\n")
+
+
 def test_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """An application that never comes to an end is ended."""
     command = import_module("dynaconf_k8s_reload.cli.check.command")

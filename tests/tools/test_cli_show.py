@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from command import run, run_process, screens, short_directory
-from dynaconf_k8s_reload._model.options import Mount
+from dynaconf_k8s_reload._model.mount import Mount
 from dynaconf_k8s_reload._source.fingerprint import Token
 from dynaconf_k8s_reload._source.snapshot import Snapshot
 from dynaconf_k8s_reload.cli.kinds import kind_of

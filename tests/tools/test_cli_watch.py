@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from command import approved, run, running, short_directory
-from dynaconf_k8s_reload._model.options import Mount
+from dynaconf_k8s_reload._model.mount import Mount
 from dynaconf_k8s_reload.cli.watch import Followed
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually

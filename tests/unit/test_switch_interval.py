@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._model.options import Mount
+from dynaconf_k8s_reload._model.mount import Mount
 from dynaconf_k8s_reload._source import reading, switch_interval
 from dynaconf_k8s_reload._source.reading import read
 from dynaconf_k8s_reload._source.snapshot import Snapshot

@@ -17,8 +17,8 @@ from typing import Any
 from dynaconf.base import Settings
 
 from ... import _dynaconf
+from ..._model.mount import Mount
 from ..._model.names import Names
-from ..._model.options import Mount
 from ..._reload.reloader import get_reloader
 from ..._source.content import Payload
 from ..._source.reading import read

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..._model.errors import K8sReloadError
-from ..._model.options import SUFFIX, Mount, Options
+from ..._model.mount import Mount
+from ..._model.options import SUFFIX, Options
 from ..._source.reading import DEFAULT_MOUNT, default_mounts, read
 from ...loader import __name__ as LOADER  # noqa: N812 -- because it is a constant: what an application lists
 from ...testing import AtomicWriter
@@ -70,7 +71,8 @@ class Places:
             options = Options.read(keywords, os.environ, default_mounts())
         except K8sReloadError:  # it is about to be raised where the application is loaded
             return module, keywords
-        mounts = options.k8s_mounts or ((Mount(DEFAULT_MOUNT),) if self._left else ())
+        stands_for_default = self._left or DEFAULT_MOUNT in self.taken
+        mounts = options.k8s_mounts or ((Mount(DEFAULT_MOUNT),) if stands_for_default else ())
         placed = self._place(mounts)
         moved = {name: self._moved(name, value) for name, value in keywords.items()}
         moved = {name: value for name, value in moved.items() if name.lower() != "k8s_mounts"}

@@ -10,8 +10,9 @@ import click
 from rich.text import Text
 
 from ..._model.errors import ConfigError
+from ..._model.mount import Mount
 from ..._model.names import Names
-from ..._model.options import Mount, Options
+from ..._model.options import Options
 from ..._source.content import Payload
 from ..._source.reading import DEFAULT_MOUNT, default_mounts
 from ..._source.snapshot import Snapshot

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator, Sequence
 
 from ..._model.errors import MountError
-from ..._model.options import Mount
+from ..._model.mount import Mount
 from ..._source.reading import read
 from ..._source.snapshot import Snapshot
 from ..findings import Finding, sentence
