@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import runpy
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -93,6 +95,18 @@ def test_the_diagram_is_up_to_date(tmp_path: Path) -> None:
     """The picture is what its program draws."""
     drawing = runpy.run_path(str(DOCS / "draw_how.py"))
     assert drawing["draw"]() == (DOCS / "how.svg").read_text()
+
+
+def test_the_simulation_is_up_to_date() -> None:
+    """What the page on fleets shows is what the program prints, which is always the same."""
+    run = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "scale.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert run.stdout == (DOCS / "recordings" / "scale.txt").read_text()
 
 
 def test_shown_manifests_can_be_read() -> None:

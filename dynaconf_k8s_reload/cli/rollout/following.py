@@ -77,6 +77,7 @@ class Following:
         self._show = show
         self.restarted: list[Workload] = []
         self._before: dict[str, dict[int, int]] = {}
+        self._settled: dict[Use, Verdict] = {}
         self._began = time.monotonic()
 
     def run(self, write: Callable[[], object] | None, *, restart: bool) -> list[Verdict]:
@@ -112,13 +113,15 @@ class Following:
         return pods
 
     def look(self) -> list[Verdict]:
-        """Ask every process once."""
+        """Ask every process once, except of those containers of which nothing is awaited."""
         if time.monotonic() - self._began > REFUSED_SECONDS:
             self._before = {}
-        verdicts = [
-            judge(use, answer, self._before.get(use.pod, {}))
-            for use, answer in self._answers(self._uses())
-        ]
+        uses = self._uses()
+        found = {use: self._settled[use] for use in uses if use in self._settled}
+        for use, answer in self._answers([use for use in uses if use not in found]):
+            found[use] = judge(use, answer, self._before.get(use.pod, {}))
+        self._settled = {use: each for use, each in found.items() if each.state not in PENDING}
+        verdicts = [found[use] for use in uses]
         self._show(verdicts)
         return verdicts
 
@@ -146,6 +149,7 @@ class Following:
         self.restarted = sorted(chosen - refusing)
         for kind, name in self.restarted:
             self._cluster.restart(kind, name)
+        self._settled = {}
         while time.monotonic() < self._deadline:
             if all(self._cluster.has_rolled(kind, name) for kind, name in self.restarted):
                 break
