@@ -18,7 +18,7 @@ pythons() {
 }
 
 export TOX_DISCOVER=
-for version in 3.10 3.11 3.12 3.13; do
+for version in 3.10 3.11 3.12 3.13 3.14 3.15; do
     found=
     while read -r candidate; do
         # What is on PATH may be a version manager's stub for a Python that is switched off.
@@ -29,12 +29,17 @@ for version in 3.10 3.11 3.12 3.13; do
     done < <(pythons "$version")
     if [ -n "$found" ]; then
         newest=$found
+    elif [ $# = 0 ] || [[ $* == *"py${version/./}"* ]]; then
+        # Wanted and not here: in a machine of Debian's kind it can be had without being installed.
+        found=$(.ci/debian-python .tox/pythons "$version" || true)
+    fi
+    if [ -n "$found" ]; then
         TOX_DISCOVER+=${TOX_DISCOVER:+,}$found
     else
         echo "NOTICE: there is no Python $version here, its tests are skipped" >&2
     fi
 done
-if [ -z "$TOX_DISCOVER" ]; then
+if [ -z "${newest-}" ]; then
     echo "There is no supported Python here: install at least one of those above" >&2
     exit 1
 fi
@@ -43,6 +48,9 @@ if ! .venv/bin/tox --version >/dev/null 2>&1; then
     "$newest" -m venv .venv
     .venv/bin/python -m pip install --quiet 'tox>=4.22'
 fi
+
+# The long runs are no hang: a soak alone takes 30 minutes.
+[ -z "${NIGHTLY-}" ] || export PYTEST_ADDOPTS="-o faulthandler_timeout=3600 ${PYTEST_ADDOPTS-}"
 
 [ $# -gt 0 ] || set -- run-parallel --parallel 2 --parallel-no-spinner
 rm -rf .tox/results

@@ -101,11 +101,12 @@ def steps() -> Iterator[Any]:
 
     It uses no thread: an application that is imported meanwhile may replace threads.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"))
     err = console(stderr=True)
-    with Progress(
-        *columns, console=err, auto_refresh=False, transient=True, disable=not err.is_terminal
-    ) as progress:
+    if not err.is_terminal:  # rich up to 13 ends even a disabled display with an empty line
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=err, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=None)
         yield lambda text: progress.update(task, description=text, refresh=True)
 

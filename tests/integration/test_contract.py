@@ -225,9 +225,9 @@ def test_what_pickles_without_this_package_pickles_with_it(
     volume.write({"A": "1", "B": "@format {this.A}", "C__d": "[1, 2]"})
     try:
         pickle.dumps(plain(A=1))
-    except AttributeError as error:  # up to 3.2 each object holds os.environ
+    except (AttributeError, pickle.PicklingError) as error:  # up to 3.2 with os.environ
         assert "encode" in str(error)  # noqa: PT017 -- because either line is right
-        with pytest.raises(AttributeError):
+        with pytest.raises(type(error)):
             pickle.dumps(settings)
         return
     for _ in range(2):

@@ -23,9 +23,6 @@ from dynaconf_k8s_reload._watch import processes as forking
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
-# Python 3.12 and newer warn of any fork in a process with threads, which is what this is about.
-pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-
 
 class Child:
     """A forked process that runs a function, and says how it went."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import inspect
 import subprocess
 import sys
 import threading
@@ -203,7 +204,7 @@ def test_a_decorated_coroutine_function_is_pinned(
         publish(number)
         return [before, reloader.snapshot().N]
 
-    assert asyncio.iscoroutinefunction(view)
+    assert inspect.iscoroutinefunction(view)
     assert asyncio.run(view(2)) == [1, 1]
     assert asyncio.run(view(3)) == [2, 2]
 

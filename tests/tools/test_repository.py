@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from configparser import ConfigParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,3 +95,19 @@ def test_hooks_run_what_tox_runs() -> None:
         for line in tox[f"testenv:{name}"]["commands"].strip().splitlines()
     ]
     assert [hook["entry"] for hook in repository["hooks"]] == commands
+
+
+def test_a_python_that_cannot_be_had_is_said_in_a_line(tmp_path: Path) -> None:
+    """Where there is no apt, the script ends with its reason, and prints no path."""
+    places = tmp_path / "bin"
+    places.mkdir()
+    (places / "mkdir").symlink_to(shutil.which("mkdir") or "")
+    run = subprocess.run(
+        [shutil.which("bash") or "", ROOT / ".ci/debian-python", tmp_path / "pythons", "3.15"],
+        env={"PATH": str(places)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == "Python 3.15 of Debian: this machine has no apt\n"

@@ -16,6 +16,8 @@ from ..screen import counted
 NOTHING = object()
 DJANGOS_OWN = "ORIGINAL_SETTINGS_MODULE"  # put there by dynaconf, with Django's defaults
 
+URLS = ("MEDIA_URL", "STATIC_URL")
+
 
 def set_by_code(loaded: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Finding]:
     """Name what was set between the end of loading and the end of the import.
@@ -54,8 +56,8 @@ def _defaults_of_django() -> dict[str, Any]:
 
 def _is_djangos(change: Change, defaults: Mapping[str, Any]) -> bool:
     """Tell whether ``DjangoDynaconf`` has put a setting there; it makes lists of tuples."""
-    if change.key == DJANGOS_OWN:
-        return True
+    if change.key == DJANGOS_OWN or (change.key in URLS and change.new == "/"):
+        return True  # Django itself puts the script's prefix before an empty one
     default = defaults.get(change.key, NOTHING)
     return isinstance(default, (list, tuple)) or same(default, change.new)
 
