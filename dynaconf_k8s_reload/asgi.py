@@ -59,7 +59,7 @@ def status_app(settings: Any) -> App:
     """
     reloader = get_reloader(settings)
 
-    async def answer(scope: Scope, _: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 -- because Litestar wants this name
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return

@@ -398,3 +398,16 @@ def test_without_the_loader_the_app_does_nothing(volume: AtomicWriter) -> None:
     with Project(volume.directory, loaders=loaders, ALLOWED_HOSTS=["testserver"]) as project:
         assert project.ask("/flags/")[0] == 200
         assert "not loaded by dynaconf-k8s-reload" in project("str(reloader)")
+
+
+def test_what_django_fills_in_stays(project: Project, volume: AtomicWriter) -> None:
+    """Databases that Django has completed in place are the same object after a reload."""
+    project.do(
+        "from django.db import connections; connections['default'].cursor().execute('select 1')\n"
+        "before = settings.DATABASES"
+    )
+    assert project("before['default']['CONN_MAX_AGE']") == 0
+    volume.write({**HOSTS, "DJANGO_EXTRA": "1"})
+    project.eventually("reloader.status().generation", 2)
+    assert project("settings.DATABASES is before is connections.settings")
+    assert project("settings.DATABASES['default']['CONN_MAX_AGE']") == 0

@@ -38,6 +38,7 @@ def main() -> None:
     from django.http import request as early  # it holds Django's original settings
 
     from dynaconf_k8s_reload import get_reloader
+    from dynaconf_k8s_reload._dynaconf.django import current_settings
     from dynaconf_k8s_reload.django.signals import settings_reloaded
 
     records = Records()
@@ -55,7 +56,7 @@ def main() -> None:
         settings_reloaded=settings_reloaded,
     )
     try:
-        names["reloader"] = get_reloader(settings)
+        names["reloader"] = get_reloader(current_settings())
     except Exception as error:
         names["reloader"] = error
     for line in sys.stdin:

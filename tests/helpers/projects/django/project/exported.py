@@ -20,6 +20,7 @@ DYNACONF.update(
         "SECRET_KEY": "of the project",
         "ROOT_URLCONF": "project.urls",
         "INSTALLED_APPS": ["dynaconf_k8s_reload.django"],
+        "MIDDLEWARE": ["django.middleware.common.CommonMiddleware"],
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         "GREETING": "of the project",
         "USE_TZ": True,
