@@ -15,7 +15,7 @@ __all__ = ["PinMiddleware", "status_app"]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]  # each framework has types of its own for these
 
 QUESTIONS: dict[str, Question] = {"": "whole", "live": "live", "ready": "ready"}  # by path
 POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1

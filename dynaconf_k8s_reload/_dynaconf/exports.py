@@ -12,6 +12,7 @@ from dynaconf.base import Settings
 from dynaconf.utils import missing
 
 from .generation import attached, attachment_of
+from .values import raw
 
 
 class Export(NamedTuple):
@@ -58,11 +59,21 @@ def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
         if target is not None:
             scratch: Any = SimpleNamespace(**export.before)
             candidate.populate_obj(scratch, **export.arguments)
-            renewed = export._replace(put=vars(scratch))
+            renewed = export._replace(put={**vars(scratch), **_kept(export, live, candidate)})
             exports.append(renewed)
             steps.append(partial(_follow, target, export, renewed))
     attached(candidate).exports = tuple(exports)
     return steps
+
+
+def _kept(export: Export, live: Settings, candidate: Settings) -> dict[str, Any]:
+    """Give what stays: ``populate_obj`` may have made copies, which code completes in place."""
+    old, new = raw(live), raw(candidate)
+    return {
+        name: value
+        for name, value in export.put.items()
+        if name in new and new[name] is old.get(name, missing)
+    }
 
 
 def forget(settings: Settings, target: object) -> None:

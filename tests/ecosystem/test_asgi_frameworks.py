@@ -24,13 +24,12 @@ def litestar(settings: Any, view: Callable[[], Any]) -> Any:
     from litestar import Litestar, asgi, get
     from litestar.middleware import DefineMiddleware
 
-    @get("/")
     async def index() -> list[int]:
         seen: list[int] = await view()
         return seen
 
     return Litestar(
-        [index, asgi("/-/config", is_mount=True, copy_scope=False)(status_app(settings))],
+        [get("/")(index), asgi("/-/config", is_mount=True, copy_scope=False)(status_app(settings))],
         middleware=[DefineMiddleware(PinMiddleware, settings=settings)],
         logging_config=None,  # which would leave a thread
     )

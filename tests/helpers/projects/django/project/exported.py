@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 from dynaconf import Dynaconf
 
@@ -27,4 +28,4 @@ DYNACONF.update(
     },
     loader_identifier="assembled",
 )
-DYNACONF.populate_obj(__import__("sys").modules[__name__], internal=False)
+DYNACONF.populate_obj(sys.modules[__name__], internal=False, convert_to_dict=True)

@@ -1,0 +1,1 @@
+"""A Django project that builds its settings as those on django-ansible-base do."""
