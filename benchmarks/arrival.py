@@ -1,12 +1,12 @@
-"""How long after the kubelet's rename a change is there: ours, the usual way, and the floor.
+"""How long after the kubelet's rename a change is there: ours, the usual ways, and the floor.
 
-    python benchmarks/arrival.py WHO SWAPS       prints the seconds of each swap as JSON
+    python benchmarks/arrival.py WHO SWAPS [GROUP]   prints the seconds of each swap as JSON
 
-WHO is ``ours``, ``watchdog`` (and ``settings.reload()``) or ``floor`` (inotify, one file is read).
-The writer is a process of its own, which notes when it renames. Each way notes when it first sees
-the number of a swap, in the settings and in the environment, in the thread that has just read it:
-ours when the reload is logged. Nobody polls, since that would hold up whoever reads many files.
-Ours also prints how long the building of each candidate took.
+WHO is one of `WAYS`. The writer is a process of its own, which notes when it renames. Each way
+notes when it first sees the number of a swap, in the thread that has just read it: ours, in the
+settings and in the environment, when the reload is logged. Nobody polls, since that would hold up
+whoever reads many files. Ours also prints how long the building of each candidate took. GROUP is
+the directory of a control group that the process joins, the writer does not.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from dynaconf.base import Settings
@@ -29,10 +30,12 @@ from subjects import PREFIX, content, following, mounted, plain, reload_by_hand
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from dynaconf_k8s_reload import candidate
+from dynaconf_k8s_reload import _dynaconf
+from dynaconf_k8s_reload._source import switch_interval
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 KEYS = 20
+DOCUMENT = "app.json"
 NUMBER = f"{PREFIX}_NUMBER"
 EVERY = 0.025  # seconds between two swaps
 PATIENCE = 5.0
@@ -41,7 +44,7 @@ MOVED_TO_OR_CREATED = 0x180  # IN_MOVED_TO | IN_CREATE, inotify(7)
 See = Callable[[int], object]  # called with each number that is there
 
 
-def write(directory: str, swaps: int) -> None:
+def write(directory: str, who: str, swaps: int) -> None:
     """Swap so many times, and print when each rename was."""
     renamed: list[int] = []
     rename = os.replace
@@ -53,7 +56,7 @@ def write(directory: str, swaps: int) -> None:
     os.replace = noted  # type: ignore[assignment] # reason: it takes what the writer gives
     writer = AtomicWriter(directory)
     for number in range(1, swaps + 1):
-        writer.write({**content(KEYS, number), NUMBER: str(number)})
+        writer.write(data(who, number))
         time.sleep(EVERY)
     print(json.dumps(renamed[-swaps:]))
 
@@ -62,16 +65,16 @@ def write(directory: str, swaps: int) -> None:
 def ours(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
     """See it where both the settings and the environment have it."""
     built: list[float] = []
-    build = candidate.build
+    build = _dynaconf.build
 
-    def timed(live: Settings, attachment: candidate.Attachment) -> Settings:
+    def timed(live: Settings, attachment: _dynaconf.Attachment) -> Settings:
         started = time.perf_counter()
         try:
             return build(live, attachment)
         finally:
             built.append(time.perf_counter() - started)
 
-    with following(writer) as settings, mock.patch.object(candidate, "build", timed):
+    with following(writer) as settings, mock.patch.object(_dynaconf, "build", timed):
 
         class Published(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
@@ -81,6 +84,13 @@ def ours(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
         log = logging.getLogger("dynaconf_k8s_reload")
         log.setLevel(logging.INFO)
         log.addHandler(Published())
+        yield built
+
+
+@contextlib.contextmanager
+def usual_interval(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
+    """See it as ours does, with the interpreter's usual switch interval."""
+    with mock.patch.object(switch_interval, "SHORT", 1.0), ours(writer, see) as built:
         yield built
 
 
@@ -107,6 +117,46 @@ def watchdog(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
 
 
 @contextlib.contextmanager
+def pydantic_settings(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
+    """See it in a model of pydantic-settings that is made anew when watchfiles tells."""
+    from pydantic import create_model  # noqa: PLC0415 -- because only this way needs it
+    from pydantic_settings import BaseSettings  # noqa: PLC0415 -- as above
+    from watchfiles import watch  # noqa: PLC0415 -- as above
+
+    fields: Any = dict.fromkeys((*content(KEYS, 0), NUMBER), (str, ...))
+    model = create_model("Model", __base__=BaseSettings, **fields)
+    for name in fields:
+        os.environ.pop(name, None)  # which would beat the files
+
+    def follow() -> None:
+        for _ in watch(writer.directory):
+            see(int(getattr(model(_secrets_dir=writer.directory), NUMBER)))
+
+    threading.Thread(target=follow, daemon=True).start()
+    yield []
+
+
+@contextlib.contextmanager
+def dynamic_config(writer: AtomicWriter, see: See, debounce: float = 0.25) -> Iterator[list[float]]:
+    """See it in a model of dynamic-config-py, which reads one document and watches it."""
+    from dynamic_config import DynamicConfig  # noqa: PLC0415 -- because only this way needs it
+    from pydantic import create_model  # noqa: PLC0415 -- as above
+
+    fields: Any = dict.fromkeys((*content(KEYS, 0), NUMBER), (str, ...))
+    config = DynamicConfig(create_model("Model", **fields), key="app")
+    config.file(os.path.join(writer.directory, DOCUMENT))
+    config.init()
+    config.on_reload(lambda _, new: see(int(getattr(new, NUMBER))))
+    with config.watching(debounce=debounce):
+        yield []
+
+
+def dynamic_config_at_once(writer: AtomicWriter, see: See) -> Any:
+    """See it there without a wait for quiet."""
+    return dynamic_config(writer, see, debounce=0.0)
+
+
+@contextlib.contextmanager
 def floor(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
     """See it as soon as inotify tells, and one file has been read."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -124,13 +174,31 @@ def floor(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
     yield []
 
 
+WAYS: dict[str, Callable[[AtomicWriter, See], contextlib.AbstractContextManager[list[float]]]] = {
+    "ours": ours,
+    "usual_interval": usual_interval,
+    "watchdog": watchdog,
+    "pydantic_settings": pydantic_settings,
+    "dynamic_config": dynamic_config,
+    "dynamic_config_at_once": dynamic_config_at_once,
+    "floor": floor,
+}
+
+
+def data(who: str, number: int) -> dict[str, str]:
+    """Give what the volume holds: a file a key, or one document."""
+    values = {**content(KEYS, number), NUMBER: str(number)}
+    if who.startswith("dynamic_config"):
+        return {DOCUMENT: json.dumps({"app": values}), NUMBER: str(number)}
+    return values
+
+
 def main() -> None:
     """Measure one way."""
-    who, swaps = sys.argv[1], int(sys.argv[2])
+    who, swaps, *rest = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
     if who == "write":
-        write(sys.argv[3], swaps)
+        write(rest[0], rest[1], swaps)
         return
-    ways = {"ours": ours, "watchdog": watchdog, "floor": floor}
     seen: dict[int, int] = {}
     complete = threading.Event()
 
@@ -139,10 +207,12 @@ def main() -> None:
         if number == swaps:
             complete.set()
 
-    with mounted({**content(KEYS, 0), NUMBER: "0"}) as writer, ways[who](writer, see) as built:
+    with mounted(data(who, 0)) as writer, WAYS[who](writer, see) as built:
         time.sleep(1)  # whatever is armed in a thread of its own is armed then
-        command = [sys.executable, __file__, "write", str(swaps), str(writer.directory)]
+        command = [sys.executable, __file__, "write", str(swaps), str(writer.directory), who]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for group in rest:
+            Path(group, "cgroup.procs").write_text(str(os.getpid()))
         complete.wait(swaps * EVERY * 4 + PATIENCE)
         renamed = json.loads(process.communicate()[0])
     delays = [(at - renamed[number - 1]) / 1e9 for number, at in seen.items() if number]

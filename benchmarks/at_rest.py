@@ -2,6 +2,7 @@
 
 python benchmarks/at_rest.py idle MOUNTS SECONDS     processor seconds and own threads
 python benchmarks/at_rest.py import                  seconds beyond dynaconf and watchdog
+python benchmarks/at_rest.py start WHO DIRECTORY      processor seconds of a start
 """
 
 from __future__ import annotations
@@ -46,11 +47,26 @@ def importing() -> float:
     return time.perf_counter() - started
 
 
+def start(who: str, mount: str) -> float:
+    """Import, load for the first time, and give the processor time of the whole process.
+
+    WHO is ``ours``, or ``plain``: dynaconf alone, from the same variables of the environment.
+    """
+    from dynaconf import Dynaconf  # noqa: PLC0415 -- because imports are what is measured
+
+    options = {"loaders": ["dynaconf_k8s_reload.loader"], "k8s_mounts": [mount]}
+    settings = Dynaconf(envvar_prefix="BENCH", **(options if who == "ours" else {}))
+    settings.get("KEY_0")
+    return time.process_time()
+
+
 def main() -> None:
     """Measure one thing."""
-    what, *numbers = sys.argv[1:]
-    if what == "idle":
-        print(json.dumps(idle(int(numbers[0]), float(numbers[1]))))
+    what, *rest = sys.argv[1:]
+    if what == "start":
+        print(json.dumps(start(*rest)))
+    elif what == "idle":
+        print(json.dumps(idle(int(rest[0]), float(rest[1]))))
     else:
         print(json.dumps(importing()))
 

@@ -2,10 +2,11 @@
 
     python benchmarks/delays.py WHO KEYS PAUSE RELOADS     prints figures as JSON
 
-WHO is ``ours`` or ``dynaconf`` (``settings.reload()``). One thread reloads; another wants to work
-for 1 ms at a time, with a pause of so many seconds in between, and notes how long each millisecond
-took from the moment at which it wanted to begin. Collections of all garbage hold the lock from
-their beginning to their end, whoever allocates, so their times are noted, too.
+WHO is ``ours``, ``usual_interval`` (ours with the interpreter's usual switch interval), ``by_hand``
+(what one writes today) or ``dynaconf`` (``settings.reload()``). One thread reloads; another wants
+to work for 1 ms at a time, with a pause of so many seconds in between, and notes how long each
+millisecond took from the moment at which it wanted to begin. Collections of all garbage hold the
+lock from their beginning to their end, whoever allocates, so their times are noted, too.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
 
-from subjects import content, following, mounted, plain
+from subjects import content, following, mounted, plain, reload_by_hand
 
 from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._source import switch_interval
 
 WORK = 0.001
 ALL_GARBAGE = 2
@@ -31,9 +35,19 @@ ALL_GARBAGE = 2
 def subject(who: str, keys: int) -> Iterator[tuple[Callable[[int], object], Callable[[], object]]]:
     """Have what changes every value, and what reloads."""
     with mounted(content(keys, 0)) as writer:
-        if who == "ours":
-            with following(writer, k8s_watch=False) as settings:
+        if who in {"ours", "usual_interval"}:
+            short = switch_interval.SHORT if who == "ours" else 1.0
+            with (
+                mock.patch.object(switch_interval, "SHORT", short),
+                following(writer, k8s_watch=False) as settings,
+            ):
                 yield lambda step: writer.write(content(keys, step)), get_reloader(settings).reload
+        elif who == "by_hand":
+            settings, mount = plain(), Path(writer.directory)
+            yield (
+                lambda step: writer.write(content(keys, step)),
+                lambda: reload_by_hand(settings, mount),
+            )
         else:
             yield lambda step: os.environ.update(content(keys, step)), plain().reload
 

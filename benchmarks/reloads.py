@@ -7,7 +7,9 @@ A program on pyperf's runner, which starts it again in processes of its own.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Callable
@@ -15,13 +17,24 @@ from pathlib import Path
 from typing import Any
 
 import pyperf
-from subjects import PREFIX, content, following, mounted, plain, reload_by_hand
+from subjects import (
+    PREFIX,
+    SHAPES,
+    content,
+    following,
+    mounted,
+    plain,
+    reload_by_hand,
+    shaped,
+)
 
 from dynaconf_k8s_reload import Mount, get_reloader
 from dynaconf_k8s_reload._source.reading import read
 
 SIZES = (10, 20, 100, 1_000, 5_000, 10_000)
 RIVALS_UP_TO = 5_000  # dynaconf alone takes half a minute for ten thousand
+SHAPED = (100, 1_000, 5_000)
+SHAPED_RIVALS_UP_TO = 1_000  # five thousand under one parent take dynaconf a minute each
 MANY = 1_000  # from here on a few loops are long enough to be measured
 
 
@@ -90,6 +103,35 @@ def by_hand(loops: int, keys: int) -> float:
         )
 
 
+def of_shape(loops: int, shape: str, keys: int) -> float:
+    """Every value has changed, of keys that are nested, or lists."""
+    with mounted(shaped(shape, keys, 0)) as writer, following(writer, k8s_watch=False) as settings:
+        act = get_reloader(settings).reload
+        return timed(loops, lambda step: writer.write(shaped(shape, keys, step)), act)
+
+
+def of_shape_dynaconf(loops: int, shape: str, keys: int) -> float:
+    """The same by dynaconf's own ``settings.reload()``, from the environment."""
+    with mounted(shaped(shape, keys, 0)):
+        settings = plain()
+        return timed(
+            loops, lambda step: os.environ.update(shaped(shape, keys, step)), settings.reload
+        )
+
+
+def first_load(loops: int, shape: str, keys: int) -> float:
+    """Make settings and load them for the first time, mirror included."""
+    with mounted(shaped(shape, keys, 0)) as writer, contextlib.ExitStack() as stack:
+        act = lambda: stack.enter_context(following(writer, k8s_watch=False)).get("X")  # noqa: E731 -- because it is an action
+        return timed(loops, lambda _: None, act)
+
+
+def first_load_dynaconf(loops: int, shape: str, keys: int) -> float:
+    """The same by dynaconf alone, from the environment."""
+    with mounted(shaped(shape, keys, 0)):
+        return timed(loops, lambda _: None, plain)
+
+
 READS: dict[str, Callable[[Any], object]] = {
     "settings.KEY": lambda settings: settings.KEY_0,
     'settings["KEY"]': lambda settings: settings["KEY_0"],
@@ -111,6 +153,18 @@ def reads(loops: int, what: str, who: str) -> float:
             return time.perf_counter() - started
 
 
+def shapes(runner: pyperf.Runner, args: argparse.Namespace) -> None:
+    """Measure what depends on the shape of the keys."""
+    for shape, keys in itertools.product(SHAPES, SHAPED):
+        args.loops = 3
+        for what in (of_shape, first_load):
+            runner.bench_time_func(f"{what.__name__} {shape} {keys}", what, shape, keys)
+        args.loops = 1
+        if keys <= SHAPED_RIVALS_UP_TO:
+            for what in (of_shape_dynaconf, first_load_dynaconf):
+                runner.bench_time_func(f"{what.__name__} {shape} {keys}", what, shape, keys)
+
+
 def main() -> None:
     """Measure everything."""
     runner = pyperf.Runner(processes=6, values=3, warmups=1)
@@ -127,6 +181,8 @@ def main() -> None:
         if keys <= RIVALS_UP_TO:
             for what in (dynaconf_alone, by_hand):
                 runner.bench_time_func(f"{what.__name__} {keys}", what, keys)
+    args.processes, args.values, args.warmups = 3, 1, 0
+    shapes(runner, args)
     args.loops, args.processes, args.values, args.warmups = given
     for name in READS:
         for who in ("ours", "plain"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,21 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 PREFIX = "BENCH"
 MEBIBYTE = 1024 * 1024
 MOST_KEYS = 10_000
+
+
+SHAPES: Mapping[str, Callable[[int], str]] = {
+    "flat": lambda n: f"KEY_{n}",
+    "lists": lambda n: f"LIST_{n}",
+    "one parent": lambda n: f"P__KEY_{n}",
+    "20 parents": lambda n: f"P{n % 20}__KEY_{n}",
+    "three levels": lambda n: f"P{n % 20}__Q{n % 7}__KEY_{n}",
+}
+
+
+def shaped(shape: str, keys: int, step: int) -> dict[str, str]:
+    """Give so many keys of a shape, every value another one at each step."""
+    text = "[{}, {}]" if shape == "lists" else "value {} of key {}"
+    return {f"{PREFIX}_{SHAPES[shape](n)}": text.format(step, n) for n in range(keys)}
 
 
 def content(keys: int, step: int) -> dict[str, str]:
