@@ -25,17 +25,17 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from dynaconf.base import Settings
 from subjects import PREFIX, content, following, mounted, plain, reload_by_hand
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from dynaconf_k8s_reload import _dynaconf
+from dynaconf_k8s_reload._reload.candidate import build_all
 from dynaconf_k8s_reload._source import switch_interval
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 KEYS = 20
 DOCUMENT = "app.json"
+BUILD_ALL = "dynaconf_k8s_reload._reload.passing.build_all"
 NUMBER = f"{PREFIX}_NUMBER"
 EVERY = 0.025  # seconds between two swaps
 PATIENCE = 5.0
@@ -65,16 +65,15 @@ def write(directory: str, who: str, swaps: int) -> None:
 def ours(writer: AtomicWriter, see: See) -> Iterator[list[float]]:
     """See it where both the settings and the environment have it."""
     built: list[float] = []
-    build = _dynaconf.build
 
-    def timed(live: Settings, attachment: _dynaconf.Attachment) -> Settings:
+    def timed(*args: Any, **kwargs: Any) -> None:
         started = time.perf_counter()
         try:
-            return build(live, attachment)
+            build_all(*args, **kwargs)
         finally:
             built.append(time.perf_counter() - started)
 
-    with following(writer) as settings, mock.patch.object(_dynaconf, "build", timed):
+    with following(writer) as settings, mock.patch(BUILD_ALL, timed):
 
         class Published(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from dynaconf import Dynaconf
+from dynaconf import Dynaconf, default_settings
 from dynaconf.base import Settings
 from dynaconf.utils import find_the_correct_casing
 from dynaconf.utils.parse_conf import parse_conf_data
@@ -263,3 +263,27 @@ def test_loaders_that_a_class_runs_itself_are_run_by_it(volume: AtomicWriter) ->
     volume.write({"MYAPP_A": "2"})
     get_reloader(settings).reload()
     assert (settings.A, len(runs)) == (2, 2)
+
+
+def test_a_default_that_has_to_be_parsed_is_left_to_dynaconf(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A default that is a token has its meaning after a reload, too."""
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    assert settings.A == 1
+    monkeypatch.setattr(default_settings, "SKIP_FILES_FOR_DYNACONF", "@json [1]")
+    volume.write({"MYAPP_A": "2"})
+    get_reloader(settings).reload()
+    assert (settings.A, settings.SKIP_FILES_FOR_DYNACONF) == (2, [1])
+
+
+@pytest.mark.skipif(state.UP_TO_3_2, reason="an option since 3.3")
+def test_without_dynaconfs_containers_lists_stay_lists(volume: AtomicWriter) -> None:
+    """Where an application switches dynaconf's containers off, a reload makes none either."""
+    volume.write({"MYAPP_A": "[1]"})
+    settings = make_settings(volume.directory, k8s_watch=False, dynaboxify=False, B=[1])
+    assert settings.A == [1]
+    volume.write({"MYAPP_A": "[2]"})
+    get_reloader(settings).reload()
+    assert (settings.A, settings.B, type(settings.store)) == ([2], [1], dict)

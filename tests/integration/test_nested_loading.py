@@ -128,6 +128,21 @@ def outcome(load: Any, beneath: Any, options: Any, batches: list[dict[str, str]]
 @profile(max_examples=EXAMPLES, deadline=None)
 @example({"A": {"x": {"z": 1}, "y": 5}}, [{"A__X__y": "2", "A__y": "3"}], {})
 @example({"A": {"y": 1, "x": {"y": 1}}}, [{"A__z": "1", "A__x__y": "2"}], {})
+@example({"A": {3: 1}}, [{"A__x": "1"}], {})  # a key that is no string
+@example({"A": {"x": {"y": 1, "Y": 2}}}, [{"A__x__z": "1"}], {})  # one key in two spellings
+@example({"A": {"a b": 1}}, [{"A__a_b": "2", "A__A_b": "3"}], {})
+@example({"A": {"x": "@format {this.B}"}, "B": 1}, [{"A__y": "1", "A__z": "2"}], {})
+@example({"B": 1}, [{"A__x": "@format {this.B}", "A__y": "1"}], {})
+@example({"A": {"x": 1}, "B": 1}, [{"A__x": "@format {this.B}", "A__z__y": "@format b"}], {})
+@example({"A": {"x": 1}}, [{"A__z__y": "@format {env[HOME]}", "A__z__w": "1"}], {})
+@example({"A": {"x": 1}, "B": [1]}, [{"A__y": "@get B", "A__x": "@get B"}], {})
+@example({"A": {"x": [1], "y": {}}}, [{"A__x__y": "1", "A__x": "2", "A__y": "{z=1}"}], {})
+@example({}, [{"A__x__y": "[1, {a=[2]}]", "A__z": "1"}, {"A__x__z": "2", "A__y": "[]"}], {})
+@example({}, [{"A___0": "1", "A___2": "0", "A___1__x": "3"}], {"index_separator": "___"})
+@example({"A": {"x": [1]}}, [{"A__x": "[2]", "B": "[3]", "B__x": "4"}], {"merge_enabled": True})
+@example({"A": {"x": 1}}, [{"A__y": "2", "B": "[3]", "C": "{x=1}"}], {"dynaboxify": False})
+@example({"B": 1, "A": "@format {this.B}"}, [{"A": "[1]", "B": "2"}, {"A": "3"}], {})
+@example({"a b": 1, "A": 2}, [{"A_B__x": "1", "A__x": "2", "C b": "3"}], {})
 def test_folding_is_what_dynaconf_does(
     beneath: dict[str, Any], batches: list[dict[str, str]], options: dict[str, Any]
 ) -> None:
