@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
-import threading
+from _thread import LockType
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -89,20 +90,22 @@ class Progress:
 def busy(reloading: Sequence[Reloading]) -> Iterator[None]:
     """Note a reload of several applications at once, whoever takes long in it."""
     every = [each.progress for each in reloading]
-    timer = threading.Timer(LONG_SECONDS, _tell, [every])
-    timer.name, timer.daemon = "reload-overdue", True
+    done = _thread.allocate_lock()
+    done.acquire()
     for each in every:
         each.begin()
     try:
+        # To start and end a `threading.Timer` would be a tenth of a reload of ten keys.
         with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
-            timer.start()
+            _thread.start_new_thread(_tell_if_late, (done, every))
         yield
     finally:
-        timer.cancel()
+        done.release()
         for each in every:
             each.end()
 
 
-def _tell(every: Sequence[Progress]) -> None:
-    for each in every:
-        each.tell()
+def _tell_if_late(done: LockType, every: Sequence[Progress]) -> None:
+    if not done.acquire(timeout=LONG_SECONDS):
+        for each in every:
+            each.tell()
