@@ -30,6 +30,7 @@ from .state import (
     unwrap,
 )
 from .takeover import is_current, is_replayed, publish, replay
+from .title import title_of
 from .values import changes_between, lost, values
 from .variables import ENV_LOADER, has_env_loader, load
 
@@ -72,6 +73,7 @@ __all__ = [
     "seal",
     "shown_to_thread",
     "snapshot_of",
+    "title_of",
     "told",
     "unwrap",
     "values",

@@ -44,9 +44,6 @@ class Owner(Protocol):
     def touched(self) -> None:
         """Code has set something in the published generation."""
 
-    def warn_once(self, message: str) -> None:
-        """Log a warning unless it has been logged before."""
-
 
 class Carried(NamedTuple):
     """What code did to the live object and a candidate takes over before it loads.

@@ -198,12 +198,20 @@ def changes_between(old: Settings, new: Settings) -> Changes:
     changes = diff(values(old), after)
     names = {key.partition(".")[0] for key in after}
     real = [change for change in changes.values() if not _added(change, published, names)]
-    return changes if len(real) == len(changes) else Changes(real)
+    changes = changes if len(real) == len(changes) else Changes(real)
+    return changes.cut(lambda: _named(old) | _named(new))
 
 
 def _added(change: Change, published: Mapping[str, Any], names: Container[str]) -> bool:
     top = change.key.partition(".")[0]
     return change.kind == "removed" and change.key not in published and top in names
+
+
+def _named(settings: Settings) -> set[tuple[str, ...]]:
+    """The paths that the mounts' files, or the application's author, name."""
+    names, generation = state.names(settings), attached(settings).generation
+    keys = [key for name in generation.payload.variables for key in names.keys(name)]
+    return {names.path(key) for key in (*keys, *generation.options.k8s_restart_keys)}
 
 
 def lost(changes: Changes, published: Mapping[str, Any]) -> list[str]:

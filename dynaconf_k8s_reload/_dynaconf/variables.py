@@ -14,7 +14,7 @@ from dynaconf.utils import missing
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
 from .._model.mount import Mount
-from .._model.names import Names, without_newline
+from .._model.names import without_newline
 from .._source.content import UNPARSED, Variable
 from . import putting, state
 from .generation import Attachment
@@ -134,7 +134,6 @@ def _load_mount(settings: Any, mount: Mount, attachment: Attachment, wanted: str
     plain: list[Variable] = []
     if not attachment.generation.options.prefixed_only(mount) and len(prefixed) < len(variables):
         plain = [variable for variable in variables if not variable.name.startswith(names.prefixes)]
-        _warn_of_doubles(names, plain, carrying, attachment)
     for start, group in (("", plain), *carrying):
         _set_all(settings, *_placed(group, start, shadowed), wanted)
 
@@ -158,26 +157,6 @@ def _placed(
             places.append(place)
             texts.append(variable)
     return places, texts
-
-
-def _warn_of_doubles(
-    names: Names,
-    plain: Iterable[Variable],
-    carrying: Iterable[tuple[str, Sequence[Variable]]],
-    attachment: Attachment,
-) -> None:
-    prefixed = {
-        names.path(variable.name[len(start) :]): variable
-        for start, group in carrying
-        for variable in group
-    }
-    for variable in plain:
-        winner = prefixed.get(names.path(variable.name))
-        if winner is not None:
-            attachment.generation.owner.warn_once(
-                f"mount {winner.mount.path}: {winner.name} and {variable.name} both name the "
-                f"setting {variable.name}; the prefixed one wins, delete one of them"
-            )
 
 
 def _set_all(

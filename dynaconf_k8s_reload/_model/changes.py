@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, ValuesView
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, ValuesView
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from math import isnan
 from typing import Any, Literal
+
+from .shown import cut, escaped
 
 Kind = Literal["added", "modified", "removed"]
 
@@ -22,12 +24,22 @@ class Change:
         old: the value before, ``None`` where it was added.
         new: the value now, ``None`` where it was removed.
         kind: ``"added"``, ``"modified"`` or ``"removed"``.
+        shown: the key as a log may show it, cut where a value begins: of ``API_KEYS.sk-live-1``,
+            where ``API_KEYS`` is what a file is named, ``API_KEYS``. By default the key.
     """
 
     key: str
     old: Any = field(repr=False)
     new: Any = field(repr=False)
     kind: Kind
+    shown: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.shown:
+            object.__setattr__(self, "shown", escaped(self.key))
+
+    def __repr__(self) -> str:
+        return f"Change(key={self.shown!r}, kind={self.kind!r})"
 
 
 class Changes(Mapping[str, Change]):
@@ -62,7 +74,20 @@ class Changes(Mapping[str, Change]):
         return self._by_name.values()
 
     def __repr__(self) -> str:
-        return f"Changes({', '.join(f'{c.key}: {c.kind}' for c in self._by_name.values())})"
+        kinds = dict.fromkeys(f"{change.shown}: {change.kind}" for change in self.values())
+        return f"Changes({', '.join(kinds)})"
+
+    def cut(self, known: Callable[[], Container[tuple[str, ...]]]) -> Changes:
+        """Have keys shown no deeper than they are known, see `cut`.
+
+        Args:
+            known: gives the paths, in upper case, that files or the application's author name;
+                called only if there is a nested key.
+        """
+        if not any("." in change.key for change in self.values()):
+            return self
+        paths = known()
+        return Changes(replace(each, shown=cut(each.key, paths)) for each in self.values())
 
     def matching(self, patterns: Iterable[str]) -> Changes:
         """Keep the changes whose key, or a key above it, matches one of the shell-style patterns.
@@ -91,7 +116,7 @@ class Changes(Mapping[str, Change]):
                 _ABSENT if change.kind == "removed" else change.new,
             )
             if merged_change is not None:
-                merged[name] = merged_change
+                merged[name] = replace(merged_change, shown=change.shown)
         return Changes(merged.values())
 
 

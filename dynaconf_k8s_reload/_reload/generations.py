@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from dynaconf.base import Settings
@@ -21,6 +21,7 @@ from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.reading import Reader
 from . import report
+from .lines import Lines
 from .notifier import Notifier, reference_to
 from .progress import Progress
 from .refusal import CheckFailedError, explain
@@ -89,7 +90,7 @@ class Generations:
         self._culprit: Callable[[], Generations | None] = lambda: None
         self.progress = Progress(lambda: self.label)
         self.stopped = False
-        self.warnings = report.Warnings()
+        self.lines = Lines()
 
     @property
     def label(self) -> str:
@@ -155,7 +156,6 @@ class Generations:
 
     def adopt(self, settings: Settings) -> None:
         """Publish a new object, the first one or what ``configure()`` made, as a generation."""
-        started = monotonic()
         attachment, before = _dynaconf.attached(settings), self._live
         changes = Changes() if before is None else _dynaconf.changes_between(before, settings)
         attachment.values = _dynaconf.values(settings)
@@ -167,11 +167,17 @@ class Generations:
                 self._mirror.apply({self.key: generation.plan}, put_right=True)
             attachment.build = None
             self._live = settings
-            self._published(attachment, (), None)
+            self.lines.begin(settings)
+            self._published(attachment, Changes(), None)
             _dynaconf.remember(generation.wrapper, self.owner)
-        self.warnings.of_left_out(generation.payload.snapshots)
-        self.warnings.of_differing(attachment)
-        self._tell(attachment, changes, started)
+        self.lines.of_left_out(generation.payload.snapshots)
+        self.lines.of_differing(attachment)
+        self._tell(attachment, changes)
+
+    def tell_loaded(self, *, watching: bool) -> None:
+        """Log what a first load, or what ``configure()`` made, has found."""
+        snapshots = _dynaconf.attached(self.settings).generation.payload.snapshots
+        self.lines.loaded(snapshots, watching=watching)
 
     def check(self, candidate: Settings) -> Changes:
         """Give what a candidate changes, and have it checked.
@@ -195,9 +201,9 @@ class Generations:
         if attachment.build is None:
             return
         lag = report.lag(_dynaconf.attached(live).generation.payload, attachment.generation.payload)
-        keys = changes.matching((*self.options.k8s_restart_keys, *self.restart_keys))
+        waiting = changes.matching((*self.options.k8s_restart_keys, *self.restart_keys))
         _dynaconf.publish(live, candidate)
-        self._published(attachment, keys, lag)
+        self._published(attachment, waiting, lag)
 
     def tell(self, changes: Changes, lost: Sequence[str], started: float) -> None:
         """Tell the subscribers and the log of what has been published.
@@ -207,8 +213,11 @@ class Generations:
             lost: settings that went although no source has dropped them.
             started: when the reload began, on the monotonic clock.
         """
-        self.warnings.of_lost(self.label, lost)
-        self._tell(_dynaconf.attached(self.settings), changes, started)
+        attachment = _dynaconf.attached(self.settings)
+        self.lines.of_lost(self.label, lost)
+        self._tell(attachment, changes)
+        payload = attachment.generation.payload
+        self.lines.applied(self.history.generation, changes, payload, started)
 
     def explain(self, error: BaseException, payload: Payload | None) -> ReloadRejected:
         """Make the `ReloadRejected` of what was raised for a payload of this object."""
@@ -249,21 +258,20 @@ class Generations:
         seconds = monotonic() - started
         return ReloadResult(outcome, self.history.generation, changes or Changes(), error, seconds)
 
-    def _published(
-        self, attachment: Attachment, restart_keys: Iterable[str], lag: float | None
-    ) -> None:
+    def _published(self, attachment: Attachment, waiting: Changes, lag: float | None) -> None:
         attachment.generation.plan.environment.settle()
         self._snapshot = None
-        self.history.applied(restart_keys, lag, attachment.generation.plan.decision.restart)
+        self.history.applied(waiting, lag, attachment.generation.plan.decision.restart)
         _dynaconf.note_files(self.settings, attachment)
 
-    def _tell(self, attachment: Attachment, changes: Changes, started: float) -> None:
+    def _tell(self, attachment: Attachment, changes: Changes) -> None:
         if changes:
             self._notifier.publish("change", changes)
-        self.warnings.of_skipped(attachment)
-        self.warnings.of_contested(self.label, self._mirror.contested(self.key))
-        report.rewritten(lambda: self.drifted)
-        report.applied(self.history.generation, changes, attachment.generation.payload, started)
+        self.lines.of_skipped(attachment)
+        self.lines.of_doubles(attachment, _dynaconf.names(self.settings))
+        self.lines.of_contested(self.label, self._mirror.contested(self.key))
+        self.lines.of_restart(self.history.restart_required)
+        self.lines.rewritten(lambda: self.drifted)
 
     def observed(self, result: ReloadResult) -> None:
         """Tell the observers of a reload that has ended."""

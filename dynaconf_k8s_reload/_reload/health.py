@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 
 from .. import _dynaconf
-from .._model.log import log
 from .._model.published import HUNG_SECONDS
 from .._model.status import MountStatus, Status
 from .._source.reading import DEFAULT_MOUNT, GONE
@@ -64,15 +63,15 @@ class Health:
         generations = self._generations
         snapshots = _dynaconf.attached(generations.settings).generation.payload.snapshots
         if not snapshots and not self._present:
-            generations.warnings.once(NO_MOUNT)
+            generations.lines.once(NO_MOUNT)
         for snapshot in snapshots:
             path, present = snapshot.mount.path, snapshot.present
             before = self._present.get(path)
             self._present[path] = present
             if present and before is False:
-                log.info("mount %s is there, and followed again", path)
+                generations.lines.info("mount %s is there, and followed again", path)
             elif not present and before is not False:
-                log.warning("%s", _absence(snapshot))
+                generations.lines.warning("%s", _absence(snapshot))
 
     @property
     def marks(self) -> tuple[object, ...]:

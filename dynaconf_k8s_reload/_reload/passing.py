@@ -124,7 +124,7 @@ class Pass:
             before = attachment.generation.payload
             snapshots = member.reader.read(options, before.snapshots, self._read)
             same = (options.k8s_mounts, before)
-            member.warnings.of_left_out(snapshots)
+            member.lines.of_left_out(snapshots)
             payload = payloads[same] = payloads.get(same) or Payload(snapshots, before)
             if payload.digest != before.digest or (self._explicit and member.is_off):
                 candidates.append(Candidate.of(member, live, options, payload))
@@ -186,7 +186,7 @@ class Pass:
             contents = dict.fromkeys(self._members, str(refusal.error))
         news = [member.refuse(content, refusal) for member, content in contents.items()]
         if any(news):
-            report.rejected(refusal.error)
+            refusal.culprit.lines.rejected(refusal.error)
         return self._results("rejected", candidates, refusal.error)
 
     def _restless(self, candidates: Sequence[Candidate]) -> MountError:

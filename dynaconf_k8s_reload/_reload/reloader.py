@@ -271,10 +271,6 @@ class Reloader:
         """Code has set something: the next snapshot has it."""
         self._generations.forget_snapshot()
 
-    def warn_once(self, message: str) -> None:
-        """Log a warning unless it has been logged before."""
-        self._generations.warnings.once(message)
-
     def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Validate a new object, mirror it and publish it as a first generation, and watch.
 
@@ -291,6 +287,7 @@ class Reloader:
             self._told()
             if watch is not None or self.options.k8s_watch:
                 self.start()
+            self._generations.tell_loaded(watching=self._watch is not None)
 
     # the watching thread's side
 

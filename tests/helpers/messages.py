@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,8 @@ import dynaconf_k8s_reload
 
 PACKAGE = Path(dynaconf_k8s_reload.__file__).parent
 ERRORS = {"ConfigError", "MountError", "ReloadRejected", "CannotRunError", "ManifestError"}
-LOGGED = {"debug", "info", "warning", "error", "once", "warn_once", "_failed"}
+LOGGED = {"debug", "info", "warning", "error", "_failed"}
+WARNED = "_warn"  # of names: its messages for one and for several stand third and fourth
 CHECKS = {"Error", "Warning"}  # Django's
 SHORTEST = 8  # letters by which a person could find a message
 
@@ -27,22 +29,23 @@ def templates() -> Iterator[Template]:
     """Give all of them."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            message = _message(node)
-            if message is not None:
+            for message in _messages(node):
                 constant = max(_parts(message), key=len, default="").strip(" ;:,.")
                 if len(constant) >= SHORTEST:
                     place = f"{path.relative_to(PACKAGE)}:{message.lineno}"
                     yield Template(place, constant)
 
 
-def _message(node: ast.AST) -> ast.expr | None:
-    """Give the expression of a message, if it is one that is made here."""
+def _messages(node: ast.AST) -> list[ast.expr]:
+    """Give the expressions of the messages that are made here."""
     if not isinstance(node, ast.Call) or not node.args:
-        return None
+        return []
     name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
     if name in ERRORS | LOGGED | CHECKS:
-        return node.args[0]
-    return node.args[2] if name == "Finding" else None  # its title
+        return node.args[:1]
+    if name == WARNED:
+        return node.args[2:4]
+    return node.args[2:3] if name == "Finding" else []  # its title
 
 
 def _parts(message: ast.expr) -> Iterator[str]:
@@ -53,5 +56,5 @@ def _parts(message: ast.expr) -> Iterator[str]:
             yield from _parts(piece.left)
             yield from _parts(piece.right)
         elif isinstance(piece, ast.Constant) and isinstance(piece.value, str):
-            for line in piece.value.replace("%d", "%s").split("%s"):
+            for line in re.split(r"%(?:\(\w+\))?[sd]", piece.value):
                 yield " ".join(line.split())

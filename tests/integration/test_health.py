@@ -25,8 +25,9 @@ from support import eventually, make_settings, open_descriptors
 
 
 def lines(logged: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
-    """What was logged from a level on."""
-    return [record.getMessage() for record in logged.records if record.levelno >= level]
+    """What was logged from a level on, without the name of the object."""
+    messages = [record.getMessage() for record in logged.records if record.levelno >= level]
+    return [message.removesuffix(" [MYAPP]") for message in messages]
 
 
 # what is not followed is said

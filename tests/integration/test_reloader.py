@@ -17,7 +17,6 @@ from dynaconf import Dynaconf, Validator
 from dynaconf_k8s_reload import Changes, ConfigError, Reloader, get_reloader
 from dynaconf_k8s_reload._dynaconf import unwrap
 from dynaconf_k8s_reload._model.options import Options
-from dynaconf_k8s_reload._reload import report
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors
 
@@ -248,24 +247,14 @@ def test_an_applied_reload_is_one_line(
     logged.clear()
     reloader.changed()
     (info,) = [r.getMessage() for r in logged.records if r.levelno == logging.INFO]
-    assert info.startswith("generation 2 applied: 1 settings changed (A modified), 2 variables in")
+    assert info.startswith(
+        "generation 2 applied: 1 setting changed (A modified), 2 variables in 1 mount, "
+    )
     assert "hunter" not in logged.text
     assert (
         "written by the application and left so until the mount's value changes: B" in logged.text
     )
     os.environ["B"] = "1"
-
-
-def test_warnings_are_given_once_and_forgotten_at_last(
-    logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same warning is logged once, and what is remembered for that does not grow for ever."""
-    monkeypatch.setattr(report, "REMEMBERED", 3)
-    warnings = report.Warnings()
-    for message in "ababcdca":
-        warnings.once(message)
-    assert [record.getMessage() for record in logged.records] == list("abcda")
-    assert len(warnings._given) == 3
 
 
 def test_what_differs_and_what_is_contested_is_told(

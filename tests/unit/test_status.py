@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import ReloadRejected, Status, get_reloader
+from dynaconf_k8s_reload import Changes, ReloadRejected, Status, get_reloader
 from dynaconf_k8s_reload._model.status import MountStatus
 from dynaconf_k8s_reload._reload.report import History
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -137,7 +137,7 @@ def test_a_record_tells_news_from_what_is_known() -> None:
     assert record.refusal_of("b") is None
     record.unchanged()
     assert record.refusal_of("a") is None
-    record.applied(["K"], 1.5)
+    record.applied(Changes(), 1.5)
     rest: Any = dict.fromkeys(
         ("revision", "mounts", "watching", "checked_at", "skipped", "healthy"), ()
     )
