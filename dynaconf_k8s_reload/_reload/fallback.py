@@ -114,7 +114,7 @@ class Fallback:
                 f"the last good content cannot be kept in {directory} ({name_of(error)}); mount an "
                 "emptyDir there that the process's user may write"
             )
-            owner.warnings.once(owner.keeping_problem)
+            owner.lines.once(owner.keeping_problem)
         else:
             owner.keeping_problem = ""
 
