@@ -61,8 +61,8 @@ class Generations:
         options: those of the settings that are being served.
         reader: reads the mounts.
         owner: who is told by the settings objects; they lead to it.
-        inert: nothing is mirrored or watched: set on the class by a tool that only looks, and on
-            what belongs to a generation of another object.
+        inert: nothing is mirrored or watched: set on what belongs to a generation of another
+            object.
         restart_keys: patterns of keys that need a restart, beside those of the options; for what
             a framework reads once.
         observers: called with the result of each reload.

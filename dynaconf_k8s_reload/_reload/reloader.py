@@ -54,7 +54,7 @@ class Reloader:
         self._generations = Generations(options, self, self._notifier, self._mirror)
         self.fallback = Fallback(self._generations, self._mirror)
         self.observe(self.fallback.observe)
-        self._generations.inert = Generations.inert or process.is_building
+        self._generations.inert = process.is_building
         self._health = Health(self._generations, watcher)
         self._published = Published(self.key, self._health, watcher)
         self._generations.progress.on_long = self._told

@@ -18,15 +18,18 @@ from .. import _dynaconf
 from .._model.errors import K8sReloadError, MountError
 from .._model.mount import Mount
 from .._model.names import Names
-from .._model.options import Options
-from .._reload.generations import Generations
+from .._model.options import SUFFIX, Options
 from .._reload.refusal import fault_of
+from .._reload.reloader import get_reloader
 from .._source.content import Payload
 from .._source.reading import default_mounts, read
 from .patience import ImportUnfinishedError, patience
 from .screen import CannotRunError
 
 LOGGER = "dynaconf_k8s_reload"
+LOADER = "dynaconf_k8s_reload.loader"
+LOADERS = f"LOADERS{SUFFIX}"
+OFF = {"k8s_watch": False, "k8s_last_good": None}
 HOW = "write package.module:settings"
 
 
@@ -71,7 +74,8 @@ class Application:
 def load(name: str) -> Application:
     """Import ``package.module:settings`` from the working directory or where Python looks.
 
-    Nothing is watched or mirrored.
+    Nothing is watched. The variables are mirrored, which the application's own code may rely on,
+    and put back.
 
     Raises:
         CannotRunError: the object does not exist.
@@ -83,7 +87,7 @@ def load(name: str) -> Application:
     with (
         _only_looking(),
         redirect_stdout(sys.stderr),  # what it prints is not for our screen
-        _dynaconf.constructions() as made,
+        _dynaconf.constructions(for_a_look) as made,
     ):
         try:
             found, finished = find(name)
@@ -97,6 +101,9 @@ def load(name: str) -> Application:
     attachment = None if settings is None else _dynaconf.attachment_of(settings)
     if attachment is not None:
         options = attachment.generation.options
+    for each in made:
+        if _dynaconf.attachment_of(each) is not None:
+            get_reloader(each).stop(restore=True)
     written = _changed(before, os.environ)
     return Application(settings, attachment, options, problem, finished, written)
 
@@ -198,9 +205,21 @@ def _options(made: Sequence[Settings]) -> Options | None:
     return None
 
 
+def uses_loader(keywords: Mapping[str, Any]) -> bool:
+    """Tell whether a settings object with these keywords will follow mounts."""
+    return LOADER in str(keywords.get(LOADERS) or os.environ.get(LOADERS))
+
+
+def for_a_look(module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Give the arguments of a settings object that neither watches nor falls back to anything."""
+    if uses_loader(keywords):
+        others = {name: value for name, value in keywords.items() if name.lower() not in OFF}
+        keywords = {**others, **{name.upper(): value for name, value in OFF.items()}}
+    return module, keywords
+
+
 @contextmanager
 def _only_looking() -> Iterator[None]:
-    Generations.inert = True
     log = logging.getLogger(LOGGER)
     level = log.level
     log.setLevel(logging.CRITICAL)  # what it would tell is found, too
@@ -212,7 +231,6 @@ def _only_looking() -> Iterator[None]:
     finally:
         gc.unfreeze()
         log.setLevel(level)
-        Generations.inert = False
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:

@@ -299,7 +299,7 @@ def test_inotify(first: str, title: str, words: str, volume: AtomicWriter) -> No
 
 
 def test_a_healthy_application(volume: AtomicWriter, examine: Examine) -> None:
-    """Nothing is found, and nothing is watched, mirrored or printed into the screen."""
+    """Nothing is found, watched or printed into the screen, and no variable stays mirrored."""
     volume.write({"MYAPP_A": "1"})
     Path("look.py").write_text(
         "import atexit, os, threading\n"
@@ -332,7 +332,10 @@ def test_an_application_that_follows_nothing(examine: Examine) -> None:
 def test_a_program_that_never_ends(volume: AtomicWriter, examine: Examine) -> None:
     """A module that goes on after it has made its settings is interrupted, and looked at."""
     volume.write({"MYAPP_A": "1"})
-    module = f"import threading\n{SETTINGS.format(mount=volume.directory)}threading.Event().wait()"
+    module = (
+        f"import os, threading\n{SETTINGS.format(mount=volume.directory)}"
+        "settings.A, os.environ['MYAPP_A']\nthreading.Event().wait()"
+    )
     done = examine(module)
     finds(done, "NOTE     The module does not come to its end", '__name__ == "__main__"', "1 find")
 

@@ -12,11 +12,10 @@ from ..._model.errors import K8sReloadError
 from ..._model.mount import Mount
 from ..._model.options import SUFFIX, Options
 from ..._source.reading import DEFAULT_MOUNT, default_mounts, read
-from ...loader import __name__ as LOADER  # noqa: N812 -- because it is a constant: what an application lists
 from ...testing import AtomicWriter
+from ..application import for_a_look, uses_loader
 
 CONFIG_MAPS, SECRETS, ALL = "configmaps", "secrets", "all"
-LOADERS = f"LOADERS{SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,9 @@ class Places:
 
     def prepare(self, module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Give the arguments of a settings object with volumes in place of its mounts."""
-        if LOADER not in str(keywords.get(LOADERS) or os.environ.get(LOADERS)):
+        if not uses_loader(keywords):
             return module, keywords
+        _, keywords = for_a_look(module, keywords)
         try:
             options = Options.read(keywords, os.environ, default_mounts())
         except K8sReloadError:  # it is about to be raised where the application is loaded

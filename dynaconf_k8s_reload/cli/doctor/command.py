@@ -163,6 +163,6 @@ def _mounts(
         mounts = [mount for mount in mounts if os.path.realpath(mount.path) in named]
     known = {os.path.realpath(mount.path) for mount in mounts}
     others = [path for path in directories if os.path.realpath(path) not in known]
-    if (application is None or application.options is None) and not mounts and not others:
+    if application is None and not mounts and not others:
         others = [DEFAULT_MOUNT]
     return [*mounts, *mounts_of(others, ())]

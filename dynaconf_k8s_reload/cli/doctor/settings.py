@@ -10,11 +10,10 @@ from ... import _dynaconf
 from ..._model.changes import Change, Changes
 from ..._source.content import Payload
 from ..._source.reading import DEFAULT_MOUNT
-from ..application import Application, Problem
+from ..application import LOADER, Application, Problem
 from ..findings import KEYS, Finding, sentence
 from ..screen import listed
 
-LOADER = "dynaconf_k8s_reload.loader"
 USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {_dynaconf.ENV_LOADER}.'
 
 NO_LOADER = Finding(
