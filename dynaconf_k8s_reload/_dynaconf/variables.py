@@ -22,8 +22,9 @@ from .values import Literal, is_scalar, pinned
 
 ENV_LOADER = "dynaconf.loaders.env_loader"
 
-# No value of TOML begins with one of these, nor does a token of dynaconf: such text is itself.
-PLAIN_LETTERS = frozenset(string.ascii_letters) - frozenset("tfinTF")
+# Text that begins with a letter is itself, but for what begins like the four words of TOML.
+LETTERS = frozenset(string.ascii_letters)
+WORDS = ("true", "True", "false", "False", "inf", "nan")
 
 # A number that TOML and Python write alike, which is most of them.
 NUMBER = r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
@@ -198,7 +199,7 @@ def _parse(settings: Any, text: Text | Variable) -> Any:
         value: Any = content
     elif literal:
         value = Literal(content)
-    elif content[:1] in PLAIN_LETTERS:
+    elif content[:1] in LETTERS and not content.startswith(WORDS):
         value = content
     elif number := re.fullmatch(NUMBER, content):
         value = float(content) if number[1] else int(content)

@@ -44,7 +44,7 @@ TEXTS = st.sampled_from(
         *("1.5", "true", "True", "text", "true text", "", "\n", "a\n", "[1, {a=2}]", "{a=1}"),
         *("@int 3", "@merge 4", "@merge {b=2}", "@del", "@format {this.B}", "@insert 0 1"),
         *("'@int 3'", "1979-05-27", "08", "inf", "nan", "-", "\u00e9", "0x1f", "dynaconf_merge"),
-        "@none",
+        *("@none", "internal", "false alarm", "information", "True ", "tcp://x", "nan # a comment"),
     ]
 )
 CONTENTS = st.dictionaries(KEYS, TEXTS, max_size=8)
@@ -63,7 +63,7 @@ def the_long_way() -> Iterator[None]:
         patch.setattr(following, "put_defaults", lambda _: None)
         patch.setattr(following, "put_keyword", lambda *_: False)
         patch.setattr(following, "loading", lambda held: partial(Settings.execute_loaders, held))
-        patch.setattr(applying, "PLAIN_LETTERS", frozenset())
+        patch.setattr(applying, "LETTERS", frozenset())
         patch.setattr(applying, "NUMBER", "(?!)")
         patch.delattr(following.FollowsMounts, "get_environ")
         patch.setattr(Variable, "value", property(lambda _: UNPARSED, lambda *_: None))
