@@ -47,8 +47,8 @@ class Pod:
         self.volumes = volumes
         self.pids = pids
 
-    def run(self, command: list[str]) -> tuple[bytes, bytes, int]:
-        """Run a command in its container: give output, errors and exit status."""
+    def run(self, command: list[str]) -> tuple[bytes, bytes, int | None]:
+        """Run a command in its container: give output, errors and exit status, if it has one."""
         if self.pids is None or command[0] != "dynaconf-k8s-reload":
             return b"", b"", 127
         words = [*command[1:], *map(str, self.pids())]
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if wanted.items() <= (pod.spec["metadata"].get("labels") or {}).items()
             ]
             self._answer({"items": items})
-        elif path.endswith("/exec"):
+        elif path.endswith("/exec") and path.split("/")[1] in self.api.pods:
             self._exec(self.api.pods[path.split("/")[1]], query["command"])
         elif path in self.api.objects:
             self._answer(self.api.objects[path])
@@ -237,7 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
             failure["message"] = f"exec: {command[0]!r}: executable file not found in $PATH"
         self._frame(STDOUT, output)
         self._frame(STDERR, errors)
-        self._frame(ERROR, json.dumps(failure if status else success).encode())
+        if status is not None:
+            self._frame(ERROR, json.dumps(failure if status else success).encode())
         with contextlib.suppress(OSError):
             self.wfile.write(b"\x88\x00")
 

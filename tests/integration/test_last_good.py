@@ -65,6 +65,25 @@ def test_a_refused_first_load_falls_back(
     assert settings.NAME == "good"
 
 
+def test_a_validator_that_raises_refuses_as_well(volume: AtomicWriter, kept: Path) -> None:
+    """What it raises is the application's own: its type and place are told, not its words."""
+
+    def condition(name: str) -> bool:
+        if name == "bad":
+            raise RuntimeError("hunter2")
+        return True
+
+    validators = [Validator("NAME", condition=condition)]
+    volume.write(GOOD)
+    get_reloader(start(volume, kept, validators=validators)).stop(restore=True)
+    volume.write({"MYAPP_POOL": "1", "MYAPP_NAME": "bad"})
+    settings = start(volume, kept, validators=validators)
+    assert settings.NAME == "good"
+    last_error = get_reloader(settings).status().last_error
+    assert last_error is not None
+    assert "hunter2" not in last_error
+
+
 def test_the_next_good_content_ends_it(volume: AtomicWriter, kept: Path) -> None:
     """The watch does not try the bad one again, and applies what comes after it."""
     volume.write(GOOD)

@@ -247,6 +247,7 @@ def scrape(port: int) -> dict[str, list[tuple[dict[str, str], float]]]:
     return found
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("preload", [False, True], ids=["no preload", "preload"])
 def test_gunicorn_answers_for_every_worker(
     volume: AtomicWriter, tmp_path: Path, preload: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,8 @@ from api_server import ApiServer, Pod
 from applications import Application
 from command import run
 from dynaconf_k8s_reload.cli.rollout import command, following
+from dynaconf_k8s_reload.cli.rollout.cluster import Cluster
+from dynaconf_k8s_reload.cli.rollout.uses import Resource
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 REFUSES_TEN = "settings.validators.register(__import__('dynaconf').Validator('POOL', lt=10))"
@@ -285,6 +288,107 @@ def test_an_api_server_that_is_away_is_told(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     done = run("rollout", "cm/shop")
     assert (done.status, "the API server cannot be reached" in done.err) == (2, True)
+
+
+def test_workloads_are_told_by_their_own_counts(town: Town) -> None:
+    """A roll is over once all pods are of the new template and ready, whatever kind they are of."""
+    cluster = Cluster(None)
+    for kind, path, spec, done, not_yet in (
+        (
+            "Deployment",
+            "deployments/x",
+            {},
+            {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+            {"replicas": 2, "updatedReplicas": 1, "availableReplicas": 1},
+        ),
+        (
+            "StatefulSet",
+            "statefulsets/x",
+            {"replicas": 2},
+            {"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2},
+            {"replicas": 2, "updatedReplicas": 1, "readyReplicas": 2},
+        ),
+        (
+            "DaemonSet",
+            "daemonsets/x",
+            {},
+            {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 3},
+            {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2},
+        ),
+    ):
+        for status, expected in ((done, True), (not_yet, False)):
+            found = {"metadata": {"generation": 2}, "spec": spec}
+            town.api.objects[path] = found | {"status": status | {"observedGeneration": 2}}
+            assert cluster.has_rolled(kind, "x") is expected
+        town.api.objects[path] = found | {"status": done | {"observedGeneration": 1}}
+        assert cluster.has_rolled(kind, "x") is False
+
+
+def test_a_pod_may_belong_to_anything(town: Town) -> None:
+    """To a StatefulSet itself, to nobody, or to what rolls out otherwise."""
+    owner: dict[str, Any] = {"kind": "StatefulSet", "name": "x", "controller": True}
+    cluster = Cluster("shop", "x")
+    assert cluster.owner({"metadata": {"ownerReferences": [owner]}}) == ("StatefulSet", "x")
+    assert cluster.owner({"metadata": {"ownerReferences": [owner | {"kind": "Job"}]}}) is None
+    assert cluster.owner({"metadata": {}}) is None
+
+
+def test_a_secret_s_content_is_decoded(town: Town) -> None:
+    """Its data are base64; a ConfigMap has bytes beside its texts."""
+    town.api.objects["secrets/s"] = {"data": {"KEY": "aHVudGVyMg=="}}
+    town.api.objects["configmaps/c"] = {"data": {"A": "é"}, "binaryData": {"B": "/w=="}}
+    cluster = Cluster(None)
+    assert cluster.files(Resource("Secret", "s")) == {"KEY": b"hunter2"}
+    assert cluster.files(Resource("ConfigMap", "c")) == {"A": "é".encode(), "B": b"\xff"}
+    assert cluster.files(Resource("Secret", "absent")) is None
+    cluster.nudge("gone")  # which a pod may be by now
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((b"{}", b"", 0), "its answer is not a list"),
+        ((b"", b"no process has a status\n", 2), "(no process has a status)"),
+        ((b"", b"", None), "(no output)"),
+    ],
+)
+def test_what_a_container_answers_may_be_odd(
+    town: Town, monkeypatch: pytest.MonkeyPatch, answer: Any, reason: str
+) -> None:
+    """Then a sentence says how."""
+    pod = town.deploy("web")
+    monkeypatch.setattr(pod, "run", lambda _: answer)
+    told = Cluster(None).ask("web-1", "main")
+    assert isinstance(told, str)
+    assert told.endswith(reason)
+
+
+def test_a_pod_that_is_gone_cannot_be_asked(town: Town) -> None:
+    """The API server's refusal is told."""
+    told = Cluster(None).ask("gone", "main")
+    assert isinstance(told, str)
+    assert told.startswith("exec failed: ")
+
+
+def test_within_a_pod_its_account_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no kubeconfig."""
+    monkeypatch.setenv("KUBECONFIG", "/absent")
+    monkeypatch.setattr("kubernetes.config.load_incluster_config", lambda: None)
+    assert Cluster(None).namespace == "default"
+
+
+def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client is an extra; another module that is missing is a fault, and shown as one."""
+    module = "dynaconf_k8s_reload.cli.rollout.cluster"
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "kubernetes", None)
+        done = run("rollout", "cm/shop")
+    assert (done.status, "pip install 'dynaconf-k8s-reload[cluster]'" in done.err) == (2, True)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, module, None)
+        with pytest.raises(ModuleNotFoundError):
+            run("rollout", "cm/shop")
 
 
 def test_durations_are_kubernetes_own() -> None:

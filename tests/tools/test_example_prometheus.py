@@ -153,6 +153,7 @@ def firing(port: int) -> set[str]:
 
 
 @debian
+@pytest.mark.heavy
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
 def test_prometheus_follows_the_example(volume: AtomicWriter, tmp_path: Path) -> None:
     """Two workers are scraped while it is edited; panels have data, alerts come and go."""

@@ -71,6 +71,11 @@ def test_a_secret_is_kept_in_memory_only() -> None:
         os.rmdir(directory)
 
 
+def test_an_unknown_file_system_is_no_memory() -> None:
+    """One that the table of mounts does not have."""
+    assert not last_good._is_in_memory("/proc/self/ns/mnt")
+
+
 def test_only_its_user_can_read_it(directory: Path) -> None:
     """Directory and file are for the user alone, whatever the umask is."""
     umask = os.umask(0)

@@ -1,0 +1,136 @@
+"""The steps of a roll-out, on a scripted cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from dynaconf_k8s_reload._source.snapshot import revision_of
+from dynaconf_k8s_reload.cli.rollout import following
+from dynaconf_k8s_reload.cli.rollout.following import Following, Workload
+from dynaconf_k8s_reload.cli.rollout.uses import Files, Resource
+from dynaconf_k8s_reload.cli.rollout.verdict import State, Statuses
+
+SHOP = Resource("ConfigMap", "shop")
+FILES = {"A": b"1"}
+
+
+class Scripted:
+    """A cluster of one pod that serves the content once it has been asked so many times."""
+
+    def __init__(self, served_at: int = 1, rolled_at: int = 1, **status: Any) -> None:
+        self.asked = 0
+        self.looked = 0
+        self.restarted: list[Workload] = []
+        self._served_at = served_at
+        self._rolled_at = rolled_at
+        self._status = status
+
+    def read(self, resource: Resource) -> Mapping[str, Any]:
+        return {"data": {"A": "1"}}
+
+    def files(self, resource: Resource) -> Files:
+        return FILES
+
+    def pods(self, selector: str) -> list[Mapping[str, Any]]:
+        mount = {"name": "v", "mountPath": "/config"}
+        return [
+            {
+                "metadata": {"name": "p"},
+                "spec": {
+                    "volumes": [{"name": "v", "configMap": {"name": "shop"}}],
+                    "containers": [{"name": "c", "volumeMounts": [mount]}],
+                },
+                "status": {"containerStatuses": [{"name": "c", "state": {"running": {}}}]},
+            }
+        ]
+
+    def nudge(self, pod: str) -> None:
+        assert pod == "p"
+
+    def ask(self, pod: str, container: str) -> Statuses:
+        self.asked += 1
+        revision = revision_of(FILES) if self.asked >= self._served_at else "old"
+        return [
+            {
+                "pid": 1,
+                "generation": 1,
+                "mounts": [{"path": "/config", "revision": revision}],
+                "healthy": True,
+                "problems": [],
+                "last_error": None,
+                "rejected": 0,
+                "lag": None,
+                "restart_required": [],
+                **self._status,
+            }
+        ]
+
+    def owner(self, pod: Mapping[str, Any]) -> Workload:
+        return ("Deployment", "shop")
+
+    def restart(self, kind: str, name: str) -> None:
+        self.restarted.append((kind, name))
+
+    def has_rolled(self, kind: str, name: str) -> bool:
+        self.looked += 1
+        return self.looked >= self._rolled_at
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "ASK_EVERY", 0.001)
+
+
+def follow(cluster: Scripted, seconds: float = 10.0) -> Following:
+    return Following(cluster, SHOP, deadline=time.monotonic() + seconds)
+
+
+def test_it_asks_until_all_serve_it() -> None:
+    """And no more once nothing is awaited."""
+    cluster = Scripted(served_at=5)
+    (verdict,) = follow(cluster).run(None, restart=False)
+    assert (verdict.state, cluster.asked) == (State.SERVED, 5)
+
+
+def test_it_gives_up_when_the_time_is_over() -> None:
+    """With what is known then."""
+    (verdict,) = follow(Scripted(served_at=10**9), 0.05).run(None, restart=False)
+    assert (verdict.state, verdict.revision) == (State.WAITING, "old")
+
+
+def test_who_serves_it_is_not_asked_again() -> None:
+    """However often one looks."""
+    cluster = Scripted()
+    one = follow(cluster)
+    for _ in range(3):
+        assert one.look()[0].state is State.SERVED
+    assert cluster.asked == 1
+
+
+def test_a_restart_is_waited_for() -> None:
+    """Then its pods are asked anew."""
+    cluster = Scripted(rolled_at=4, restart_required=["DB"])
+    one = follow(cluster)
+    one.run(None, restart=True)
+    assert one.restarted == cluster.restarted == [("Deployment", "shop")]
+    assert cluster.looked == 4
+    assert cluster.asked == 3  # before all, once for the change, once after the restart
+
+
+def test_a_restart_that_hangs_is_given_up() -> None:
+    """When the time is over."""
+    cluster = Scripted(rolled_at=10**9, restart_required=["DB"])
+    follow(cluster, 0.05).run(None, restart=True)
+    assert cluster.looked > 1
+
+
+def test_nothing_is_restarted_without_need() -> None:
+    """What serves the content, and needs nothing, goes on."""
+    cluster = Scripted()
+    one = follow(cluster)
+    one.run(None, restart=True)
+    assert one.restarted == []
