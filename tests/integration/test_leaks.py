@@ -3,22 +3,74 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from dynaconf_k8s_reload import Mount, get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
+PROGRAM = Path(__file__).parents[1] / "helpers" / "programs" / "leaks.py"
 MARKER = "zQ7marker"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with the tests' helpers and programs."""
+    paths = os.pathsep.join([str(PROGRAM.parent), str(PROGRAM.parents[1]), *sys.path])
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+
+
+@pytest.mark.parametrize(
+    ("viewer", "needs"),
+    [("frames", "traceback"), ("rich", "rich"), ("django", "django"), ("sentry", "sentry_sdk")],
+)
+def test_no_viewer_of_errors_shows_a_content(viewer: str, needs: str) -> None:
+    """Each failure, of a first load and of an update, is shown with its frames, and logged."""
+    if importlib.util.find_spec(needs) is None:
+        pytest.skip(f"{needs} is not installed")
+    done = run(str(PROGRAM), viewer)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    assert said.count("-- ") >= 22
+    assert [line for line in said.splitlines() if MARKER in line] == []
+
+
+A_TEST = """
+import pytest
+from leaks import POINTS, failures
+
+@pytest.mark.parametrize("point", POINTS)
+def test_failure(point):
+    raise next(failures(point))
+"""
+
+
+def test_pytest_shows_no_content(tmp_path: Path) -> None:
+    """A failed test of an application, shown with the local variables of each frame."""
+    (tmp_path / "test_application.py").write_text(A_TEST)
+    done = run("-m", "pytest", "-l", "-p", "no:cacheprovider", str(tmp_path))
+    assert "12 failed" in done.stdout, done.stdout
+    assert [line for line in done.stdout.splitlines() if MARKER in line] == []
 
 
 def ours() -> Iterator[Any]:
     """Every object of this package that the garbage collector knows, classes left out."""
     for each in gc.get_objects():
         kind = type(each)
-        if kind.__module__.startswith("dynaconf_k8s_reload") and not issubclass(kind, type):
+        if str(kind.__module__).startswith("dynaconf_k8s_reload") and not issubclass(kind, type):
             yield each
 
 
@@ -32,6 +84,8 @@ def shown(value: Any, depth: int = 4) -> Iterator[str]:
 
 def test_no_object_shows_a_content(tmp_path: Path) -> None:
     """Whatever becomes of a content, each object that holds it shows names and counts only."""
+    others = list(ours())  # of other tests, kept so that nothing new takes an identity of theirs
+    known = set(map(id, others))
     secret, config = AtomicWriter(tmp_path / "secret"), AtomicWriter(tmp_path / "config")
     secret.write({"PASSWORD": MARKER, "TOKEN": f"@format {MARKER}", "SECRET__deep": MARKER})
     texts = {
@@ -63,5 +117,7 @@ def test_no_object_shows_a_content(tmp_path: Path) -> None:
     config.write({**texts, "MYAPP_TEXT": f"@int {MARKER}"})
     kept.append(reloader.reload())
     assert before.TEXT == MARKER
-    leaks = {type(each).__qualname__ for each in ours() if any(MARKER in s for s in shown(each))}
+    made = [each for each in ours() if id(each) not in known]
+    assert {"Variable", "Snapshot", "Record", "Decision"} <= {type(each).__name__ for each in made}
+    leaks = {type(each).__qualname__ for each in made if any(MARKER in s for s in shown(each))}
     assert leaks == set()
