@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 import pickle
 import re
@@ -12,13 +13,13 @@ from typing import Any
 import pytest
 from dynaconf import Dynaconf, LazySettings, Validator
 from dynaconf.base import Settings
-from dynaconf.loaders import py_loader
+from dynaconf.loaders import default_loader, py_loader
 from dynaconf.utils.functional import empty
 from dynaconf.utils.parse_conf import Lazy, parse_conf_data
 from dynaconf.validator import ValidatorList
 
 from dynaconf_k8s_reload import ConfigError, _dynaconf, get_reloader
-from dynaconf_k8s_reload._dynaconf import state
+from dynaconf_k8s_reload._dynaconf import putting, state
 from dynaconf_k8s_reload._dynaconf.generation import ATTACHMENT
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -317,3 +318,18 @@ def test_a_generation_shows_counts_and_no_value(volume: AtomicWriter, settings: 
     assert "hidden" not in repr(attachment)
     with pytest.raises(RuntimeError, match="published"):
         _ = attachment.under_way
+
+
+def test_loading_begins_with_the_loader_of_defaults() -> None:
+    """``execute_loaders`` finds ``default_loader`` by its name, among the names of its module."""
+    function = Settings.execute_loaders
+    assert function.__globals__[default_loader.__name__] is default_loader
+    assert default_loader.__name__ in function.__code__.co_names
+    assert not function.__closure__
+
+
+def test_setting_a_nested_name_goes_through_methods_that_a_class_may_redefine() -> None:
+    """The methods that folding looks at are there, and merging goes through them."""
+    assert all(callable(vars(Settings)[name]) for name in putting.SETTING)
+    assert "object_merge" in inspect.unwrap(vars(Settings)["_dotted_set"]).__code__.co_names
+    assert "_merge_before_set" in inspect.unwrap(vars(Settings)["set"]).__code__.co_names
