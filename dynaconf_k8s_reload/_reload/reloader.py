@@ -122,7 +122,7 @@ class Reloader:
         pin keeps the outer one's. As a decorator it does so for each call of a function, ``async``
         or not, such as a Celery task.
         """
-        return Pin(self.key, self._generations.snapshot)
+        return Pin(self.key, self.snapshot)
 
     def on_change(self, *patterns: str) -> Callable[[Function], Function]:
         """Subscribe a function to changes of the settings.

@@ -348,3 +348,32 @@ def test_a_pin_costs_a_few_microseconds(reloader: Reloader) -> None:
     best = min(cost() for _ in range(5))
     print(f"{best * 1e6:.2f} µs a pin")
     assert best < 5e-6
+
+
+UNSEEN = """
+import ctypes, os, sys, time
+from dynaconf import Dynaconf
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+
+volume = AtomicWriter(sys.argv[1])
+volume.write({"N": "1"})
+settings = Dynaconf(loaders=["dynaconf_k8s_reload.loader"], k8s_mounts=[sys.argv[1]])
+reloader = get_reloader(settings)
+if ctypes.PyDLL(None).fork() == 0:
+    with reloader.pin() as pinned:
+        assert pinned.N == 1
+    volume.write({"N": "2"})
+    deadline = time.monotonic() + 30
+    while settings.N != 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os._exit(settings.N)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_a_pin_notices_a_fork_that_python_did_not_see(volume: AtomicWriter) -> None:
+    """A worker whose first use of the settings is a pinned request follows from then on."""
+    arguments = [sys.executable, "-c", UNSEEN, str(volume.directory)]
+    done = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (2, "")
