@@ -13,7 +13,8 @@ import pytest
 
 from docs_site import ROOT
 
-WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+PUBLISH = ROOT / ".github/workflows/publish.yml"
+WORKFLOWS = sorted({*(ROOT / ".github/workflows").glob("*.yml")} - {PUBLISH})
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -36,6 +37,21 @@ def test_workflow_runs_the_tests_with_no_right_but_to_read(path: Any) -> None:
     used = [step["uses"] for step in job["steps"] if "uses" in step]
     assert used
     assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", each) for each in used)
+
+
+def test_only_what_a_person_releases_is_published() -> None:
+    """What is built cannot publish; what publishes runs nothing of ours, and has no password."""
+    workflow = _parsed(PUBLISH.read_text())
+    assert workflow["on"] == {"release": {"types": ["published"]}}
+    assert workflow["permissions"] == {"contents": "read"}
+    build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
+    assert "permissions" not in build
+    assert "./test.sh -e package" in [step.get("run") for step in build["steps"]]
+    assert (publish["needs"], publish["permissions"]) == ("build", {"id-token": "write"})
+    assert publish["environment"]
+    assert not any("run" in step or "password" in str(step) for step in publish["steps"])
+    used = [step["uses"] for job in (build, publish) for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch(r"(actions|pypa)/[\w-]+@[0-9a-f]{40}", each) for each in used)
 
 
 def test_each_push_is_tested_on_each_python() -> None:
