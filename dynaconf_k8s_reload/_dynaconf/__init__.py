@@ -16,7 +16,7 @@ from .files import files_changed, note_files
 from .first_use import before_first_use
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
-from .identity import keep_identity
+from .identity import keep_identity, keep_live
 from .present import shown_to_thread
 from .quiet import quieten
 from .snapshot import snapshot_of
@@ -57,6 +57,7 @@ __all__ = [
     "is_current",
     "is_replayed",
     "keep_identity",
+    "keep_live",
     "keywords",
     "load",
     "load_candidate",

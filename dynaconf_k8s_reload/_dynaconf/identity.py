@@ -24,18 +24,37 @@ def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
     Returns:
         The settings whose values the candidate took over.
     """
-    old, published = raw(live), attached(live).values
-    owner, kept = attached(live).generation.owner, {}
+    old, published, kept = raw(live), attached(live).values, {}
     for name, value in raw(candidate).items():
         if type(value) in SCALARS or name in OPTIONS:
             continue
-        led = attachment_behind(value)
-        if led is not None and led.generation.owner is owner:
-            _put(candidate, name, attached(live).generation.wrapper or live)
-        elif name in old and _unchanged(old[name], value, published, str(name)):
+        if name in old and _unchanged(old[name], value, published, str(name)):
             _put(candidate, name, old[name])
             kept[str(name)] = old[name]
     return kept
+
+
+def keep_live(live: Settings, candidate: Settings) -> None:
+    """Have a setting that is a generation of these settings be the live object.
+
+    A hook that returns all settings returns them too. What dynaconf notes of loaders and hooks would
+    keep each such copy, and with it the generations that it came from.
+    """
+    generation = attached(live).generation
+    itself = generation.wrapper or live
+    notes = [*state.get(candidate, "loaded_by_loaders").values()]
+    for by_kind in state.get(candidate, "loaded_hooks").values():
+        by_kind.update({kind: dict(noted) for kind, noted in by_kind.items() if noted})
+        notes.extend(by_kind.values())
+    for name, value in raw(candidate).items():
+        if type(value) in SCALARS:
+            continue
+        found = attachment_behind(value)
+        if found is not None and found.generation.owner is generation.owner:
+            _put(candidate, name, itself)
+            for noted in notes:
+                if noted and name in noted:
+                    noted[name] = itself
 
 
 def adopt_kept(live: Settings, candidate: Settings, kept: Mapping[str, Any]) -> None:

@@ -222,7 +222,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             yield
         finally:
             with _alone(self):
-                state.put(self, "loaded_envs", before)
+                state.put(self, "loaded_envs", list(before))
                 self.setenv(self.current_env, clean=clean, filename=filename)
                 state.put(self, "loaded_envs", before)
 

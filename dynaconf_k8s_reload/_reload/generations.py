@@ -21,6 +21,7 @@ from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.reading import Reader
 from . import report
+from .interruption import is_foreign
 from .lines import Lines
 from .notifier import Notifier, reference_to
 from .progress import Progress
@@ -135,7 +136,8 @@ class Generations:
         self.stopped = False
         self._see_what_is_published()
         if not self.inert:
-            self._mirror.apply({self.key: _dynaconf.attached(self.settings).generation.plan})
+            plan = _dynaconf.attached(self.settings).generation.plan
+            self._mirror.apply({self.key: plan}, put_right=True)
 
     def mark_fork(self, prepare: Callable[[], object]) -> None:
         """Have something done in a forked child before it reads its settings."""
@@ -191,7 +193,9 @@ class Generations:
             if check is not None:
                 try:
                     check(candidate, changes)
-                except Exception as error:  # noqa: BLE001 -- because a check may raise anything
+                except Exception as error:
+                    if is_foreign(error):
+                        raise
                     raise CheckFailedError(check, error) from None
         return changes
 
