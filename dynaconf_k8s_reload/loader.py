@@ -6,6 +6,7 @@ Name it in ``loaders=["dynaconf_k8s_reload.loader"]``, where ``dynaconf.loaders.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from dynaconf.base import Settings
@@ -65,12 +66,28 @@ def _first_load(settings: Settings) -> tuple[Attachment, Reloader]:
             "list, since dynaconf_k8s_reload.loader loads the environment too, or say "
             "k8s_mirror=False"
         )
+    names = _dynaconf.names(settings)
+    options = options.for_application(names)
+    replaced = _dynaconf.replaced_loaders(settings)
     wrapper = _dynaconf.constructing_wrapper(settings)
     reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)
     payload = Payload(reloader.read_first(options))
-    proposal = Proposal(payload, (options, _dynaconf.names(settings)))
-    _, plans = reloader.mirror.plan({reloader.key: proposal}, put_right=True)
-    generation = Generation(reloader, options, payload, plans[reloader.key], wrapper=wrapper)
+    _, plans = reloader.mirror.plan(
+        {reloader.key: Proposal(payload, (options, names))}, put_right=True
+    )
+    loads = replaced is None or _dynaconf.ENV_LOADER in replaced
+    plan = plans[reloader.key]
+    generation = Generation(reloader, options, payload, plan, wrapper=wrapper, loads=loads)
     attachment = Attachment(generation, Build())
+    _tell_dropped(reloader, replaced or ())
     _dynaconf.adopt(settings, attachment)
     return attachment, reloader
+
+
+def _tell_dropped(reloader: Reloader, replaced: Iterable[str]) -> None:
+    dropped = ", ".join(loader for loader in replaced if loader != _dynaconf.ENV_LOADER)
+    if dropped:
+        reloader.warn_once(
+            f"LOADERS_FOR_DYNACONF takes the place of the application's own list of loaders, so "
+            f"{dropped} no longer runs; name it in the variable, before dynaconf_k8s_reload.loader"
+        )

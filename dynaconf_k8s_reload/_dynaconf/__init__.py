@@ -32,7 +32,7 @@ from .state import (
 from .takeover import is_current, is_replayed, publish, replay
 from .title import title_of
 from .values import changes_between, lost, values
-from .variables import ENV_LOADER, has_env_loader, load
+from .variables import ENV_LOADER, has_env_loader, load, replaced_loaders
 
 # The face of this room: nobody outside uses anything else of it.
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "reloader_of",
     "remember",
     "renew_exports",
+    "replaced_loaders",
     "replay",
     "seal",
     "shown_to_thread",

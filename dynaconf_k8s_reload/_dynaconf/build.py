@@ -86,6 +86,7 @@ def candidate_for(live: Settings, attachment: Attachment) -> Settings:
         keywords=old.generation.keywords,
         wrapper=old.generation.wrapper,
         unbound=old.generation.unbound,
+        loads=old.generation.loads,
     )
     attachment.under_way.is_candidate = True
     note_files(live, attachment)

@@ -80,6 +80,8 @@ class Generation:
         keywords: the arguments of ``Dynaconf(...)``.
         wrapper: the lazy wrapper that constructed the object, if one did.
         unbound: the validators that were given no environment.
+        loads: the application has its environment loaded; otherwise, where it has said so with its
+            own list of loaders, code does it later.
     """
 
     owner: Owner
@@ -90,6 +92,7 @@ class Generation:
     keywords: Mapping[str, Any] = field(default_factory=dict)
     wrapper: Any = None
     unbound: tuple[Any, ...] = ()
+    loads: bool = True
 
     def __repr__(self) -> str:
         return f"<Generation of {self.payload!r}>"

@@ -37,7 +37,7 @@ def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
 def keep_live(live: Settings, candidate: Settings) -> None:
     """Have a setting that is a generation of these settings be the live object.
 
-    A hook that returns all settings returns them too. What dynaconf notes of loaders and hooks would
+    A hook that returns all settings returns them too. What dynaconf notes of its loaders would
     keep each such copy, and with it the generations that it came from.
     """
     generation = attached(live).generation

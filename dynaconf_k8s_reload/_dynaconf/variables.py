@@ -67,6 +67,8 @@ def load(settings: Settings, attachment: Attachment, key: str | None) -> None:
         attachment: its attachment.
         key: the one top-level setting to load, with what is nested in it; ``None`` for all.
     """
+    if not attachment.generation.loads:
+        return
     names, plan = state.names(settings), attachment.generation.plan
     wanted = names.top(key) if key else None
     environment_last = has_env_loader(settings)
@@ -76,6 +78,15 @@ def load(settings: Settings, attachment: Attachment, key: str | None) -> None:
         _load_mount(settings, mount, attachment, wanted)
     if environment_last:  # beside env_loader, without a mirror, the environment wins
         _load_environment(settings, plan.environment.as_dict().items(), wanted)
+
+
+def replaced_loaders(settings: Settings) -> list[str] | None:
+    """Give the application's own list of loaders, where a variable has taken its place."""
+    own = state.keywords(settings).get("LOADERS_FOR_DYNACONF")
+    used = settings.get("LOADERS_FOR_DYNACONF") or []
+    if not isinstance(own, (list, tuple)) or list(own) == list(used):
+        return None
+    return [str(loader) for loader in own if loader not in used]
 
 
 def has_env_loader(settings: Settings) -> bool:

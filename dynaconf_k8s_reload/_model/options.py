@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
@@ -19,6 +19,14 @@ SUFFIX = "_FOR_DYNACONF"
 A_DAY = 24 * 60 * 60
 
 
+class HasPrefix(Protocol):
+    """Knows the prefixes that an application has chosen."""
+
+    @property
+    def own(self) -> Sequence[str]:
+        """Such as ``("MYAPP_",)``."""
+
+
 class Options(NamedTuple):
     """The options of one application, checked; `read` collects them."""
 
@@ -26,7 +34,7 @@ class Options(NamedTuple):
     k8s_watch: bool = True
     k8s_mirror: bool = True
     k8s_env_wins: tuple[str, ...] = ()
-    k8s_prefixed_only: bool = False
+    k8s_prefixed_only: bool | None = None
     k8s_protected: tuple[str, ...] = DEFAULT_PROTECTED
     k8s_resync: float = 30.0
     k8s_debounce: float = 0.2
@@ -87,7 +95,15 @@ class Options(NamedTuple):
 
     def prefixed_only(self, mount: Mount) -> bool:
         """Tell whether only names with the application's prefix become settings."""
-        return self.k8s_prefixed_only if mount.prefixed_only is None else mount.prefixed_only
+        only = self.k8s_prefixed_only if mount.prefixed_only is None else mount.prefixed_only
+        return only is True
+
+    def for_application(self, names: HasPrefix) -> Options:
+        """Say what is left open by what the application is: whether it has a prefix of its own."""
+        if self.k8s_prefixed_only is not None:
+            return self
+        own = [prefix for prefix in names.own if prefix != "DYNACONF_"]
+        return self._replace(k8s_prefixed_only=bool(own))
 
 
 def _mounts(name: str, value: object) -> tuple[Mount, ...]:
@@ -115,6 +131,10 @@ def _flag(name: str, value: object) -> bool:
     raise ConfigError(f"{name} is not a boolean; write true or false")
 
 
+def _flag_or_none(name: str, value: object) -> bool | None:
+    return None if value is None else _flag(name, value)
+
+
 def _seconds(name: str, value: object) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= A_DAY:
         return float(value)
@@ -139,7 +159,7 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "k8s_watch": _flag,
     "k8s_mirror": _flag,
     "k8s_env_wins": _patterns,
-    "k8s_prefixed_only": _flag,
+    "k8s_prefixed_only": _flag_or_none,
     "k8s_protected": _patterns,
     "k8s_resync": _resync,
     "k8s_debounce": _seconds,

@@ -33,6 +33,7 @@ def make_settings(*mounts: Any, **options: Any) -> Any:
     """Make lazy settings on mounts, with the prefix MYAPP; nothing is loaded yet."""
     options.setdefault("envvar_prefix", "MYAPP")
     options.setdefault("loaders", LOADERS)
+    options.setdefault("k8s_prefixed_only", False)  # most tests name their settings without it
     paths = [str(mount) if isinstance(mount, Path) else mount for mount in mounts]
     return Dynaconf(k8s_mounts=paths, **options)
 
