@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._model.changes import Change, Changes
     from ._model.errors import ConfigError, K8sReloadError, MountError, ReloadRejected
+    from ._model.explanation import Explanation
     from ._model.mount import Mount
     from ._model.status import MountStatus, ReloadResult, Status
     from ._reload.reloader import Reloader, get_reloader
@@ -18,6 +19,7 @@ __all__ = [
     "Change",
     "Changes",
     "ConfigError",
+    "Explanation",
     "K8sReloadError",
     "Mount",
     "MountError",
@@ -34,6 +36,7 @@ _MODULES = {
     "_model.changes": ("Change", "Changes"),
     "_model.errors": ("ConfigError", "K8sReloadError", "MountError", "ReloadRejected"),
     "_model.mount": ("Mount",),
+    "_model.explanation": ("Explanation",),
     "_reload.reloader": ("Reloader", "get_reloader"),
     "_model.status": ("MountStatus", "ReloadResult", "Status"),
 }

@@ -12,10 +12,11 @@ from .blame import Blame, blame
 from .build import adopt, candidate_for, complete_candidate, load_candidate, seal
 from .constructions import constructions
 from .exports import renew as renew_exports
-from .files import files_changed, note_files
+from .files import dotenv, files_changed, note_files
 from .first_use import before_first_use
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
+from .history import source_of
 from .identity import keep_identity, keep_live
 from .present import shown_to_thread
 from .quiet import quieten
@@ -52,6 +53,7 @@ __all__ = [
     "complete_candidate",
     "constructing_wrapper",
     "constructions",
+    "dotenv",
     "files_changed",
     "has_env_loader",
     "is_current",
@@ -75,6 +77,7 @@ __all__ = [
     "seal",
     "shown_to_thread",
     "snapshot_of",
+    "source_of",
     "title_of",
     "told",
     "unwrap",

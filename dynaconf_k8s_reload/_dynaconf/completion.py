@@ -11,6 +11,7 @@ from dynaconf.validator import ValidatorList
 
 from . import state
 from .generation import attached
+from .typed import expect_typed_validators
 
 
 class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
@@ -35,6 +36,7 @@ class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynac
             attachment.under_way.validate = validate
         else:
             attachment.generation.owner.constructed(self.settings, validate)
+            expect_typed_validators(self.settings)
 
 
 def complete_with_validators(settings: Settings) -> None:

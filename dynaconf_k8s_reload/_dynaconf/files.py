@@ -5,10 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 from dynaconf.base import Settings
 from dynaconf.utils import ensure_a_list
+from dynaconf.utils.files import find_file
 
 from . import state
 from .generation import Attachment, attached
@@ -22,6 +24,9 @@ NAMING = (  # options that name files, or patterns of such
     "PRELOAD_FOR_DYNACONF",
 )
 DOTENV = "DOTENV_PATH_FOR_DYNACONF"
+
+# Imported by its name: it says that it is typed, and type checkers would take dynaconf for typed.
+_dotenv_values: Any = import_module("dynaconf.vendor.dotenv").dotenv_values
 
 Status = tuple[int, int, int]
 
@@ -56,6 +61,24 @@ def files_changed(settings: Settings) -> bool:
     return noted != {path: _status(path) for path in settings_files(settings)}
 
 
+def dotenv(settings: Settings) -> dict[str, str]:
+    """Give the variables of the ``.env`` file that a process which starts now would load."""
+    path = _dotenv_path(settings)
+    found = {} if path is None else _dotenv_values(path)
+    return {str(name): str(text) for name, text in found.items() if text is not None}
+
+
+def _dotenv_path(settings: Settings) -> str | None:
+    """Find the file as dynaconf does (``default_settings.start_dotenv``), if it is to be loaded."""
+    keywords = attached(settings).generation.keywords
+    if not any(str(name).lower() == "load_dotenv" and keywords[name] for name in keywords):
+        return None
+    path = os.environ.get(DOTENV) or find_file(
+        ".env", project_root=os.environ.get("ROOT_PATH_FOR_DYNACONF")
+    )
+    return str(path) if path else None
+
+
 def _named(settings: Settings) -> Iterator[str]:
     options = raw(settings)
     loaded = [str(path) for path in state.get(settings, "loaded_files")]
@@ -68,9 +91,9 @@ def _named(settings: Settings) -> Iterator[str]:
             base, extension = os.path.splitext(os.path.join(root, str(name)))
             for path in (f"{base}{extension}", f"{base}.local{extension}"):
                 yield from glob.glob(path) if glob.has_magic(path) else [path]
-    keywords: dict[Any, Any] = dict(attached(settings).generation.keywords)
-    if any(str(name).lower() == "load_dotenv" and keywords[name] for name in keywords):
-        yield os.path.join(root, str(options.get(DOTENV) or ".env"))
+    dotenv_path = _dotenv_path(settings)
+    if dotenv_path is not None:
+        yield dotenv_path
 
 
 def _status(path: str) -> Status | None:

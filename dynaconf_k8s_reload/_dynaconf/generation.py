@@ -41,6 +41,9 @@ class Owner(Protocol):
     def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Validate a new object, and publish it as a first generation."""
 
+    def withdraw(self) -> None:
+        """The first load was refused after all: leave nothing of it."""
+
     def touched(self) -> None:
         """Code has set something in the published generation."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from .._model.names import Names
@@ -21,10 +22,17 @@ from .staging import PROCESS, view_of_thread
 
 
 class Proposal(NamedTuple):
-    """What an owner would publish, and the options and names by which it is decided."""
+    """What an owner would publish.
+
+    Attributes:
+        payload: what its mounts hold.
+        terms: the options and names by which it is decided.
+        dotenv: reads the application's ``.env``, which provides what nothing else does.
+    """
 
     payload: Payload
     terms: tuple[Options, Names]
+    dotenv: Callable[[], Mapping[str, str]] = dict
 
 
 class Mirror:
@@ -65,11 +73,15 @@ class Mirror:
             records = self._records_with(claims, payloads)
             texts = self._wanted(claims, payloads)
             moves = self._moves(decisions, records, texts, put_right=put_right)
+            dotenv = _of_dotenv(moves, proposals.values())
+            moves = _with_dotenv(moves, dotenv)
             # An object that is made by code within a build sees what the build sees.
             process = view_of_thread() or self._environ
             joint = Environment(process, {}, {name: move.left for name, move in moves.items()})
             return joint, {
-                key: self._plan_of(key, proposal, decisions[key], texts, joint)
+                key: replace(
+                    self._plan_of(key, proposal, decisions[key], texts, joint), dotenv=dotenv
+                )
                 for key, proposal in proposals.items()
             }
 
@@ -100,7 +112,7 @@ class Mirror:
             and self._environ.get(name, text) != text
             and not any(each.mount.env_from is True for each in payload.provided(name))
         )
-        return Plan(environment, unclaimed, decision, differing, payload, proposal.terms)
+        return Plan(environment, unclaimed, decision, differing, payload, terms=proposal.terms)
 
     def beneath(self, key: int, plan: Plan) -> dict[str, str]:
         """Give the variables beneath the mounts of an applied plan, as they are by now."""
@@ -126,6 +138,8 @@ class Mirror:
             records = self._records_with(claims, payloads)
             texts = self._wanted(claims, payloads)
             moves = self._moves(decisions, records, texts, put_right=put_right)
+            for plan in plans.values():
+                moves = _with_dotenv(moves, plan.dotenv)
             self._move({**records, **moves}, moves)
             for key, plan in plans.items():
                 owner = self._owners.setdefault(key, self._owner(key))
@@ -347,6 +361,25 @@ class Mirror:
                     self._records[name] = record.leaving(
                         self._environ.get(name), owned=record.owned
                     )
+
+
+def _of_dotenv(moves: Mapping[str, Record], proposals: Iterable[Proposal]) -> dict[str, str]:
+    """Give what ``.env`` files say of the names that go, as a process that starts would have it."""
+    gone = [name for name, record in moves.items() if record.left is None]
+    found: dict[str, str] = {}
+    for proposal in proposals if gone else ():
+        said = proposal.dotenv()
+        found.update({name: said[name] for name in gone if name in said})
+    return found
+
+
+def _with_dotenv(moves: dict[str, Record], dotenv: Mapping[str, str]) -> dict[str, Record]:
+    shown = {
+        name: replace(moves[name], left=text)
+        for name, text in dotenv.items()
+        if name in moves and moves[name].left is None
+    }
+    return {**moves, **shown}
 
 
 def _put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:

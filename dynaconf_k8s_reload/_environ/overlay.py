@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._source.content import Payload
 from .rules import Decision
@@ -102,6 +102,7 @@ class Plan:
         decision: what becomes of each of the mounts' names.
         differing: mirrored names that the process had with another value than the mount's first.
         payload: what it publishes.
+        dotenv: values of ``.env`` that show again, of names that nothing else provides any more.
         terms: the options and the names by which it was decided.
     """
 
@@ -110,6 +111,7 @@ class Plan:
     decision: Decision
     differing: tuple[str, ...]
     payload: Payload
+    dotenv: Mapping[str, str] = field(default_factory=dict)
     terms: object = None
 
     def __repr__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from dynaconf.base import Settings
 
@@ -96,7 +97,11 @@ def build_all(mirror: Mirror, candidates: Sequence[Candidate], *, put_right: boo
     """
     joint, plans = mirror.plan(
         {
-            each.owner.key: Proposal(each.payload, (each.options, _dynaconf.names(each.live)))
+            each.owner.key: Proposal(
+                each.payload,
+                (each.options, _dynaconf.names(each.live)),
+                partial(_dynaconf.dotenv, each.live),
+            )
             for each in candidates
         },
         put_right=put_right,

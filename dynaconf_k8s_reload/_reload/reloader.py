@@ -13,12 +13,14 @@ from dynaconf.base import Settings
 from .. import _dynaconf
 from .._environ.mirror import Mirror
 from .._model.errors import ConfigError
+from .._model.explanation import Explanation
 from .._model.options import Options
 from .._model.status import ReloadResult, Status
 from .._source.fingerprint import Token
 from .._source.reading import Reader
 from .._source.snapshot import Snapshot
 from .._watch import RENEWED_AFTER_FORK, WATCHER, Timing, Watch, Watcher, notice_fork
+from .explaining import explain_setting
 from .fallback import Fallback
 from .generations import Generations
 from .health import Health
@@ -123,6 +125,14 @@ class Reloader:
         or not, such as a Celery task.
         """
         return Pin(self.key, self.snapshot)
+
+    def explain(self, name: str) -> Explanation:
+        """Say where a setting comes from: which mount, file and rule, or which other source.
+
+        Args:
+            name: a dotted key, or the name of a variable.
+        """
+        return explain_setting(self._generations.settings, name)
 
     def on_change(self, *patterns: str) -> Callable[[Function], Function]:
         """Subscribe a function to changes of the settings.
@@ -266,6 +276,10 @@ class Reloader:
         if self._process.is_building:
             return self._process.read_for_part(options)
         return self._generations.reader.read_first(options)
+
+    def withdraw(self) -> None:
+        """The first load was refused after all: leave no variable and no thread."""
+        self.stop(restore=True)
 
     def touched(self) -> None:
         """Code has set something: the next snapshot has it."""

@@ -1,0 +1,60 @@
+"""Which of dynaconf's sources has set a setting, by what dynaconf notes of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+from dynaconf.base import Settings
+
+from . import state
+from .generation import attached
+
+TOLD = {
+    "default_settings": "dynaconf's default",
+    "init_kwargs": "a keyword of Dynaconf(...)",
+    "env_global": "the environment",
+    "setdefault": "a default of a validator, or of code",
+    "validator": "a validator",
+}
+
+
+class Source(NamedTuple):
+    """Who set a setting last.
+
+    Attributes:
+        told: in words.
+        file: the settings file, if it was one.
+    """
+
+    told: str
+    file: str | None
+
+
+def source_of(settings: Settings, path: tuple[str, ...]) -> Source | None:
+    """Give the last source that has set a setting, or what holds it; ``None`` if it is not set."""
+    name = path[0]
+    if settings.get(".".join(path), default=settings) is settings:
+        return None
+    if name in attached(settings).code:
+        return Source("set by code", None)
+    source: Source | None = None
+    for metadata, loaded in list(state.get(settings, "loaded_by_loaders").items()):
+        if any(_top(key, settings) == name for key in loaded or ()):
+            source = _told(metadata)
+    return source or Source("set by code, after it was loaded", None)
+
+
+def _top(key: Any, settings: Settings) -> str:
+    return state.names(settings).top(str(key)).upper()
+
+
+def _told(metadata: Any) -> Source:
+    loader = str(getattr(metadata, "loader", metadata))
+    identifier = str(getattr(metadata, "identifier", ""))
+    if os.path.isabs(identifier):
+        return Source(identifier, identifier)
+    told = TOLD.get(loader) or TOLD.get(identifier)
+    if told is None and loader == "set_method":
+        told = f"code, or a hook, as {identifier}"
+    return Source(told or f"the loader {loader}", None)

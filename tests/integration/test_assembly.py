@@ -1,0 +1,229 @@
+"""What code does to complete settings by dynaconf's own means is done to each candidate again."""
+
+from __future__ import annotations
+
+import os
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dynaconf import Validator
+from dynaconf.base import Settings
+from dynaconf.loaders import env_loader, toml_loader
+
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+from support import make_settings
+
+
+def reloaded(settings: Any, volume: AtomicWriter, content: dict[str, str]) -> Any:
+    volume.write(content)
+    result = get_reloader(settings).reload()
+    assert result.outcome == "applied", result.error
+    return result.changes
+
+
+def test_a_file_that_code_loads_is_read_again(settings: Any, volume: AtomicWriter) -> None:
+    """``load_file`` has the file of now loaded, over what was loaded before it."""
+    further = Path(volume.directory).parent / "further.toml"
+    further.write_text("FURTHER = 1\nA = 'of the file'\n")
+    volume.write({"MYAPP_A": "1"})
+    settings.load_file(str(further))
+    further.write_text("FURTHER = 2\nA = 'of the file'\n")
+    changes = reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert (settings.FURTHER, settings.A) == (2, "of the file")
+    assert sorted(changes) == ["FURTHER"]
+
+
+def test_values_with_an_identifier_are_set_again(settings: Any, volume: AtomicWriter) -> None:
+    """``set`` and ``update`` with a loader identifier stay, nested, merged, and in their order."""
+    volume.write({"MYAPP_A": "1", "MYAPP_DB__x": "1"})
+    held = object()
+    settings.set("OBJECT", held, loader_identifier="code")
+    settings.set("DB__y", 1, loader_identifier="code")
+    settings.update({"MORE": [1]}, loader_identifier="code")
+    settings.set("MORE", [2], loader_identifier="code", merge=True)
+    settings.set("A", "first", loader_identifier="code")
+    settings.set("A", "second", loader_identifier="code")
+    for count in (2, 3):
+        changes = reloaded(settings, volume, {"MYAPP_A": str(count), "MYAPP_DB__x": str(count)})
+        assert sorted(changes) == ["DB.x"]
+        assert settings.OBJECT is held
+        assert ({"x": count, "y": 1}, "second") == (settings.DB, settings.A)
+        assert sorted(settings.MORE) == [1, 2]
+
+
+def test_what_is_set_often_does_not_pile_up(settings: Any, volume: AtomicWriter) -> None:
+    """Only the last of many calls that set the same is done again."""
+    volume.write({"MYAPP_A": "1"})
+    for count in range(100):
+        settings.set("POLLED", count, loader_identifier="code")
+        settings.update({"SAME": 1}, loader_identifier="code")
+    calls: list[str] = []
+
+    class Counting(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        def set(self, key: Any, *args: Any, **kwargs: Any) -> None:
+            calls.append(str(key))
+            super().set(key, *args, **kwargs)
+
+    other = make_settings(volume.directory, k8s_watch=False, _wrapper_class=Counting)
+    for count in range(100):
+        other.set("POLLED", count, loader_identifier="code")
+    calls.clear()
+    reloaded(other, volume, {"MYAPP_A": "2"})
+    assert calls.count("POLLED") == 1
+    reloaded(settings, volume, {"MYAPP_A": "3"})
+    assert (settings.POLLED, settings.SAME) == (99, 1)
+
+
+def test_a_default_stays_a_default(settings: Any, volume: AtomicWriter) -> None:
+    """``setdefault`` by code gives way to what a mount brings, and returns when that goes."""
+    volume.write({"MYAPP_A": "1"})
+    settings.setdefault("LEVEL", "INFO")
+    reloaded(settings, volume, {"MYAPP_A": "1", "MYAPP_LEVEL": "DEBUG"})
+    assert settings.LEVEL == "DEBUG"
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert settings.LEVEL == "INFO"
+
+
+def test_the_environment_that_code_loads(volume: AtomicWriter) -> None:
+    """``env_loader.load`` by code loads the next generation's variables, also the first of them."""
+    settings = make_settings(volume.directory, k8s_watch=False, k8s_prefixed_only=True)
+    volume.write({})
+    assert settings.get("COLOR") is None
+    env_loader.load(settings, identifier="again")
+    env_loader.load_from_env(settings, "OTHER", identifier="other")
+    held: dict[str, Any] = {}
+    env_loader.load_from_env(held, "NOBODY")
+    reloaded(settings, volume, {"MYAPP_COLOR": "red", "OTHER_SHAPE": "round"})
+    assert (settings.COLOR, settings.SHAPE) == ("red", "round")
+    reloaded(settings, volume, {"MYAPP_COLOR": "blue"})
+    assert (settings.COLOR, settings.get("SHAPE")) == ("blue", None)
+
+
+def test_an_application_without_loaders(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that says ``loaders=[]`` has its environment loaded when it does so, not before."""
+    monkeypatch.setenv("LOADERS_FOR_DYNACONF", '["dynaconf_k8s_reload.loader"]')
+    volume.write({"MYAPP_COLOR": "red"})
+    settings = make_settings(volume.directory, k8s_watch=False, loaders=[])
+    assert "COLOR" not in settings
+    assert os.environ["MYAPP_COLOR"] == "red"
+    env_loader.load(settings, identifier="later")
+    assert settings.COLOR == "red"
+    reloaded(settings, volume, {"MYAPP_COLOR": "blue"})
+    assert (settings.COLOR, os.environ["MYAPP_COLOR"]) == ("blue", "blue")
+
+
+def test_loaders_that_the_variable_drops_are_named(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture
+) -> None:
+    """A loader of the application that the variable's list has not is named in a warning."""
+    module: Any = types.ModuleType("own_loader")
+    module.load = lambda obj, *_, **__: obj.update({"OWN": 1}, loader_identifier="own")
+    monkeypatch.setitem(__import__("sys").modules, "own_loader", module)
+    monkeypatch.setenv("LOADERS_FOR_DYNACONF", '["dynaconf_k8s_reload.loader"]')
+    volume.write({"MYAPP_A": "1"})
+    own = ["own_loader", "dynaconf.loaders.env_loader"]
+    settings = make_settings(volume.directory, k8s_watch=False, loaders=own)
+    assert settings.A == 1
+    (warning,) = [r.getMessage() for r in logged.records if r.levelname == "WARNING"]
+    assert "own_loader no longer runs" in warning
+    assert "env_loader" not in warning
+    both = '["own_loader", "dynaconf_k8s_reload.loader"]'
+    monkeypatch.setenv("LOADERS_FOR_DYNACONF", both)
+    logged.clear()
+    settings = make_settings(volume.directory, k8s_watch=False, loaders=own)
+    assert (settings.A, settings.OWN) == (1, 1)
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert (settings.A, settings.OWN) == (2, 1)
+    assert not [r for r in logged.records if r.levelname == "WARNING"]
+
+
+def test_late_validators_judge_the_assembled_settings(settings: Any, volume: AtomicWriter) -> None:
+    """A validator that code registers sees what code has set, in the candidate."""
+    volume.write({"MYAPP_A": "1"})
+    settings.set("LIMIT", 5, loader_identifier="code")
+    settings.validators.register(Validator("LIMIT", gte=1), Validator("A", lte=5))
+    settings.validators.validate()
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    volume.write({"MYAPP_A": "9"})
+    assert get_reloader(settings).reload().outcome == "rejected"
+    assert (settings.A, settings.LIMIT) == (2, 5)
+
+
+def test_what_cannot_be_done_again_is_named(
+    settings: Any, volume: AtomicWriter, logged: pytest.LogCaptureFixture
+) -> None:
+    """A setting that goes with a reload stands in the changes, and in one warning."""
+    extra = Path(volume.directory).parent / "extra.toml"
+    extra.write_text("EXTRA = 1\n")
+    volume.write({"MYAPP_A": "1"})
+    assert settings.A == 1
+    toml_loader.load(settings, filename=str(extra), env="main", silent=False)
+    assert settings.EXTRA == 1
+    changes = reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert {key: changes[key].kind for key in changes} == {"A": "modified", "EXTRA": "removed"}
+    (warning,) = [r.getMessage() for r in logged.records if r.levelname == "WARNING"]
+    assert "EXTRA" in warning
+    logged.clear()
+    reloaded(settings, volume, {"MYAPP_A": "3"})
+    assert not [r for r in logged.records if r.levelname == "WARNING"]
+
+
+def test_an_object_that_was_populated_follows(settings: Any, volume: AtomicWriter) -> None:
+    """Changed keys are put anew, removed ones go, and what code has changed since is left alone."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1", "MYAPP_C": "1", "MYAPP_LIST": "[1]"})
+    target, some = types.SimpleNamespace(KEPT=1), types.ModuleType("some")
+    settings.populate_obj(target)
+    settings.populate_obj(some, ["A"])
+    assert (target.A, target.B, some.A) == (1, 1, 1)
+    target.C = "the application's"
+    held = target.LIST
+    reloaded(settings, volume, {"MYAPP_A": "2", "MYAPP_NEW": "1", "MYAPP_LIST": "[1]"})
+    assert (target.A, target.C, target.NEW, target.KEPT) == (2, "the application's", 1, 1)
+    assert not hasattr(target, "B")
+    assert target.LIST is held
+    assert (some.A, hasattr(some, "NEW")) == (2, False)
+    reloaded(settings, volume, {"MYAPP_A": "3"})
+    assert (target.A, some.A, hasattr(target, "NEW")) == (3, 3, False)
+
+
+def test_a_populated_object_is_not_kept_alive(settings: Any, volume: AtomicWriter) -> None:
+    """One that is gone is forgotten; one without weak references, or that refuses, harms nobody."""
+
+    class Slots:
+        __slots__ = ("A",)
+        A: Any
+
+    class Refuses(types.SimpleNamespace):
+        armed = False
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if self.armed:
+                raise RuntimeError(name)
+            super().__setattr__(name, value)
+
+    volume.write({"MYAPP_A": "1"})
+    slots, gone, refuses = Slots(), types.SimpleNamespace(), Refuses()
+    for target in (slots, gone, refuses):
+        settings.populate_obj(target, keys=["A"])
+    del gone, target
+    refuses.__dict__["armed"] = True
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert (slots.A, settings.A) == (2, 2)
+    assert refuses.A == 1
+
+
+def test_a_merged_object_is_merged_again(settings: Any, volume: AtomicWriter) -> None:
+    """What a list was before it was populated stays in it."""
+    if "merge" not in Settings.populate_obj.__code__.co_varnames:
+        pytest.skip("dynaconf up to 3.2 merges nothing here")
+    volume.write({"MYAPP_LIST": "[1]"})
+    target = types.SimpleNamespace(LIST=["own"])
+    settings.populate_obj(target, keys=["LIST"], merge=True)
+    assert sorted(map(str, target.LIST)) == ["1", "own"]
+    reloaded(settings, volume, {"MYAPP_LIST": "[2]"})
+    assert sorted(map(str, target.LIST)) == ["2", "own"]
