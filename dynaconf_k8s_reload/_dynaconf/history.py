@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from dynaconf.base import Settings
 
 from . import state
-from .generation import attached
 
 TOLD = {
     "default_settings": "dynaconf's default",
@@ -36,8 +35,6 @@ def source_of(settings: Settings, path: tuple[str, ...]) -> Source | None:
     name = path[0]
     if settings.get(".".join(path), default=settings) is settings:
         return None
-    if name in attached(settings).code:
-        return Source("set by code", None)
     source: Source | None = None
     for metadata, loaded in list(state.get(settings, "loaded_by_loaders").items()):
         if any(_top(key, settings) == name for key in loaded or ()):
@@ -56,5 +53,5 @@ def _told(metadata: Any) -> Source:
         return Source(identifier, identifier)
     told = TOLD.get(loader) or TOLD.get(identifier)
     if told is None and loader == "set_method":
-        told = f"code, or a hook, as {identifier}"
+        told = "set by code" if identifier == "undefined" else f"code, or a hook, as {identifier}"
     return Source(told or f"the loader {loader}", None)
