@@ -6,7 +6,6 @@ Name it in ``loaders=["dynaconf_k8s_reload.loader"]``, where ``dynaconf.loaders.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from typing import Any
 
 from dynaconf.base import Settings
@@ -77,17 +76,10 @@ def _first_load(settings: Settings) -> tuple[Attachment, Reloader]:
     )
     loads = replaced is None or _dynaconf.ENV_LOADER in replaced
     plan = plans[reloader.key]
-    generation = Generation(reloader, options, payload, plan, wrapper=wrapper, loads=loads)
+    dropped = tuple(each for each in replaced or () if each != _dynaconf.ENV_LOADER)
+    generation = Generation(
+        reloader, options, payload, plan, wrapper=wrapper, loads=loads, dropped=dropped
+    )
     attachment = Attachment(generation, Build())
-    _tell_dropped(reloader, replaced or ())
     _dynaconf.adopt(settings, attachment)
     return attachment, reloader
-
-
-def _tell_dropped(reloader: Reloader, replaced: Iterable[str]) -> None:
-    dropped = ", ".join(loader for loader in replaced if loader != _dynaconf.ENV_LOADER)
-    if dropped:
-        reloader.warn_once(
-            f"LOADERS_FOR_DYNACONF takes the place of the application's own list of loaders, so "
-            f"{dropped} no longer runs; name it in the variable, before dynaconf_k8s_reload.loader"
-        )

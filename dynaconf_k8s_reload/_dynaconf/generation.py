@@ -85,6 +85,7 @@ class Generation:
         unbound: the validators that were given no environment.
         loads: the application has its environment loaded; otherwise, where it has said so with its
             own list of loaders, code does it later.
+        dropped: the application's own loaders that a variable's list has not.
     """
 
     owner: Owner
@@ -96,6 +97,7 @@ class Generation:
     wrapper: Any = None
     unbound: tuple[Any, ...] = ()
     loads: bool = True
+    dropped: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Generation of {self.payload!r}>"

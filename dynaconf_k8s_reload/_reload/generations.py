@@ -174,6 +174,7 @@ class Generations:
             _dynaconf.remember(generation.wrapper, self.owner)
         self.lines.of_left_out(generation.payload.snapshots)
         self.lines.of_differing(attachment)
+        self.lines.of_dropped(generation.dropped)
         self._tell(attachment, changes)
 
     def tell_loaded(self, *, watching: bool) -> None:

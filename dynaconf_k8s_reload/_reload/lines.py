@@ -122,6 +122,17 @@ class Lines:
                 why_many=_OF_MANY.get(why, why.value),
             )
 
+    def of_dropped(self, loaders: Sequence[str]) -> None:
+        """Name the application's own loaders that the variable's list of loaders has not."""
+        self._warn(
+            "dropped",
+            {"": loaders},
+            "LOADERS_FOR_DYNACONF takes the place of the application's own list of loaders, so "
+            "%(names)s no longer runs; name it in the variable, before dynaconf_k8s_reload.loader",
+            "LOADERS_FOR_DYNACONF takes the place of the application's own list of loaders, so "
+            "%(names)s no longer run; name them in the variable, before dynaconf_k8s_reload.loader",
+        )
+
     def of_left_out(self, snapshots: Iterable[Snapshot]) -> None:
         """Name the links that lead out of a mount."""
         for snapshot in snapshots:
