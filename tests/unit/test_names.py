@@ -121,7 +121,7 @@ def test_names_and_loader_agree(names: set[str], separator: str) -> None:
         assert {key for key in loaded.as_dict() if key != "K8S_MOUNTS"} - OPTIONS == told
 
 
-OPTIONS = {"K8S_WATCH", "K8S_MIRROR"}
+OPTIONS = {"K8S_WATCH", "K8S_MIRROR", "K8S_PREFIXED_ONLY"}
 
 
 def test_what_only_the_application_s_separator_reserves_is_not_mirrored(
