@@ -41,7 +41,7 @@ def keep_live(live: Settings, candidate: Settings) -> None:
     keep each such copy, and with it the generations that it came from.
     """
     generation = attached(live).generation
-    itself = generation.wrapper or live
+    itself = live if generation.wrapper is None else generation.wrapper
     notes = [*state.get(candidate, "loaded_by_loaders").values()]
     for by_kind in state.get(candidate, "loaded_hooks").values():
         by_kind.update({kind: dict(noted) for kind, noted in by_kind.items() if noted})
