@@ -79,9 +79,9 @@ class LiveConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is un
         return ChainMap(settings, {"DEBUG": get_debug_flag(), **dict(dict.items(self))})
 
 
-def settings_of(app: Flask) -> Any:
-    """Give dynaconf's settings of an app; None if its configuration is not dynaconf's."""
-    config: Any = app.config
+def settings_of(app: object) -> Any:
+    """Give dynaconf's settings of an app or of its configuration; None if it has none of them."""
+    config: Any = app.config if isinstance(app, Flask) else app
     return config._settings if isinstance(config, DynaconfConfig) else None
 
 

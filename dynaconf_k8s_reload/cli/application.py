@@ -111,8 +111,8 @@ def load(name: str) -> Application:
 def find(name: str) -> tuple[Any, bool]:
     """Import what ``package.module:settings`` names, and tell whether the import came to its end.
 
-    ``package.module`` will do where there is one settings object in it; ``django.conf:settings``
-    needs ``DJANGO_SETTINGS_MODULE``.
+    ``package.module`` will do where there is one settings object in it; a Flask app stands for its
+    settings; ``django.conf:settings`` needs ``DJANGO_SETTINGS_MODULE``.
 
     Raises:
         CannotRunError: the object does not exist.
@@ -149,7 +149,17 @@ def _attribute(module: Any, path: Sequence[str]) -> Any:
         if not hasattr(found, part):
             raise CannotRunError(f"{module.__name__} has no {part}; {HOW}")
         found = getattr(found, part)
-    return found
+    return _settings_of(found)
+
+
+def _settings_of(found: Any) -> Any:
+    """Give the settings of a Flask app or of its configuration, and all else as it is."""
+    if "flask" not in sys.modules:
+        return found
+    from .._dynaconf.flask import settings_of  # noqa: PLC0415 -- because only now it is Flask's
+
+    settings = settings_of(found)
+    return found if settings is None else settings
 
 
 def _only_settings(module: Any) -> str:
@@ -157,7 +167,7 @@ def _only_settings(module: Any) -> str:
     held = {
         name: value
         for name, value in vars(module).items()
-        if issubclass(type(value), (LazySettings, Settings))
+        if issubclass(type(_settings_of(value)), (LazySettings, Settings))
     }
     if "settings" in held:
         return "settings"

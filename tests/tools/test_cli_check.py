@@ -51,6 +51,43 @@ def test_refused_content() -> None:
     assert annotations.startswith("::error title=The content is refused,file=app.yaml,line=5::POOL")
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "options", "first"),
+    [
+        ("MYAPP_X", "@int s3cret", "", "MYAPP_X"),
+        ("MYAPP_X", "@json {s3cret", "", "MYAPP_X"),
+        ("MYAPP_X", "s3cret", 'validators=[Validator("X", cast=int)]', "X"),
+        ("MYAPP_X", "s3cret", 'validators=[Validator("X", condition=callable)]', "X"),
+        ("MYAPP_X", "0", 'validators=[Validator("X", gte=1) & Validator("KEY_1", gte=0)]', "X"),
+        ("MYAPP_DB__X", "0", 'validators=[Validator("DB.X", gte=1)]', "DB.X"),
+        ("MYAPP_X", "@format {this.NO}", 'validators=[Validator("X", must_exist=True)]', "X"),
+        ("app.toml", "a = = s3cret", 'settings_files=["/config/app.toml"]', "app.toml"),
+        ("app.yaml", "a: [s3cret", 'settings_files=["/config/app.yaml"]', "app.yaml"),
+        ("app.json", "{s3cret", 'settings_files=["/config/app.json"]', "app.json"),
+        (
+            "app.py",
+            "raise ValueError('s3' + 'cret')",
+            'settings_files=["/config/app.py"]',
+            "app.py",
+        ),
+    ],
+)
+def test_the_culprit_comes_first(key: str, text: str, options: str, first: str) -> None:
+    """However content is refused, one bad key among 50 is named first, and no value is."""
+    data = {f"MYAPP_KEY_{n}": str(n) for n in range(50)} | {key: text}
+    manifest = {"kind": "ConfigMap", "metadata": {"name": "app"}, "data": data}
+    Path("app.json").write_text(json.dumps(manifest))
+    Path("examined.py").write_text(SETTINGS.replace(MAKE, f"{MAKE}, {options}"))
+    done = check("-f", "app.json", "--json")
+    assert done.status == 1
+    told = json.loads(done.out)
+    assert told["refused"] == [first]
+    found = {each["name"]: each for each in told["findings"]}
+    assert found["content-refused"]["keys"] == [first]
+    assert found["content-refused"]["detail"].startswith(f"{first} ")
+    assert "KEY_" not in found["content-refused"]["detail"]
+
+
 def test_what_code_sets_after_loading() -> None:
     """Settings that code assembles after construction are named, on every screen."""
     Path("examined.py").write_text(
@@ -198,6 +235,20 @@ def test_a_django_project() -> None:
     assert told["accepted"]
     (found,) = told["findings"]
     assert (found["name"], found["keys"]) == ("set-by-code", ["BY_CODE"])
+
+
+@pytest.mark.parametrize("name", ["shop", "shop:app", "shop:app.config"])
+def test_a_flask_app(name: str) -> None:
+    """A Flask app, and its configuration, stand for its settings."""
+    pytest.importorskip("flask")
+    Path("shop.py").write_text(
+        "from dynaconf import FlaskDynaconf\nfrom flask import Flask\n"
+        "from dynaconf_k8s_reload.flask import K8sReload\napp = Flask(__name__)\n"
+        "FlaskDynaconf(app, envvar_prefix='MYAPP', loaders=['dynaconf_k8s_reload.loader'])\n"
+        "K8sReload(app)\n"
+    )
+    done = run("check", "--settings", name, "-f", "app.yaml")
+    assert (done.status, done.out) == (0, "/config: 2 keys, 7 bytes\nAccepted.\n")
 
 
 def test_settings_inside_settings() -> None:
