@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any
 
 from dynaconf.base import Settings
 from dynaconf.loaders import env_loader
@@ -25,7 +26,8 @@ from .values import copied, is_scalar
 _loading: ContextVar[frozenset[int]] = ContextVar("loading", default=frozenset())
 
 
-class Operation(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Operation:
     """One call that code made on settings that were complete.
 
     Attributes:
@@ -37,6 +39,9 @@ class Operation(NamedTuple):
     function: str | Callable[..., object]
     arguments: tuple[Any, ...]
     keywords: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Operation {getattr(self.function, '__name__', self.function)}>"
 
     def repeat(self, settings: Settings) -> None:
         """Do it to a candidate; the file or the environment is read anew.

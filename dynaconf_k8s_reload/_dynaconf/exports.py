@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from dynaconf.base import Settings
 from dynaconf.utils import missing
@@ -15,7 +16,8 @@ from .generation import attached, attachment_of
 from .values import raw
 
 
-class Export(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Export:
     """One object that has been populated.
 
     Attributes:
@@ -29,6 +31,9 @@ class Export(NamedTuple):
     arguments: Mapping[str, Any]
     before: Mapping[str, Any]
     put: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Export of {len(self.put)} settings>"
 
 
 def populate(
@@ -59,7 +64,7 @@ def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
         if target is not None:
             scratch: Any = SimpleNamespace(**export.before)
             candidate.populate_obj(scratch, **export.arguments)
-            renewed = export._replace(put={**vars(scratch), **_kept(export, live, candidate)})
+            renewed = replace(export, put={**vars(scratch), **_kept(export, live, candidate)})
             exports.append(renewed)
             steps.append(partial(_follow, target, export, renewed))
     attached(candidate).exports = tuple(exports)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from dynaconf.base import Settings
 
@@ -48,7 +48,8 @@ class Owner(Protocol):
         """Code has set something in the published generation."""
 
 
-class Carried(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Carried:
     """What code did to the live object and a candidate takes over before it loads.
 
     Attributes:
@@ -61,13 +62,16 @@ class Carried(NamedTuple):
         assembly: what code did by dynaconf's own means.
     """
 
-    code: Mapping[Any, Any] = NOTHING
-    defaults: Mapping[Any, Any] = NOTHING
+    code: Mapping[Any, Any] = field(default_factory=dict)
+    defaults: Mapping[Any, Any] = field(default_factory=dict)
     envs: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     hooks: tuple[Callable[..., Any], ...] = ()
     validators: tuple[Any, ...] = ()
     assembly: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Carried, {len(self.code)} settings of code>"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -54,7 +54,7 @@ def _replay_one(live: Settings, candidate: Settings) -> None:
     """Do to a candidate that is complete what code has set in `live` meanwhile."""
     build = attached(candidate).under_way
     taken, defaults = build.taken, dict(dict.items(state.get(live, "defaults")))
-    build.taken = taken._replace(defaults=defaults)
+    build.taken = replace(taken, defaults=defaults)
     for key, value in defaults.items():
         if value is not taken.defaults.get(key, missing):
             _set(candidate, key, value)

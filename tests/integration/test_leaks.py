@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -111,12 +112,15 @@ def test_no_object_shows_a_content(tmp_path: Path) -> None:
     reloader.on_change()(told.append)
     child = settings.from_env("other")
     assert (settings.PASSWORD, child.TEXT) == (MARKER, MARKER)
+    settings.set("BY_CODE", MARKER)
+    settings.update({"UPDATED": MARKER}, loader_identifier="code")
+    settings.populate_obj(exported := SimpleNamespace())
     before = reloader.snapshot()
     config.write({**texts, "MYAPP_TEXT": f"{MARKER}2", "MYAPP_DB__PASSWORD": f"{MARKER}2"})
     kept = [reloader.reload()]
     config.write({**texts, "MYAPP_TEXT": f"@int {MARKER}"})
     kept.append(reloader.reload())
-    assert before.TEXT == MARKER
+    assert (MARKER, f"{MARKER}2", MARKER) == (before.TEXT, exported.TEXT, settings.BY_CODE)
     made = [each for each in ours() if id(each) not in known]
     assert {"Variable", "Snapshot", "Record", "Decision"} <= {type(each).__name__ for each in made}
     leaks = {type(each).__qualname__ for each in made if any(MARKER in s for s in shown(each))}
