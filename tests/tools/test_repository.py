@@ -127,3 +127,14 @@ def test_a_python_that_cannot_be_had_is_said_in_a_line(tmp_path: Path) -> None:
     )
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr == "Python 3.15 of Debian: this machine has no apt\n"
+
+
+def test_the_changelog_is_cut_for_the_version() -> None:
+    """Above the version of the package, whose date whoever releases sets, only what comes next."""
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version
+    assert re.fullmatch(
+        rf"\[{re.escape(version[1])}\] - (YYYY-MM-DD|\d{{4}}-\d\d-\d\d)", headings[1]
+    )
