@@ -360,6 +360,9 @@ volume = AtomicWriter(sys.argv[1])
 volume.write({"N": "1"})
 settings = Dynaconf(loaders=["dynaconf_k8s_reload.loader"], k8s_mounts=[sys.argv[1]])
 reloader = get_reloader(settings)
+while reloader.status().watching == "off":
+    time.sleep(0.01)
+time.sleep(0.5)  # CPython's child is lost if a thread wants its lock meanwhile
 if ctypes.PyDLL(None).fork() == 0:
     with reloader.pin() as pinned:
         assert pinned.N == 1
