@@ -6,7 +6,7 @@ from blinker import NamedSignal
 
 __all__ = ["settings_reloaded"]
 
-settings_reloaded = NamedSignal(
+settings_reloaded: NamedSignal = NamedSignal(
     "settings-reloaded",
     "Sent after each reload that changed a setting, in the notifier's thread; the sender is the "
     "Flask app, and `changes` are the `Changes`.",

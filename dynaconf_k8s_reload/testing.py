@@ -57,7 +57,7 @@ class AtomicWriter:
         """
         if order not in ("current", "1.20"):
             raise ValueError(f"order must be 'current' or '1.20', not {order!r}")
-        self.directory = Path(directory)
+        self.directory: Path = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._links_first = order == "1.20"
 

@@ -27,7 +27,7 @@ class Environment(Mapping[str, str]):
         pending: Mapping[str, str | None] | None = None,
     ) -> None:
         self.process = process
-        self.provided = provided or {}
+        self.provided: Mapping[str, str] = provided or {}
         self.pending = pending or {}
         self.written: set[str] = set()
 

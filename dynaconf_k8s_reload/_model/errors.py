@@ -28,7 +28,7 @@ class MountError(K8sReloadError):
         self, reason: str = "", *, mount: str | None = None, keys: Iterable[str] = ()
     ) -> None:
         super().__init__(reason if mount is None else f"mount {mount}: {reason}")
-        self.keys = tuple(keys)
+        self.keys: tuple[str, ...] = tuple(keys)
         self.mount = mount
         self.reason = reason
 
@@ -57,9 +57,9 @@ class ReloadRejected(K8sReloadError):
         reason: str | None = None,
     ) -> None:
         super().__init__(text)
-        self.keys = tuple(keys)
+        self.keys: tuple[str, ...] = tuple(keys)
         self.mount = mount
-        self.reason = text if reason is None else reason
+        self.reason: str = text if reason is None else reason
 
 
 class RedactedCause(K8sReloadError):

@@ -6,6 +6,7 @@ A ConfigMap must not make dynaconf include a file, run Python or watch another d
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from dynaconf.utils import RENAMED_VARS
@@ -54,15 +55,15 @@ class Names:
         *,
         nested: bool = True,
     ) -> None:
-        self.prefixes = _starts(prefix)
+        self.prefixes: tuple[str, ...] = _starts(prefix)
         own = prefix.upper().split(",") if prefix and isinstance(prefix, str) else ()
-        self.own = tuple(f"{each}_" for each in own)
+        self.own: tuple[str, ...] = tuple(f"{each}_" for each in own)
         self._tried = ("", *dict.fromkeys(("DYNACONF_", *filter(None, self.prefixes))))
         self._separator = separator
         self._index = re.compile(rf"{index}(\d+)") if index else None
         self._nested = nested
-        self.path = lru_cache(REMEMBERED)(self._path)
-        self.is_reserved = lru_cache(REMEMBERED)(self._is_reserved)
+        self.path: Callable[[str], tuple[str, ...]] = lru_cache(REMEMBERED)(self._path)
+        self.is_reserved: Callable[[str], bool] = lru_cache(REMEMBERED)(self._is_reserved)
 
     def keys(self, name: str, *, prefixed_only: bool = False) -> list[str]:
         """Give the keys, as ``Settings.set`` takes them, that a variable of this name sets.

@@ -76,22 +76,22 @@ class Generations:
         self.owner = owner
         self._notifier = notifier
         self._mirror = mirror
-        self.key = next(_keys)
-        self.lock = threading.RLock()
-        self.publishing = threading.RLock()
-        self.options = options
-        self.reader = Reader()
+        self.key: int = next(_keys)
+        self.lock: threading.RLock = threading.RLock()
+        self.publishing: threading.RLock = threading.RLock()
+        self.options: Options = options
+        self.reader: Reader = Reader()
         self.restart_keys: tuple[str, ...] = ()
-        self.history = History()
+        self.history: History = History()
         self.observers: tuple[Callable[[ReloadResult], object], ...] = ()
         self.keeping_problem = ""
         self._live: Settings | None = None
         self._checks: list[Callable[[], Callable[..., Any] | None]] = []
         self._snapshot: Settings | None = None
         self._culprit: Callable[[], Generations | None] = lambda: None
-        self.progress = Progress(lambda: self.label)
-        self.stopped = False
-        self.lines = Lines()
+        self.progress: Progress = Progress(lambda: self.label)
+        self.stopped: bool = False
+        self.lines: Lines = Lines()
 
     @property
     def label(self) -> str:

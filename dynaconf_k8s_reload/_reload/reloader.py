@@ -54,7 +54,7 @@ class Reloader:
         self._process = process
         self._mirror = process.mirror
         self._generations = Generations(options, self, self._notifier, self._mirror)
-        self.fallback = Fallback(self._generations, self._mirror)
+        self.fallback: Fallback = Fallback(self._generations, self._mirror)
         self.observe(self.fallback.observe)
         self._generations.inert = process.is_building
         self._health = Health(self._generations, watcher)

@@ -42,8 +42,8 @@ class History:
     """
 
     def __init__(self) -> None:
-        self.falling_back = ""
-        self.generation = 0
+        self.falling_back: str = ""
+        self.generation: int = 0
         self._applied_at: datetime | None = None
         self._lag: float | None = None
         self._rejected = 0

@@ -32,11 +32,11 @@ class Variable:
     __slots__ = ("content", "key", "mount", "name", "places", "value")
 
     def __init__(self, content: str | bytes, key: str, mount: Mount) -> None:
-        self.name = mount.prefix + key.replace("/", "__")
-        self.content = content
-        self.key = key
-        self.mount = mount
-        self.value = UNPARSED
+        self.name: str = mount.prefix + key.replace("/", "__")
+        self.content: str | bytes = content
+        self.key: str = key
+        self.mount: Mount = mount
+        self.value: Any = UNPARSED
         self.places: dict[str, Any] = {}
 
     def with_content(self, content: str | bytes) -> Variable:
@@ -73,8 +73,10 @@ class Payload:
     __slots__ = ("by_snapshot", "digest", "shared", "snapshots", "variables")
 
     def __init__(self, snapshots: Sequence[Snapshot] = (), before: Payload | None = None) -> None:
-        self.snapshots = tuple(snapshots)
-        self.by_snapshot = _all_variables(self.snapshots, before)
+        self.snapshots: tuple[Snapshot, ...] = tuple(snapshots)
+        self.by_snapshot: tuple[Mapping[str, Variable], ...] = _all_variables(
+            self.snapshots, before
+        )
         variables: dict[str, Variable] = {}
         shared: dict[str, tuple[Variable, ...]] = {}
         for provided in self.by_snapshot:
@@ -85,7 +87,7 @@ class Payload:
                 variables[name] = variable
         self.variables: Mapping[str, Variable] = MappingProxyType(variables)
         self.shared: Mapping[str, Sequence[Variable]] = MappingProxyType(shared)
-        self.digest = _digest(self.snapshots)
+        self.digest: str = _digest(self.snapshots)
 
     def __repr__(self) -> str:
         return f"Payload({len(self.variables)} variables, revision {self.revision})"

@@ -67,11 +67,11 @@ class Watch:
         self.resync = resync
         self.debounce = debounce
         self.checked_at: datetime | None = None
-        self.looked = clock.monotonic()
+        self.looked: float = clock.monotonic()
         self.problem = ""
-        self.removed = False
-        self.moved = False
-        self.lock = threading.RLock()
+        self.removed: bool = False
+        self.moved: bool = False
+        self.lock: threading.RLock = threading.RLock()
         self._last: dict[str, Token] = {}
         self._quiet: dict[str, tuple[Token, float, float]] = {}
         self._timing = timing or Timing()

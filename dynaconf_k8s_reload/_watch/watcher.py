@@ -51,7 +51,7 @@ class Watcher:
         self._make_backoff = backoff
         self._session: Session | None = None
         self._awaits_worker = False
-        self.lock = threading.RLock()  # reentrant, for a signal handler that stops
+        self.lock: threading.RLock = threading.RLock()  # reentrant, for a signal handler that stops
         RENEWED_LAST.add(self)
 
     def add(self, watch: Watch) -> None:

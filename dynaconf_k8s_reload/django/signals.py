@@ -16,7 +16,7 @@ from .._model.errors import RedactedCause
 
 __all__ = ["settings_reloaded"]
 
-settings_reloaded = Signal()
+settings_reloaded: Signal = Signal()
 """Sent after each reload that changed a setting, in a thread of its own.
 
 Arguments: ``sender``, the `Reloader`, and ``changes``, the `Changes`.

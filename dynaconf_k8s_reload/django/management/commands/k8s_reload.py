@@ -23,7 +23,7 @@ class Command(BaseCommand):  # type: ignore[misc] # reason: Django is untyped
         "Without values: the status of this fresh process as JSON (the default), the system checks "
         "of the mounts, or how the mounts differ from the environment that it was started with."
     )
-    requires_system_checks = ()
+    requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what to show."""
