@@ -29,7 +29,7 @@ from .screen import CannotRunError
 LOGGER = "dynaconf_k8s_reload"
 LOADER = "dynaconf_k8s_reload.loader"
 LOADERS = f"LOADERS{SUFFIX}"
-OFF = {"k8s_watch": False, "k8s_last_good": None}
+OFF: Mapping[str, Any] = {"k8s_watch": False, "k8s_last_good": None}
 HOW = "write package.module:settings"
 
 
