@@ -30,7 +30,7 @@ nitpick_ignore_regex = [
     ("py:obj", ".*"),
     ("py:class", r"(collections|contextlib|datetime|os|pathlib|types|typing)\..*"),
     ("py:class", r"(datetime|Function|Path|PathLike|Pin|Stream|TracebackType)"),
-    ("py:class", r"(blinker|dynaconf|flask|sansio)\..*"),
+    ("py:class", r"(blinker|dynaconf|flask|prometheus_client|sansio)\..*"),
     ("py:class", r"dynaconf_k8s_reload\._(model|reload|environ|watch)\.\w+(\.\w+)?"),
 ]
 
