@@ -90,8 +90,12 @@ def is_parsed(text: str) -> bool:
 
 
 def laid_out(loaded: Any) -> dict[str, Any]:
-    """What each of the settings gives, or the kind of its failure if it is lazy and has none."""
+    """What each of the settings gives, or the kind of failure: of a lazy one, or of all."""
     found: dict[str, Any] = {}
+    try:
+        loaded.store  # noqa: B018 -- because it loads them
+    except Exception as error:
+        return {"": type(error).__name__}
     for key in dict.keys(loaded.store):
         if re.match(r"KEY\d", str(key)):
             try:
