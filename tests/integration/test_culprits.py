@@ -174,6 +174,11 @@ WAYS: dict[str, Way] = {
             },
         ),
     ),
+    "an author's message that looks into the value": validated(
+        "9",
+        "BAD (lte: too high: … and …)",
+        Validator("BAD", lte=5, messages={"operations": "too high: {value.real} and {value!r}"}),
+    ),
     "an author's message of a condition": validated(
         MARKER,
         "BAD (refuse_marker: no {value} here)",
@@ -382,4 +387,24 @@ def test_a_first_load_names_it_too(volume: AtomicWriter, name: str) -> None:
     assert way.reason in str(error)
     assert "MYAPP_K" not in str(error)
     assert error.keys == way.keys
+    assert_no_value(error)
+
+
+def test_a_hook_of_a_first_load_raises_its_own(volume: AtomicWriter) -> None:
+    """What an application's function raises at a start is its own: nothing is made of it."""
+    volume.write({"MYAPP_BAD": MARKER})
+    with pytest.raises(ValueError, match=MARKER):
+        make_settings(volume.directory, k8s_watch=False, post_hooks=[hook]).get("BAD")
+
+
+def test_a_variable_of_the_process_is_named(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where there are no prefixes: its name is all of it, and no mount is to blame."""
+    monkeypatch.setenv("FROM_POD", f"@int {MARKER}")
+    volume.write({"A": "1"})
+    with pytest.raises(Exception, match=r"^FROM_POD of the environment: @int cannot") as raised:
+        make_settings(volume.directory, k8s_watch=False, envvar_prefix=False).get("A")
+    error: Any = raised.value
+    assert (error.keys, error.mount) == (("FROM_POD",), None)
     assert_no_value(error)
