@@ -79,9 +79,11 @@ def test_the_checks_name_an_absent_mount(tmp_path: Path) -> None:
     with Project(tmp_path / "later") as project:
         project.do(CHECK)
         assert project(MESSAGES)[0].startswith(f"W001 The mount {tmp_path}/later is not there.")
+        assert "later is absent; mount the ConfigMap there" in project.finish()[1]
     with Project() as project:
         project.do(CHECK)
         assert project(MESSAGES)[0].startswith("W001 There is no mount")
+        assert "no mount is followed" in project.finish()[1]
 
 
 def test_the_checks_name_the_loaders(volume: AtomicWriter) -> None:
