@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +52,11 @@ def child(function: Callable[[], object], fork: Callable[[], int] = os.fork) -> 
 
 
 def fork_in_c() -> int:
-    """Fork as an extension does that holds the interpreter's lock: Python does not see it."""
+    """Fork as an extension does that holds the interpreter's lock: Python does not see it.
+
+    Not while another thread wants the lock: CPython's child would never have it.
+    """
+    threading.Event().wait(0.5)
     return int(ctypes.PyDLL(None).fork())
 
 
