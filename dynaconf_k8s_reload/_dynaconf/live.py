@@ -153,7 +153,8 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             return
         if validate is empty:
             validate = self.get("VALIDATE_ON_UPDATE_FOR_DYNACONF")
-        self._set_by_code(key, value, **kw)
+        # By the class: without lower-case reads dynaconf 3.2 hides a lower-case attribute.
+        FollowsMounts._set_by_code(self, key, value, **kw)
         if validate is True:  # outside the lock: a validator is an application's code
             state.get(self, "validators").validate()
         elif validate == "all":

@@ -18,11 +18,11 @@ TYPED = "dynaconf.typed.main"  # up to 3.2 there is none
 class FirstValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
     """The validators of a typed object that has just been loaded."""
 
-    def validate_all(self, *args: Any, **kwargs: Any) -> None:
+    def validate_all(self, *args: Any, **kwargs: Any) -> Any:
         """Validate for the first time; what is refused leaves no variable and no thread."""
         self.__class__ = ValidatorList
         try:
-            ValidatorList.validate_all(self, *args, **kwargs)
+            return ValidatorList.validate_all(self, *args, **kwargs)  # errors, if asked for them
         except BaseException:
             attached(self.settings).generation.owner.withdraw()
             raise

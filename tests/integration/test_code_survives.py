@@ -680,6 +680,14 @@ def test_validate_on_update_runs_outside_of_every_lock(volume: AtomicWriter) -> 
     assert values(settings, "A", "X") == [2, 1]
 
 
+def test_code_sets_a_value_where_lower_case_is_not_read(volume: AtomicWriter) -> None:
+    """dynaconf 3.2 then hides every lower-case attribute, its own and ours."""
+    volume.write({"A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, lowercase_read=False)
+    settings.set("X", 1)
+    assert values(settings, "A", "X") == [1, 1]
+
+
 def test_validate_on_update_collects_every_error_where_asked_to(volume: AtomicWriter) -> None:
     """``validate_on_update="all"`` runs all validators, and names each one that refuses."""
     volume.write({"A": "1", "B": "2"})
