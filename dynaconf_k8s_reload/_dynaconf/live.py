@@ -229,17 +229,25 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
 
     using_namespace = using_env
 
-    def setenv(self, *args: Any, **kwargs: Any) -> None:
+    def setenv(
+        self,
+        env: Any = None,
+        clean: Any = True,  # noqa: FBT002 -- because the signature is dynaconf's
+        silent: Any = True,  # noqa: FBT002 -- as above
+        filename: Any = None,
+    ) -> None:
         """Switch the environment, not in the middle of a reload."""
         with _alone(self):
-            super().setenv(*args, **kwargs)
-            _touch(self)
+            super().setenv(env, clean=clean, silent=silent, filename=filename)
+            _touch(self, cleaned=clean)
+
+    namespace = setenv
 
     def reload(self, *args: Any, **kwargs: Any) -> None:
         """Clean and load again as dynaconf does; the mounts serve the published generation."""
         with _alone(self):
             super().reload(*args, **kwargs)
-            _touch(self)
+            _touch(self, cleaned=True)
 
     def from_env(self, env: str = "", keep: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002 -- because the signature is dynaconf's
         """Give a settings object of another environment, which follows this one's generations."""
@@ -289,9 +297,12 @@ def _count_of_files(settings: Settings) -> int:
     return len(state.get(settings, "loaded_files")) + len(state.get(settings, "loaded_py_modules"))
 
 
-def _touch(settings: Settings) -> None:
+def _touch(settings: Settings, *, cleaned: bool) -> None:
+    """Note that dynaconf has loaded anew and, if it cleaned first, that what code added is gone."""
     attachment = attachment_of(settings)
     if attachment is not None and attachment.build is None:
+        if cleaned:
+            attachment.assembly = ()
         attachment.generation.owner.touched()
 
 

@@ -6,15 +6,18 @@ quicker than to start Python each time and just as fresh: nothing has been loade
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from dynaconf import Validator
+from dynaconf.loaders import env_loader
 
 from support import make_settings
 
@@ -29,6 +32,8 @@ def canonical(value: Any) -> Any:
         return ["list", [canonical(item) for item in value]]
     if type(value).__module__ == "dynaconf.utils.parse_conf":  # a token that found nothing to do
         return [type(value).__name__, canonical(getattr(value, "value", None))]
+    if inspect.ismethod(value):
+        return ["method", value.__qualname__]
     return [type(value).__name__, str(value)]
 
 
@@ -49,21 +54,90 @@ def _see(settings: Any, names: list[str]) -> Answer:
 
 def load(options: dict[str, Any]) -> Any:
     """Make settings by options that JSON can carry; ``refuse`` names a value of A to refuse."""
-    options = dict(options)
+    options = {"k8s_watch": False, **options}
     mounts, refused = options.pop("mounts"), options.pop("refuse")
-    settings = make_settings(
-        *mounts, **options, k8s_watch=False, validators=[Validator("A", ne=refused)]
-    )
+    settings = make_settings(*mounts, **options, validators=[Validator("A", ne=refused)])
     bool(settings)  # a lazy object loads when it is first asked anything
     return settings
+
+
+class Application:
+    """Settings as large applications have them: several objects, completed by code.
+
+    Args:
+        options: as for `load`; ``does`` lists what the application does, of `DOES`.
+    """
+
+    DOES = ("file", "values", "environment", "late", "export", "hook", "second")
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._does = options["does"]
+        self._options = {name: value for name, value in options.items() if name != "does"}
+        if "hook" in self._does:
+            self._options["post_hooks"] = [self._hook]
+        self.settings = load(self._options)
+        self._other: Any = None
+        self._exported = SimpleNamespace()
+        for step in self.DOES:
+            if step in self._does and step != "hook":
+                getattr(self, f"_{step}")()
+
+    @property
+    def objects(self) -> list[Any]:
+        """The settings objects, each with a reloader of its own."""
+        return [each for each in (self.settings, self._other) if each is not None]
+
+    def see(self, names: list[str]) -> Answer:
+        """Say what all settings, copies and the environment are now."""
+        try:
+            seen = _see(self.settings, names)
+            second = {} if self._other is None else _see(self._other, [])["settings"]
+        except Exception as error:
+            return {"error": type(error).__name__}
+        exported = {key: canonical(value) for key, value in vars(self._exported).items()}
+        for title, held in (("exported", exported), ("second", second)):
+            seen["settings"].update({f"{title} {key}": value for key, value in held.items()})
+        return seen
+
+    def _hook(self, _: Any) -> dict[str, Any]:
+        own = make_settings(*self._options["mounts"])
+        return {"SEEN": [str(own.get("PLAIN")), str(os.environ.get("PLAIN"))]}
+
+    def _file(self) -> None:
+        self.settings.load_file(f"{self._options['root_path']}/further.toml")
+
+    def _values(self) -> None:
+        self.settings.set("STEADY", 5, loader_identifier="code")
+        self.settings.update({"DB": {"by_code": 1}}, loader_identifier="code", merge=True)
+        self.settings.setdefault("ONLY", "by default")
+
+    def _environment(self) -> None:
+        env_loader.load(self.settings, identifier="again")
+
+    def _late(self) -> None:
+        # It judges one setting by another one, through the application's own object.
+        other = Validator("PLAIN", condition=lambda value: value != self.settings.get("A"))
+        self.settings.validators.register(other)
+        self.settings.validators.validate()
+
+    def _export(self) -> None:
+        self.settings.populate_obj(self._exported)
+
+    def _second(self) -> None:
+        mounts, refused = self._options["mounts"], self._options["refuse"]
+        self._other = make_settings(*mounts, validators=[Validator("LIST", ne=refused)])
+        bool(self._other)
 
 
 def answer(question: dict[str, Any]) -> Answer:
     """Be a process that starts with this environment, these options and these mounts."""
     os.environ.update(question["environ"])
     warnings.simplefilter("ignore")
+    options = question["options"]
     try:
-        return see(load(question["options"]), question["names"])
+        if "does" in options:
+            return Application(options).see(question["names"])
+        return see(load(options), question["names"])
     except Exception as error:
         return {"error": type(error).__name__}
 

@@ -813,3 +813,55 @@ def test_validators_run_in_the_environment_that_a_mount_switches_to(
     volume.write({"MYAPP_MODE": "two", "C": "1", "MYAPP_B": "1"})
     assert get_reloader(settings).reload().outcome == "applied"
     assert (settings.A, settings.B) == (2, 1)
+
+
+ENVS = (
+    "[default]\nWHO = 'nobody'\n[development]\nWHO = 'd'\n[staging]\nWHO = 's'\n"
+    "[production]\nWHO = 'p'\n"
+)
+
+
+@pytest.mark.parametrize("default", [None, "staging"])
+def test_a_finished_using_env_leaves_no_trace(
+    volume: AtomicWriter, tmp_path: Path, default: str | None
+) -> None:
+    """A switch in the mount takes effect afterwards, as if there had been none."""
+    (tmp_path / "envs.toml").write_text(ENVS)
+    volume.write({} if default is None else {"MYAPP_MODE": default})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        environments=True,
+        env_switcher="MYAPP_MODE",
+        settings_files=[str(tmp_path / "envs.toml")],
+    )
+    own = "d" if default is None else "s"
+    assert own == settings.WHO
+    with settings.using_env("production"), settings.using_env("staging"):
+        assert settings.WHO == "s"
+    assert own == settings.WHO
+    volume.write({"MYAPP_MODE": "production"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert settings.WHO == "p"
+
+
+def test_a_switch_by_the_mount_within_using_env(volume: AtomicWriter, tmp_path: Path) -> None:
+    """Code stays in its environment until it leaves it, and is in the mount's then."""
+    (tmp_path / "envs.toml").write_text(ENVS)
+    volume.write({})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        environments=True,
+        env_switcher="MYAPP_MODE",
+        settings_files=[str(tmp_path / "envs.toml")],
+    )
+    with settings.using_env("development"):
+        volume.write({"MYAPP_MODE": "production"})
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert settings.WHO == "d"
+    assert settings.WHO == "p"
+    with settings.using_env("staging"):
+        volume.write({"MYAPP_MODE": "staging"})
+        assert get_reloader(settings).reload().outcome == "applied"
+    assert settings.WHO == "s"

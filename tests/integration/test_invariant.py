@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload.testing import AtomicWriter
-from fresh_process import FreshProcesses, load, see
+from fresh_process import Application, FreshProcesses, load, see
 
 SEQUENCES = 2000 if os.environ.get("NIGHTLY") else 100
+APPLICATIONS = 10_000 if os.environ.get("NIGHTLY") else 200
 REFUSED = "refused"
 TEXTS = [
     *("1", "2", "two", "true", "", "x\n", '{a=1, b="x"}', "[1, 2]", "{c=3}", "[3]", '"1"'),
@@ -120,6 +121,61 @@ def test_a_reload_is_a_restart(
                 get_reloader(settings).stop(restore=True)  # here, where its environment is
 
 
+@profile(max_examples=APPLICATIONS, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(
+    first=st.tuples(payloads, payloads),
+    sequence=st.lists(updates, min_size=1, max_size=6),
+    chosen=options,
+    does=st.sets(st.sampled_from(Application.DOES), min_size=1).map(sorted),
+    written=st.sampled_from([None, "PLAIN", "MYAPP_A"]),
+)
+def test_a_reload_of_a_large_application_is_a_restart(
+    fresh: FreshProcesses,
+    first: tuple[dict[str, str], dict[str, str]],
+    sequence: list[tuple[int, dict[str, str]]],
+    chosen: dict[str, Any],
+    does: list[str],
+    written: str | None,
+) -> None:
+    """With several objects that code completes, copies of them, and variables that code writes."""
+    with tempfile.TemporaryDirectory() as place:
+        case = _Case(Path(place), {**chosen, "does": does}, {}, {})
+        # dynaconf's loader takes variables in the order of the environment, which a pod's is not
+        case.left_out = {"MYAPP_DB", "MYAPP_LIST"} if "environment" in does else set()
+        case.write(0, first[0])
+        case.write(1, first[1])
+        with case.environment(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = case.ask(fresh)
+            try:
+                application = Application(case.options)
+                found = application.see(NAMES)
+            except Exception as error:
+                found = {"error": type(error).__name__}
+                application = None
+            assert not differing(found, expected)
+            if application is None:
+                return
+            for reloader in map(get_reloader, application.objects):
+                reloader._process.join(
+                    reloader._generations
+                )  # as if they watched, without a thread
+            for which, payload in sequence:
+                case.write(which, payload)
+                note(f"then mount {which}: {payload}")
+                if written in set(os.environ).difference(chosen.get("k8s_env_wins", ())):
+                    os.environ[str(written)] = "code"
+                results = [get_reloader(each).reload() for each in application.objects]
+                expected = case.ask(fresh)
+                if any(result.outcome == "rejected" for result in results):
+                    assert "error" in expected, [result.error for result in results]
+                else:
+                    found = application.see(NAMES)
+                    assert not differing(found, expected)
+            for each in application.objects:
+                get_reloader(each).stop(restore=True)
+
+
 def differing(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
     """Show each setting and variable in which two processes differ: here, then in the fresh one."""
     if "error" in expected or "error" in found:
@@ -139,6 +195,7 @@ class _Case:
         self, place: Path, chosen: dict[str, Any], boot: dict[str, str], second: dict[str, Any]
     ) -> None:
         self._writers = [AtomicWriter(place / "a"), AtomicWriter(place / "b", order="1.20")]
+        self.left_out: set[str] = set()
         self._payloads: list[dict[str, str]] = [{}, {}]
         self._boot = boot
         self._prefix = second.get("prefix", "")
@@ -146,6 +203,7 @@ class _Case:
         (place / "settings.toml").write_text("BASE = 'base'\n[default]\nBASE = 'd'\nLIST = [0]\n")
         (place / "more.toml").write_text("[default]\nDB = {include = 1}\nA = 'include'\n")
         (place / ".env").write_text("MYAPP_FROM_DOTENV=1\n")
+        (place / "further.toml").write_text("[default]\nFURTHER = 1\nA = 'further'\n")
         self.options = {
             "mounts": [str(place / "a"), {"path": str(place / "b"), **second}],
             "refuse": REFUSED,
@@ -156,6 +214,7 @@ class _Case:
         }
 
     def write(self, which: int, payload: dict[str, str]) -> None:
+        payload = {key: payload[key] for key in payload if key not in self.left_out}
         self._payloads[which] = payload
         self._writers[which].write(payload)
 

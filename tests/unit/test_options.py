@@ -38,7 +38,7 @@ def test_defaults() -> None:
         k8s_watch=True,
         k8s_mirror=True,
         k8s_env_wins=(),
-        k8s_prefixed_only=False,
+        k8s_prefixed_only=None,
         k8s_protected=DEFAULT_PROTECTED,
         k8s_resync=30.0,
         k8s_debounce=0.2,
