@@ -145,7 +145,11 @@ def dynamic_config(writer: AtomicWriter, see: See, debounce: float = 0.25) -> It
     config = DynamicConfig(create_model("Model", **fields), key="app")
     config.file(os.path.join(writer.directory, DOCUMENT))
     config.init()
-    config.on_reload(lambda _, new: see(int(getattr(new, NUMBER))))
+
+    def reloaded(_: object, new: object) -> None:
+        see(int(getattr(new, NUMBER)))
+
+    config.on_reload(reloaded)
     with config.watching(debounce=debounce):
         yield []
 

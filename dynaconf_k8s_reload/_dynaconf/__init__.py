@@ -12,7 +12,7 @@ from .blame import Blame, blame
 from .build import adopt, candidate_for, complete_candidate, load_candidate, seal
 from .constructions import constructions
 from .exports import renew as renew_exports
-from .files import dotenv, files_changed, note_files
+from .files import dotenv, files_loaded, files_now, note_files, settings_files
 from .first_use import before_first_use
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
@@ -54,7 +54,8 @@ __all__ = [
     "constructing_wrapper",
     "constructions",
     "dotenv",
-    "files_changed",
+    "files_loaded",
+    "files_now",
     "has_env_loader",
     "is_current",
     "is_replayed",
@@ -75,6 +76,7 @@ __all__ = [
     "replaced_loaders",
     "replay",
     "seal",
+    "settings_files",
     "shown_to_thread",
     "snapshot_of",
     "source_of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +12,7 @@ from dynaconf.base import Settings
 from dynaconf.utils import ensure_a_list
 from dynaconf.utils.files import find_file
 
+from .._source.fingerprint import Token
 from . import state
 from .generation import Attachment, attached
 from .values import raw
@@ -55,10 +56,18 @@ def note_files(settings: Settings, attachment: Attachment) -> None:
     }
 
 
-def files_changed(settings: Settings) -> bool:
-    """Tell whether a settings file outside the mounts is another than the one that was loaded."""
-    noted = attached(settings).files
-    return noted != {path: _status(path) for path in settings_files(settings)}
+def files_loaded(settings: Settings) -> Token:
+    """Tell how the settings files outside the mounts were when they were loaded."""
+    return _token(attached(settings).files)
+
+
+def files_now(settings: Settings) -> Token:
+    """Tell how the settings files outside the mounts are, as `files_loaded` tells it."""
+    return _token({path: _status(path) for path in settings_files(settings)})
+
+
+def _token(files: Mapping[str, Status | None]) -> Token:
+    return Token((0, 0), files=tuple(sorted((path, str(status)) for path, status in files.items())))
 
 
 def dotenv(settings: Settings) -> dict[str, str]:

@@ -43,6 +43,7 @@ class Options(NamedTuple):
     k8s_settle: float = 0.0
     k8s_jitter: float = 0.0
     k8s_last_good: str | None = None
+    k8s_watch_files: bool = False
 
     @classmethod
     def read(
@@ -167,6 +168,7 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "k8s_restart_503": _flag,
     "k8s_settle": _seconds,
     "k8s_jitter": _seconds,
+    "k8s_watch_files": _flag,
     "k8s_last_good": _directory,
 }
 

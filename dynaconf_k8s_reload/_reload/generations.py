@@ -19,6 +19,7 @@ from .._model.errors import ConfigError, ReloadRejected
 from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.content import Payload
+from .._source.fingerprint import Token
 from .._source.reading import Reader
 from . import report
 from .interruption import is_foreign
@@ -88,6 +89,7 @@ class Generations:
         self._live: Settings | None = None
         self._checks: list[Callable[[], Callable[..., Any] | None]] = []
         self._snapshot: Settings | None = None
+        self._files_seen: Token | None = None
         self._culprit: Callable[[], Generations | None] = lambda: None
         self.progress: Progress = Progress(lambda: self.label)
         self.stopped: bool = False
@@ -106,7 +108,31 @@ class Generations:
     @property
     def is_off(self) -> bool:
         """A variable is not what the mirror left, or a file outside the mounts has changed."""
-        return bool(self.drifted) or _dynaconf.files_changed(self.settings)
+        return bool(self.drifted) or self._files_differ()
+
+    def look_at_files(self) -> bool:
+        """Look at the settings files outside the mounts; tell whether they are to be loaded."""
+        if not self.options.k8s_watch_files:
+            return False
+        self._files_seen = _dynaconf.files_now(self.settings)
+        return self._files_differ()
+
+    @property
+    def files(self) -> tuple[Token, Token] | None:
+        """How the files outside the mounts are, and how they were read; none if not followed."""
+        if not self.options.k8s_watch_files:
+            return None
+        live = self.settings
+        return _dynaconf.files_now(live), self._files_seen or _dynaconf.files_loaded(live)
+
+    def content_of(self, payload: Payload) -> str:
+        """Identify what a payload and the files that were seen with it hold."""
+        seen = "" if self._files_seen is None else f" {hash(self._files_seen)}"
+        return f"{payload.digest}{seen}"
+
+    def _files_differ(self) -> bool:
+        live = self.settings
+        return _dynaconf.files_now(live) != _dynaconf.files_loaded(live)
 
     @property
     def drifted(self) -> tuple[str, ...]:
@@ -240,7 +266,7 @@ class Generations:
 
     def refusal_of(self, payload: Payload) -> ReloadRejected | None:
         """Give the error of this content if it was refused and need not be tried again."""
-        return None if self._is_free else self.history.refusal_of(payload.digest)
+        return None if self._is_free else self.history.refusal_of(self.content_of(payload))
 
     @property
     def is_stuck(self) -> bool:

@@ -126,7 +126,8 @@ class Pass:
             same = (options.k8s_mounts, before)
             member.lines.of_left_out(snapshots)
             payload = payloads[same] = payloads.get(same) or Payload(snapshots, before)
-            if payload.digest != before.digest or (self._explicit and member.is_off):
+            has_changed = member.look_at_files() or payload.digest != before.digest
+            if has_changed or (self._explicit and member.is_off):
                 candidates.append(Candidate.of(member, live, options, payload))
             else:  # the same content, perhaps in another directory
                 attachment.generation = replace(attachment.generation, payload=payload)
@@ -181,7 +182,7 @@ class Pass:
 
     def _reject(self, refusal: Refusal, candidates: Sequence[Candidate]) -> dict[int, ReloadResult]:
         """Refuse for all candidates or, if a mount cannot be read, for everybody."""
-        contents = {each.owner: each.payload.digest for each in candidates}
+        contents = {each.owner: each.owner.content_of(each.payload) for each in candidates}
         if not candidates:
             contents = dict.fromkeys(self._members, str(refusal.error))
         news = [member.refuse(content, refusal) for member, content in contents.items()]

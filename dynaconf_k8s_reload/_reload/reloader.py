@@ -312,6 +312,11 @@ class Reloader:
         seen = self._generations.reader.seen
         return [Token()] * len(seen) if self._generations.is_stuck else seen
 
+    @property
+    def files(self) -> tuple[Token, Token] | None:
+        """How the settings files outside the mounts are, and were; none if not followed."""
+        return self._generations.files
+
     def changed(self) -> None:
         """A comparison found a difference: reload."""
         self._process.reload(self._generations, explicit=False)

@@ -177,7 +177,8 @@ class Session:
                 log.info("a change came without an event; the watch for events is made anew")
                 self.events.drop()
                 due = now
-            at_least = watch.resync if covered else min(POLL_EVERY, watch.resync)
+            hinted = covered and not watch.follows_files
+            at_least = watch.resync if hinted else min(POLL_EVERY, watch.resync)
             wake = min(wake, due, now + at_least)
         return wake
 

@@ -18,6 +18,7 @@ from .timing import Timing
 NEVER = float("inf")
 POLL_EVERY = 1.0
 DEBOUNCES_AT_MOST = 10.0  # then a plain directory is read even though it is still being written
+FILES = "files"  # stands for all that lie outside the paths
 LOOK_AGAIN_FOR = 0.7  # seconds: watchdog may hold half a move back for 0.5 s, for its other half
 LOOK_AGAIN_AT_LEAST = 0.0005  # a volume's new directory is news some ms before the swap
 LOOK_AGAIN_AT_MOST = 0.025
@@ -30,6 +31,10 @@ class Watched(Protocol):
     @property
     def seen(self) -> Sequence[Token]:
         """The tokens of what was read last, in the order of the watch's paths."""
+
+    @property
+    def files(self) -> tuple[Token, Token] | None:
+        """How files outside the paths are, and were when they were read; none if not followed."""
 
     def changed(self) -> None:
         """Read again: a token differs. Called in the watching thread."""
@@ -51,6 +56,7 @@ class Watch:
         problem: why the last comparison failed; empty if it did not.
         removed: it is no longer compared.
         moved: the last comparison found a token that differs from the one before.
+        follows_files: files outside the paths are compared too; no event tells of them.
         lock: held while it is compared and its owner reloads.
     """
 
@@ -71,6 +77,7 @@ class Watch:
         self.problem = ""
         self.removed: bool = False
         self.moved: bool = False
+        self.follows_files: bool = False
         self.lock: threading.RLock = threading.RLock()
         self._last: dict[str, Token] = {}
         self._quiet: dict[str, tuple[Token, float, float]] = {}
@@ -89,16 +96,22 @@ class Watch:
             if owner is None or self.removed:
                 return NEVER
             current = {path: token(path) for path in self.paths}
+            files = owner.files
             self.checked_at, self.looked = clock.now(), clock.monotonic()
             self.moved = any(self._last.get(path, new) != new for path, new in current.items())
             self._last = current
             seen = owner.seen
             if len(seen) != len(self.paths):  # it is being configured, and will be watched anew
                 return now + POLL_EVERY
+            held = [(path, current[path]) for path in self.paths]
+            self.follows_files = files is not None
+            if files is not None:
+                held.append((FILES, files[0]))
+                seen = (*seen, files[1])
             due = [
-                self._due(path, current[path], now)
-                for path, read in zip(self.paths, seen, strict=True)
-                if self._differs(path, current[path], read)
+                self._due(path, holds, now)
+                for (path, holds), read in zip(held, seen, strict=True)
+                if self._differs(path, holds, read)
             ]
             if due:
                 due.append(self._timing.due(now, moved=self.moved))

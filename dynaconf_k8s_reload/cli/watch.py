@@ -195,6 +195,10 @@ class Follower:
         """The directories' states at the last read."""
         return [each.token for each in self.followed]
 
+    @property
+    def files(self) -> None:
+        """Nothing outside the mounts is followed."""
+
     def looked(self) -> None:
         """Nothing is to be told of a look that found nothing."""
 

@@ -61,6 +61,7 @@ class Owner:
         self.seen = self._tokens()
         self.reloads = self.looks = 0
         self.on_change: Callable[[], object] = lambda: None
+        self.files: tuple[tokens.Token, tokens.Token] | None = None
 
     def _tokens(self) -> tuple[tokens.Token, ...]:
         return tuple(tokens.token(path) for path in self.paths)

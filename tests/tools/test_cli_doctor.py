@@ -197,7 +197,7 @@ def test_a_file_system_without_events() -> None:
         ({"app.toml": "a = 1"}, "NOTE     File-like keys are no variables", "config: app.toml."),
         ({"LD_PRELOAD": "x"}, "WARNING  Protected names are not mirrored", "config: LD_PRELOAD."),
         ({"DYNACONF_INCLUDE": "x"}, "WARNING  Reserved names are not taken", ": DYNACONF_INCLUDE."),
-        ({"A": "@int s3cret"}, "ERROR    Values that cannot be parsed", "@int fails at what fo"),
+        ({"A": "@int s3cret"}, "ERROR    Values that cannot be parsed", "@int fails at what"),
         ({"A": "@json {s3cret"}, "ERROR    Values that cannot be parsed", "follows it in A."),
         ({"A": "false\r\n"}, "WARNING  Windows line endings", "config: A; "),
         ({"A": "\ufeff1"}, "WARNING  Values that begin with a byte order mark", "config: A; "),

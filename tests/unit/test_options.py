@@ -27,6 +27,7 @@ GIVEN: dict[str, tuple[str, Any, Any]] = {
     "k8s_restart_503": ("True", True, True),
     "k8s_settle": ("1", 1, 1.0),
     "k8s_jitter": ("2.5", 2.5, 2.5),
+    "k8s_watch_files": ("true", True, True),
     "k8s_last_good": ("/kept", "/kept", "/kept"),
 }
 
@@ -47,6 +48,7 @@ def test_defaults() -> None:
         k8s_settle=0.0,
         k8s_jitter=0.0,
         k8s_last_good=None,
+        k8s_watch_files=False,
     )
 
 
