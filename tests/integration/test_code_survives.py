@@ -529,6 +529,7 @@ def test_typed_settings_follow_and_are_validated(volume: AtomicWriter) -> None:
         loaders=["dynaconf_k8s_reload.loader"],
         k8s_mounts=[str(volume.directory)],
         k8s_watch=False,
+        k8s_prefixed_only=False,
     )
     assert values(settings, "POOL", "NAME") == [3, "unnamed"]
     volume.write({"POOL": "many"})
@@ -548,6 +549,7 @@ def test_flask_config_follows(volume: AtomicWriter) -> None:
         loaders=["dynaconf_k8s_reload.loader"],
         k8s_mounts=[str(volume.directory)],
         k8s_watch=False,
+        k8s_prefixed_only=False,
         envvar_prefix="MYAPP",
     )
     app.config["MINE"] = mine = Engine()
@@ -577,6 +579,7 @@ settings = dynaconf.DjangoDynaconf(
     loaders=["dynaconf_k8s_reload.loader"],
     k8s_mounts=[sys.argv[1]],
     k8s_watch=False,
+    k8s_prefixed_only=False,
     envvar_prefix="DJANGO",
 )
 '''

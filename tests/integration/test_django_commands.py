@@ -45,7 +45,7 @@ def test_the_checks_explain_what_a_restart_alone_changes(volume: AtomicWriter) -
             "OTHER": SECRET,
         }
     )
-    with Project(volume.directory) as project:
+    with Project(volume.directory, k8s_prefixed_only=False) as project:
         project.do(CHECK)
         debug, databases, zone = sorted(project(MESSAGES), key=lambda text: "DATA" in text)[:3]
         found = project(MESSAGES)

@@ -37,6 +37,7 @@ def make_app(volume: AtomicWriter, name: str = "myapp", **options: Any) -> Flask
     """Make an app on dynaconf, without the extension, that reloads only when told to."""
     app = Flask(name)
     options = {"envvar_prefix": "MYAPP", "k8s_watch": False, "load_dotenv": False, **options}
+    options.setdefault("k8s_prefixed_only", False)
     FlaskDynaconf(app, loaders=LOADERS, k8s_mounts=[str(volume.directory)], **options)
     return app
 
@@ -149,7 +150,13 @@ def test_what_code_put_stays(volume: AtomicWriter) -> None:
     app = Flask("myapp")
     app.config["BEFORE"] = "code"
     volume.write({"UPDATED": "mount", "ASSIGNED": "mount"})
-    FlaskDynaconf(app, loaders=LOADERS, k8s_mounts=[str(volume.directory)], k8s_watch=False)
+    FlaskDynaconf(
+        app,
+        loaders=LOADERS,
+        k8s_mounts=[str(volume.directory)],
+        k8s_watch=False,
+        k8s_prefixed_only=False,
+    )
     app.config.update(EARLY="code")
     K8sReload(app)
     app.config.update(UPDATED="code", SECRET_KEY="code")

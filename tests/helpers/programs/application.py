@@ -48,7 +48,7 @@ def main() -> None:
         envvar_prefix="MYAPP",
         loaders=["dynaconf_k8s_reload.loader"],
         k8s_mounts=json.loads(sys.argv[2]),
-        **json.loads(sys.argv[3]),
+        **{"k8s_prefixed_only": False, **json.loads(sys.argv[3])},
     )
     names.update(settings=settings, reloader=get_reloader(settings), logged=records.lines, os=os)
     serve(names)
