@@ -145,3 +145,36 @@ def test_shown_commands_exist() -> None:
         name, *words = line.split()
         known = {option for each in cli.commands[name].params for option in each.opts}
         assert {word for word in words if word.startswith("-")} <= known, line
+
+
+def test_each_module_is_on_the_map() -> None:
+    """The architecture names each private module in its room, and no other."""
+    rows = re.findall(
+        r"^\| (?:`(_\w+)`)? ?\| (`\w+`(?:, `\w+`)*) \|",
+        (DOCS / "architecture.md").read_text().split("## The trip")[0],
+        re.MULTILINE,
+    )
+    shown: dict[str, set[str]] = {}
+    for room, listed in rows:
+        current = shown.setdefault(room or [*shown][-1], set())
+        names = set(re.findall(r"\w+", listed))
+        assert not names & current
+        current |= names
+    rooms = [each for each in (ROOT / "dynaconf_k8s_reload").glob("_[a-z]*") if each.is_dir()]
+    assert shown == {
+        room.name: {path.stem for path in room.glob("*.py")} - {"__init__"} for room in rooms
+    }
+
+
+def test_what_the_architecture_refers_to_is_there() -> None:
+    """Each module that it names with its room exists, and each function beside it is in it."""
+    page = (DOCS / "architecture.md").read_text()
+    package = ROOT / "dynaconf_k8s_reload"
+    for module in set(re.findall(r"`(_\w+/\w+)(?:\.py)?`", page)):
+        assert (package / f"{module}.py").exists(), module
+    pointed = re.findall(r"`(_\w+/\w+)`(?::|,) ((?:`[\w.]+`(?:, | and )?)+)", page)
+    assert pointed
+    for module, names in pointed:
+        code = (package / f"{module}.py").read_text()
+        for name in re.findall(r"[\w.]+", names.replace(" and ", ", ")):
+            assert re.search(rf"\b{name.rpartition('.')[2]}\b", code), f"{module}: {name}"
