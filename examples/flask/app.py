@@ -15,6 +15,7 @@ FlaskDynaconf(
     envvar_prefix="MYAPP",
     loaders=["dynaconf_k8s_reload.loader"],
     k8s_mounts=[os.environ.get("CONFIG_DIR", "/config")],
+    k8s_prefixed_only=False,  # its ConfigMap is its own, and most of the keys carry no prefix
 )
 K8sReload(app, status_url="/-/config")
 

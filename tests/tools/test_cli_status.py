@@ -15,6 +15,7 @@ from applications import Application
 from dynaconf_k8s_reload import cli as package
 from dynaconf_k8s_reload.cli import asking, cli
 from dynaconf_k8s_reload.testing import AtomicWriter
+from support import eventually
 
 click_testing = pytest.importorskip("click.testing", reason="the command line is an extra")
 
@@ -49,6 +50,8 @@ def application(volume: AtomicWriter) -> Iterator[Application]:
 def test_a_process_is_asked_from_outside(application: Application, volume: AtomicWriter) -> None:
     """A line for people, a list for programs, nothing but the exit status for a probe."""
     pid = str(application.process.pid)
+    application.eventually("reloader.status().watching", "events")
+    eventually(lambda: "watching: events" in run(pid).stdout)
     shown = run(pid)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith(f"{pid}: healthy, generation 1 (")
