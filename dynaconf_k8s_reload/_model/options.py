@@ -168,8 +168,8 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "k8s_restart_503": _flag,
     "k8s_settle": _seconds,
     "k8s_jitter": _seconds,
-    "k8s_watch_files": _flag,
     "k8s_last_good": _directory,
+    "k8s_watch_files": _flag,
 }
 
 assert set(_READERS) == set(Options._fields)  # noqa: S101 -- because a reader for each field keeps `read` total
