@@ -236,7 +236,7 @@ def test_a_first_load_that_fails_leaves_nothing_behind(
     assert dict(os.environ) == before
     assert set(threading.enumerate()) == threads
     assert len(RENEWED_AFTER_FORK) == reloaders
-    assert not environ.MIRROR._owners
+    assert not environ.MIRROR._ledger.owners
     volume.write({"MYAPP_A": "1"})
     assert settings.A == 1
     assert get_reloader(settings).status().generation == 1

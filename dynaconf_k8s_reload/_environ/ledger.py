@@ -1,0 +1,169 @@
+"""What the mirror knows: each variable's record, each owner's claims; nothing here is written."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from .._source.content import Payload, came_by_env_from
+from .overlay import Environment
+from .owners import Owner, Record, of_the_process, up_to_date, wanted
+from .rules import Claims, Decision
+from .writing import put
+
+
+class Ledger:
+    """The records and owners of one environment, and what follows from them.
+
+    Args:
+        environ: the environment.
+
+    Attributes:
+        records: what is known of each name.
+        owners: by their keys, in the order of their first loads.
+        withdrawn: owners that are stopped, and their variables put back.
+        forgotten: keys of owners that no longer exist.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.records: dict[str, Record] = {}
+        self.owners: dict[int, Owner] = {}
+        self.withdrawn: dict[int, Owner] = {}
+        self.forgotten: deque[int] = deque()
+
+    def owner(self, key: int) -> Owner:
+        """Give what an owner has had mirrored."""
+        return self.owners.get(key) or self.withdrawn.get(key) or Owner()
+
+    def drop_forgotten(self) -> set[str]:
+        """Drop the owners that no longer exist, and give the names that they claimed."""
+        names: set[str] = set()
+        while self.forgotten:
+            key = self.forgotten.popleft()
+            owner = self.owners.pop(key, None)
+            self.withdrawn.pop(key, None)
+            if owner is not None:
+                names.update(owner.claims)
+        return names
+
+    def process_value(self, name: str) -> str | None:
+        """Give a variable as the process has it without our own writes."""
+        value, record = self._environ.get(name), self.records.get(name)
+        return record.before if record is not None and value == record.left else value
+
+    def wanted(
+        self,
+        claims: Mapping[int, Claims] | None = None,
+        read: Mapping[int, Payload] | None = None,
+    ) -> dict[str, str]:
+        """The text of every variable by the claims of all owners, the winner's last.
+
+        Args:
+            claims: what some owners claim from now on, by their keys.
+            read: what has just been read for them; what others claim from before it is left out.
+        """
+        anew = claims or {}
+        ranked: list[tuple[bool, Claims]] = []
+        for key, owner in self.owners.items():
+            theirs = anew.get(key)
+            if theirs is None:
+                theirs = owner.claims
+                for payload in (read or {}).values():
+                    theirs = up_to_date(theirs, owner.payload, payload)
+            ranked.append((key in anew or not owner.stopped, theirs))
+        ranked += [(True, theirs) for key, theirs in anew.items() if key not in self.owners]
+        return wanted(theirs for _, theirs in sorted(ranked, key=lambda rank: rank[0]))
+
+    def records_with(
+        self, claims: Mapping[int, Claims], payloads: Mapping[int, Payload]
+    ) -> dict[str, Record]:
+        """Add records of the names that are new, or new again and written by others since."""
+        records = self.records.copy()
+        known: set[str] = set().union(*(owner.claims for owner in self.owners.values()))
+        for key, theirs in claims.items():
+            ever = self.owner(key).ever
+            for name in theirs.keys() - known:
+                value, record = self._environ.get(name), records.get(name)
+                kept = record is not None and (record.owned or name in ever)
+                if record is None or not kept or value != record.left:
+                    provided, mirrored = payloads[key].provided(name), theirs[name] is not None
+                    own = came_by_env_from(provided, value, mirrored=mirrored)
+                    records[name] = Record(value, None if own else value, value)
+            known.update(theirs)
+        return records
+
+    def moves(
+        self,
+        decisions: Mapping[int, Decision],
+        records: Mapping[str, Record],
+        texts: Mapping[str, str],
+        *,
+        put_right: bool,
+    ) -> dict[str, Record]:
+        """Give the records of the names whose owner or value changes, as they will be."""
+        moves: dict[str, Record] = {}
+        for key, decision in decisions.items():
+            for name in {**self.owner(key).claims, **decision.claims, **decision.shadowed}:
+                record, text = records.get(name), texts.get(name)
+                if record is None:
+                    continue  # shadowed from the start
+                if text is not None:
+                    off = put_right and self._environ.get(name) != text
+                    if off or not record.owned or text != record.left:
+                        moves[name] = record.leaving(text, owned=True)
+                elif name in decision.shadowed:
+                    moves[name] = of_the_process(decision.shadowed[name])
+                elif record.owned and self._mirrors(key, name):
+                    moves[name] = record.leaving(record.restore, owned=False)
+        return moves
+
+    def _mirrors(self, key: int, name: str) -> bool:
+        """Tell whether an owner has mirrored a name, or nobody else has."""
+        return self.owner(key).claims.get(name) is not None or not any(
+            owner.claims.get(name) is not None for owner in self.owners.values()
+        )
+
+    def unclaimed(
+        self,
+        owner: Owner,
+        environment: Environment,
+        decision: Decision,
+        payload: Payload,
+        texts: Mapping[str, str],
+    ) -> dict[str, str]:
+        """Take the mounts' names out of an environment, and what stayed there of gone ones."""
+        beneath = environment.as_dict(without=decision.claims.keys() | decision.shadowed.keys())
+        for name, record in self.records.items():
+            if name in payload.variables or not (name in owner.ever or record.owned):
+                continue
+            if beneath.get(name) == record.left and name not in texts:
+                put(beneath, name, record.restore)
+        return beneath
+
+
+def of_dotenv(
+    moves: Mapping[str, Record], readers: Iterable[Callable[[], Mapping[str, str]]]
+) -> dict[str, str]:
+    """Give what ``.env`` files say of the names that go, as a process that starts would have it.
+
+    Args:
+        moves: the records of the names that change.
+        readers: each reads one application's file.
+    """
+    gone = [name for name, record in moves.items() if record.left is None]
+    found: dict[str, str] = {}
+    for read in readers if gone else ():
+        said = read()
+        found.update({name: said[name] for name in gone if name in said})
+    return found
+
+
+def with_dotenv(moves: dict[str, Record], dotenv: Mapping[str, str]) -> dict[str, Record]:
+    """Give the moves with these values for the names that would be unset."""
+    shown = {
+        name: moves[name].leaving(text, owned=False)
+        for name, text in dotenv.items()
+        if name in moves and moves[name].left is None
+    }
+    return {**moves, **shown}

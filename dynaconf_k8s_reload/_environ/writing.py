@@ -1,0 +1,44 @@
+"""Writing an environment: all of several variables, or none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping
+
+
+def put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:
+    """Set a name, or remove it where there is no value."""
+    if value is None:
+        mapping.pop(name, None)
+    else:
+        mapping[name] = value
+
+
+def put_all(
+    environ: MutableMapping[str, str], values: Mapping[str, str | None]
+) -> BaseException | None:
+    """Write variables, and last, in one go, those that move the C array; or undo it all.
+
+    Returns:
+        What interrupted it, such as what a signal handler has raised; ``None`` if nothing did.
+    """
+    now = {name: environ.get(name) for name in values}
+    order = sorted(values, key=lambda name: None in (now[name], values[name]))
+    try:
+        for name in order:
+            if now[name] != values[name]:
+                put(environ, name, values[name])
+    except BaseException as error:  # noqa: BLE001 -- because it is given to the caller, which raises it
+        _undo(environ, reversed(order), now)
+        return error
+    return None
+
+
+def _undo(
+    environ: MutableMapping[str, str], names: Iterable[str], before: Mapping[str, str | None]
+) -> None:
+    for name in names:
+        try:
+            if environ.get(name) != before[name]:
+                put(environ, name, before[name])
+        except Exception:  # noqa: BLE001, S112 -- because the others are put back all the same, and the first error is what is raised
+            continue
