@@ -45,6 +45,7 @@ def nothing_is_left() -> Iterator[None]:
     for each in list(RENEWED_AFTER_FORK):
         each.stop(restore=True)
         each._notifier.close()
+    _put_back()
     environ.MIRROR.__init__()  # type: ignore[misc] # reason: what is known of names is forgotten
     if loaded or set(threading.enumerate()) - threads or open_descriptors() > descriptors:
         gc.collect()  # which takes a while, so not after a test that has loaded nothing
@@ -54,6 +55,16 @@ def nothing_is_left() -> Iterator[None]:
         else_show=lambda: f"{descriptors} were open before, now {what_is_open()}",
     )
     assert _environment() == environment
+
+
+def _put_back() -> None:
+    """Undo what is left of objects that have been collected, whose variables stay as they are."""
+    for name, record in environ.MIRROR._ledger.records.items():
+        if os.environ.get(name) == record.left != record.before:
+            if record.before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = record.before
 
 
 def _environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import os
+import threading
 from _thread import LockType
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -107,5 +108,13 @@ def busy(reloading: Sequence[Reloading]) -> Iterator[None]:
 
 def _tell_if_late(done: LockType, every: Sequence[Progress]) -> None:
     if not done.acquire(timeout=LONG_SECONDS):
-        for each in every:
-            each.tell()
+        # `logging` asks `threading` for the thread's name, which would note this one for good.
+        with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
+            threading.Thread(
+                target=_tell, args=(every,), name="reload-overdue", daemon=True
+            ).start()
+
+
+def _tell(every: Sequence[Progress]) -> None:
+    for each in every:
+        each.tell()

@@ -160,7 +160,7 @@ CELLS = (
                 *(["--max-tasks-per-child", "50"] if pool == "prefork" else []),
             ),
             2 if pool == "prefork" else 1,
-            module="gevent" if pool == "gevent" else "celery",
+            module="celery",
             recycles=pool == "prefork",
             sample=pool == "prefork",
             clients=python("-m", "matrix_celery"),

@@ -34,9 +34,10 @@ def test_wheel_is_tested_in_processes() -> None:
 
 
 def test_wheel_holds_the_package_only() -> None:
-    """The wheel brings the package, its marker for type checkers and its command, nothing else."""
+    """The wheel brings the package, its marker for type checkers and its commands, nothing else."""
     paths = [path.as_posix() for path in files("dynaconf-k8s-reload") or ()]
     assert "dynaconf_k8s_reload/py.typed" in paths
-    assert sum(path.endswith("/bin/dynaconf-k8s-reload") for path in paths) == 1
-    brought = [path for path in paths if not path.endswith("/bin/dynaconf-k8s-reload")]
+    commands = sorted(path.rpartition("/")[2] for path in paths if "/bin/" in path)
+    assert commands == ["dynaconf-k8s-reload", "kubectl-config_rollout"]
+    brought = [path for path in paths if "/bin/" not in path]
     assert {path.partition("/")[0].partition("-")[0] for path in brought} == {"dynaconf_k8s_reload"}
