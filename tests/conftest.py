@@ -60,7 +60,7 @@ def nothing_is_left() -> Iterator[None]:
 def _put_back() -> None:
     """Undo what is left of objects that have been collected, whose variables stay as they are."""
     for name, record in environ.MIRROR._ledger.records.items():
-        if os.environ.get(name) == record.left != record.before:
+        if record.owned and name in os.environ and os.environ[name] == record.left:
             if record.before is None:
                 del os.environ[name]
             else:
