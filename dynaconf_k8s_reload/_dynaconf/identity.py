@@ -77,8 +77,14 @@ def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> b
         return same(old, new)
     before, now = flatten({name: old}), flatten({name: new})
     return all(key in before and same(before[key], value) for key, value in now.items()) and not (
-        any(key in published for key in before.keys() - now.keys())
+        any(_was(key, published) for key in before.keys() - now.keys())
     )
+
+
+def _was(key: str, published: Mapping[str, Any]) -> bool:
+    """Tell whether a key, or a value that has become what holds it, was published."""
+    parts = key.split(".")
+    return any(".".join(parts[:end]) in published for end in range(1, len(parts) + 1))
 
 
 def _has_lazy(value: Any) -> bool:

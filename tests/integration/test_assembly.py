@@ -227,3 +227,14 @@ def test_a_merged_object_is_merged_again(settings: Any, volume: AtomicWriter) ->
     assert sorted(map(str, target.LIST)) == ["1", "own"]
     reloaded(settings, volume, {"MYAPP_LIST": "[2]"})
     assert sorted(map(str, target.LIST)) == ["2", "own"]
+
+
+def test_what_code_merges_with_goes_when_its_source_does(
+    settings: Any, volume: AtomicWriter
+) -> None:
+    """A token that only the merge has made a table of is no addition of code's."""
+    volume.write({"MYAPP_DB__HOST": "@merge {k = 1}"})
+    settings.update({"DB": {"by_code": 1}}, loader_identifier="code", merge=True)
+    assert settings.DB == {"HOST": {"k": 1}, "by_code": 1}
+    reloaded(settings, volume, {})
+    assert settings.DB == {"by_code": 1}
