@@ -30,6 +30,8 @@ SETTINGS_FILE_EXTENSIONS = (*ALL_EXTENSIONS, ".py")
 READ_SECONDS = 2.0
 FIRST_SECONDS = 1.0  # a kubelet up to 1.20 sets fsGroup on the files after it has published them
 RETRY_EVERY = 0.05
+LINK_SECONDS = 0.25
+LINK_EVERY = 0.001
 READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # never waits for a FIFO
 GONE = "the directory is gone; its last good content is kept"
 UNREAD = Token(error="unread")  # equal to nothing that a directory can be
@@ -57,6 +59,8 @@ def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
     while True:
         before = token(mount.path)
         outcome = _read_once(mount, before)
+        if isinstance(outcome, Snapshot):
+            _wait_for_links(outcome)
         if token(mount.path) == before:
             if isinstance(outcome, MountError):
                 raise outcome
@@ -67,6 +71,16 @@ def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
                 "it is read again at the next comparison",
                 mount=mount.path,
             )
+
+
+def _wait_for_links(snapshot: Snapshot) -> None:
+    """Wait a moment until dynaconf finds the settings files, which it opens by the mount's links.
+
+    A kubelet makes new links only after it has published (``atomic_writer.go``, ``Write``).
+    """
+    give_up = monotonic() + LINK_SECONDS
+    while not snapshot.has_links and monotonic() < give_up:
+        time.sleep(LINK_EVERY)  # nothing tells when a link is made
 
 
 def _read_once(mount: Mount, before: Token) -> Snapshot | MountError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -70,4 +71,12 @@ class Snapshot:
         return (
             f"mount {self.mount.path}: links that lead out of it are left out "
             f"({few(self.outside)}); put the files themselves there, or name them in exclude"
+        )
+
+    @property
+    def has_links(self) -> bool:
+        """The mount has a way to each settings file, as far as it is a volume of the kubelet's."""
+        root = self.mount.path
+        return self.generation_dir is None or all(
+            os.path.exists(os.path.join(root, key)) for key in self.settings_files
         )

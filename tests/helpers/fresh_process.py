@@ -100,7 +100,7 @@ class Application:
         return seen
 
     def _hook(self, _: Any) -> dict[str, Any]:
-        own = make_settings(*self._options["mounts"])
+        own = make_settings(*self._options["mounts"], k8s_watch=False)
         return {"SEEN": [str(own.get("PLAIN")), str(os.environ.get("PLAIN"))]}
 
     def _file(self) -> None:
@@ -125,7 +125,8 @@ class Application:
 
     def _second(self) -> None:
         mounts, refused = self._options["mounts"], self._options["refuse"]
-        self._other = make_settings(*mounts, validators=[Validator("LIST", ne=refused)])
+        refuses = [Validator("LIST", ne=refused)]
+        self._other = make_settings(*mounts, k8s_watch=False, validators=refuses)
         bool(self._other)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +213,30 @@ def test_a_mount_that_never_rests_is_refused_after_a_while(
     assert settings.FILE == 1
     reloader.changed()
     assert count == settings.FILE
+
+
+def test_a_settings_file_whose_link_comes_after_the_swap(volume: AtomicWriter) -> None:
+    """A kubelet makes the links of new keys after it has published; the file is loaded anyway."""
+    volume.write({"A": "1"})
+    file = volume.directory / "app.toml"
+    settings = make_settings(volume.directory, k8s_watch=False, settings_files=[str(file)])
+    assert settings.A == 1
+    volume.write({"A": "2", "app.toml": "FILE = 2\n"})
+    file.unlink()
+    late = threading.Timer(0.05, lambda: file.symlink_to("..data/app.toml"))
+    late.start()
+    assert get_reloader(settings).reload().outcome == "applied"
+    late.join()
+    assert (settings.A, settings.FILE) == (2, 2)
+
+
+def test_a_settings_file_without_a_link_holds_nothing_up(volume: AtomicWriter) -> None:
+    """Where a link never comes, the keys are taken after a moment, and the file is not there."""
+    volume.write({"A": "1"})
+    file = volume.directory / "app.toml"
+    settings = make_settings(volume.directory, k8s_watch=False, settings_files=[str(file)])
+    assert settings.A == 1
+    volume.write({"A": "2", "app.toml": "FILE = 2\n"})
+    file.unlink()
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert (settings.A, settings.get("FILE")) == (2, None)
