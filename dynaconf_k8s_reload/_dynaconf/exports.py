@@ -81,12 +81,6 @@ def _kept(export: Export, live: Settings, candidate: Settings) -> dict[str, Any]
     }
 
 
-def forget(settings: Settings, target: object) -> None:
-    """Leave an object alone that follows by itself."""
-    attachment = attached(settings)
-    attachment.exports = tuple(_others(attachment.exports, target))
-
-
 def _follow(target: Any, old: Export, new: Export) -> None:
     for name in {**old.put, **new.put}:
         was, value = old.put.get(name, missing), new.put.get(name, missing)

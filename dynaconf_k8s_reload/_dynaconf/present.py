@@ -16,11 +16,10 @@ from typing import Any
 
 from dynaconf.base import LazySettings, Settings
 
-# By wrapper's id: the wrapper, and the candidate that each building thread finds behind it.
-_staged_now: dict[int, tuple[LazySettings, dict[int, Settings]]] = {}
+# By wrapper's id: the wrapper, the thread that builds, and the candidate that it finds behind it.
+_staged_now: dict[int, tuple[LazySettings, int, Settings]] = {}
+_NOBODY = (None, 0, None)
 _lock = threading.RLock()  # reentrant, for a signal handler that makes settings
-
-_NOBODY: tuple[None, dict[int, Settings]] = (None, {})
 
 # `wrapper.__class__` is a property that asks the wrapped object (dynaconf.utils.functional).
 _set_class: Any = vars(object)["__class__"].__set__
@@ -32,35 +31,16 @@ def shown_to_thread(wrapper: LazySettings | None, candidate: Settings) -> Iterat
     if wrapper is None:
         yield
         return
-    ident = threading.get_ident()
-    with _lock:
-        _, candidates = _staged_now.setdefault(id(wrapper), (wrapper, {}))
-        outer = candidates.get(ident)
-        candidates[ident] = candidate
-        if len(candidates) == 1:
-            _set_class(wrapper, _staged_class(_own_class(wrapper)))
+    own: Any = type(wrapper)
+    with _lock:  # one thread builds for a wrapper at a time: it holds the object's lock
+        _staged_now[id(wrapper)] = (wrapper, threading.get_ident(), candidate)
+        _set_class(wrapper, _staged_class(own))
     try:
         yield
     finally:
         with _lock:
-            _leave(wrapper, ident, outer)
-
-
-def _leave(wrapper: LazySettings, ident: int, outer: Settings | None) -> None:
-    _, candidates = _staged_now[id(wrapper)]
-    if outer is None:
-        del candidates[ident]
-    else:
-        candidates[ident] = outer
-    if not candidates:
-        del _staged_now[id(wrapper)]
-        _set_class(wrapper, _own_class(wrapper))
-
-
-def _own_class(wrapper: LazySettings) -> Any:
-    kind: Any = type(wrapper)
-    own: Any = vars(kind).get("_staged_class_of", kind)
-    return own
+            del _staged_now[id(wrapper)]
+            _set_class(wrapper, own)
 
 
 @cache
@@ -68,28 +48,21 @@ def _staged_class(kind: Any) -> Any:
     """Make the class of a staged wrapper: one attribute of it depends on the thread."""
 
     def wrapped(self: LazySettings) -> Any:
-        _, candidates = _staged_now.get(id(self), _NOBODY)
-        candidate = candidates.get(threading.get_ident())
-        return vars(self)["_wrapped"] if candidate is None else candidate
+        _, ident, candidate = _staged_now.get(id(self), _NOBODY)
+        return candidate if ident == threading.get_ident() else vars(self)["_wrapped"]
 
-    def wrap(self: LazySettings, value: Any) -> None:
-        vars(self)["_wrapped"] = value
-
-    names = {"_wrapped": property(wrapped, wrap), "_staged_class_of": kind}
-    return type(kind.__name__, (kind,), {**names, "__module__": kind.__module__})
+    names = {"_wrapped": property(wrapped), "__module__": kind.__module__}
+    return type(kind.__name__, (kind,), names)
 
 
 def _in_forked_child() -> None:
     """Forget the threads that stayed behind; the one that forked may be building."""
     global _lock  # noqa: PLW0603 -- because a thread that stayed behind may hold it
     _lock = threading.RLock()
-    ident = threading.get_ident()
-    for key, (wrapper, candidates) in list(_staged_now.items()):
-        if ident in candidates:
-            _staged_now[key] = wrapper, {ident: candidates[ident]}
-        else:
+    for key, (wrapper, ident, _) in list(_staged_now.items()):
+        if ident != threading.get_ident():
             del _staged_now[key]
-            _set_class(wrapper, _own_class(wrapper))
+            _set_class(wrapper, type(wrapper).__base__)
 
 
 os.register_at_fork(after_in_child=_in_forked_child)

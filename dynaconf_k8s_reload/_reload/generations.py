@@ -90,6 +90,7 @@ class Generations:
         self._checks: list[Callable[[], Callable[..., Any] | None]] = []
         self._snapshot: Settings | None = None
         self._files_seen: Token | None = None
+        self._counted: Attachment | None = None
         self._culprit: Callable[[], Generations | None] = lambda: None
         self.progress: Progress = Progress(lambda: self.label)
         self.stopped: bool = False
@@ -161,9 +162,8 @@ class Generations:
         """Mirror what is published, and have the watch find whatever else was read once more."""
         self.stopped = False
         self._see_what_is_published()
-        if not self.inert:
-            plan = _dynaconf.attached(self.settings).generation.plan
-            self._mirror.apply({self.key: plan}, put_right=True)
+        plan = _dynaconf.attached(self.settings).generation.plan
+        self._mirror.apply({self.key: plan}, put_right=True)
 
     def mark_fork(self, prepare: Callable[[], object]) -> None:
         """Have something done in a forked child before it reads its settings."""
@@ -229,7 +229,7 @@ class Generations:
     def publish(self, candidate: Settings, changes: Changes) -> None:
         """Make a candidate the generation that is served; harmless if it is done once more."""
         attachment, live = _dynaconf.attached(candidate), self.settings
-        if attachment.build is None:
+        if self._counted is attachment:
             return
         lag = report.lag(_dynaconf.attached(live).generation.payload, attachment.generation.payload)
         waiting = changes.matching((*self.options.k8s_restart_keys, *self.restart_keys))
@@ -292,8 +292,9 @@ class Generations:
     def _published(self, attachment: Attachment, waiting: Changes, lag: float | None) -> None:
         attachment.generation.plan.environment.settle()
         self._snapshot = None
-        self.history.applied(waiting, lag, attachment.generation.plan.decision.restart)
         _dynaconf.note_files(self.settings, attachment)
+        self.history.applied(waiting, lag, attachment.generation.plan.decision.restart)
+        self._counted = attachment  # last: what is interrupted before is done once more
 
     def _tell(self, attachment: Attachment, changes: Changes) -> None:
         if changes:

@@ -106,7 +106,9 @@ def busy(reloading: Sequence[Reloading]) -> Iterator[None]:
             each.end()
 
 
-def _tell_if_late(done: LockType, every: Sequence[Progress]) -> None:
+def _tell_if_late(  # pragma: no cover # reason: it runs in a bare thread, which is not measured
+    done: LockType, every: Sequence[Progress]
+) -> None:
     if not done.acquire(timeout=LONG_SECONDS):
         # `logging` asks `threading` for the thread's name, which would note this one for good.
         with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started

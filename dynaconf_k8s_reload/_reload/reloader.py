@@ -17,7 +17,6 @@ from .._model.explanation import Explanation
 from .._model.options import Options
 from .._model.status import ReloadResult, Status
 from .._source.fingerprint import Token
-from .._source.reading import Reader
 from .._source.snapshot import Snapshot
 from .._watch import RENEWED_AFTER_FORK, WATCHER, Timing, Watch, Watcher, notice_fork
 from .explaining import explain_setting
@@ -242,11 +241,6 @@ class Reloader:
     def key(self) -> int:
         """Its name to the mirror."""
         return self._generations.key
-
-    @property
-    def reader(self) -> Reader:
-        """Reads the mounts."""
-        return self._generations.reader
 
     @property
     def mirror(self) -> Mirror:

@@ -165,7 +165,8 @@ class Watcher:
         while True:
             try:
                 session.wait()
-                if session.pid != os.getpid():  # a greenlet goes on in a forked child
+                # A greenlet goes on in a forked child, where nothing measures it.
+                if session.pid != os.getpid():  # pragma: no cover # reason: as said above
                     notice_fork()
                     return
                 if not self._goes_on(session):
@@ -173,7 +174,7 @@ class Watcher:
                 session.turn()
             except BaseException as error:
                 if is_for_the_process(error):
-                    raise
+                    raise  # pragma: no cover # reason: in a greenlet, which is not measured
                 with contextlib.suppress(BaseException):
                     log.error("the watch failed and goes on: %s", RedactedCause.of(error))
                 with contextlib.suppress(BaseException):

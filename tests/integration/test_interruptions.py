@@ -207,3 +207,52 @@ def test_another_thread_is_in_no_signal_handler() -> None:
     thread.start()
     thread.join()
     assert found == [True, False]
+
+
+@pytest.mark.parametrize("where", ["end_cache", "put", "applied"])
+def test_an_interrupted_publication_is_completed(
+    settings: Any, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Whichever step of it a handler interrupts, the generation is served and counted once."""
+    from dynaconf_k8s_reload._dynaconf import state, takeover
+    from dynaconf_k8s_reload._reload.report import History
+
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+    child = settings.from_env("other")
+    place: Any = {"end_cache": state, "put": takeover, "applied": History}[where]
+    name = "remember_built" if where == "put" else where
+    real, calls = getattr(place, name), [0]
+
+    def interrupted(*args: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == armed:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    armed = 0
+    monkeypatch.setattr(place, name, interrupted)
+    volume.write({"A": "2"})
+    calls[0], armed = 0, {"end_cache": 2, "put": 3, "applied": 1}[where]
+    with pytest.raises(KeyboardInterrupt):
+        reloader.reload()
+    assert (settings.A, child.A, os.environ["A"]) == (2, 2, "2")
+    assert reloader.status().generation == 2
+    assert reloader.reload().outcome == "unchanged"
+    volume.write({"A": "3"})
+    assert reloader.reload().generation == 3
+    assert (settings.A, child.A) == (3, 3)
+
+
+def test_code_that_sets_without_pause_waits_in_the_end(
+    settings: Any, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some attempts its values are taken over while it cannot set any."""
+    from dynaconf_k8s_reload._reload import passing
+
+    monkeypatch.setattr(passing, "REPLAYS", 0)
+    volume.write({"A": "1"})
+    settings.set("BY_CODE", 1)
+    volume.write({"A": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert (settings.A, settings.BY_CODE) == (2, 1)
