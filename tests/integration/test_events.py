@@ -500,3 +500,19 @@ def test_a_watch_that_cannot_be_added_leaves_no_descriptor(
     events.keep([str(tmp_path)])
     assert events.covers(str(tmp_path))
     events.close()
+
+
+def test_whatever_arming_raises_is_a_reason_to_poll(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody foresaw neither ends the watch nor is forgotten."""
+
+    def fails(_: object) -> float:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "_keep", fails)
+        again = events.keep([str(tmp_path)])
+    assert again > 0
+    assert not events.covers(str(tmp_path))
+    eventually(lambda: (events.keep([str(tmp_path)]), events.covers(str(tmp_path)))[1])

@@ -239,3 +239,42 @@ def test_a_fork_within_a_build(volume: AtomicWriter) -> None:
     volume.write({"MYAPP_A": "2"})
     assert get_reloader(settings).reload().outcome == "applied"
     assert codes == [0, 0]
+
+
+def test_another_thread_changes_the_environment_during_a_build(volume: AtomicWriter) -> None:
+    """What it sets and removes is the process's at once, and nothing of the build is shown."""
+    volume.write({"MYAPP_A": "1"})
+
+    def change() -> None:
+        os.environ["OF_ANOTHER"] = "1"
+        assert os.environ.pop("OF_ANOTHER") == "1"
+        assert os.environ.get("MYAPP_A") in (None, "1")
+        assert len(os.environ) == len(list(os.environ))
+
+    def hook(_: Any) -> dict[str, Any]:
+        failed: list[BaseException] = []
+        other = threading.Thread(target=lambda: failed.extend(raised(change)))
+        other.start()
+        other.join()
+        return {"FAILED": failed, "HERE": os.environ.get("MYAPP_A")}
+
+    settings = make_settings(volume.directory, k8s_watch=False, post_hooks=[hook])
+    assert settings.A == 1
+    volume.write({"MYAPP_A": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert (settings.FAILED, settings.HERE) == ([], "2")
+
+
+def raised(function: Any) -> list[BaseException]:
+    try:
+        function()
+    except BaseException as error:
+        return [error]
+    return []
+
+
+def test_what_a_traceback_shows_of_the_environment() -> None:
+    """The process's environment by its size, and never a value."""
+    from dynaconf_k8s_reload._environ.staging import PROCESS
+
+    assert repr(PROCESS) == f"ProcessEnviron({len(os.environ)} variables)"

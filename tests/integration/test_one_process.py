@@ -227,3 +227,27 @@ def test_settings_kept_as_a_setting_are_the_live_ones(volume: AtomicWriter) -> N
         assert get_reloader(settings).reload().outcome == "applied"
         assert settings.ITSELF is settings
         assert count == settings.ITSELF.A
+
+
+def test_an_object_that_joins_while_a_reload_waits_moves_along(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who moves together is asked once more when all locks are held."""
+    volume.write({"MYAPP_A": "1"})
+    first = loaded(volume.directory)
+    reloader = get_reloader(first)
+    real = type(reloader._process)._members
+    made: list[Any] = []
+
+    def members(process: Any, member: Any) -> Any:
+        found = real(process, member)
+        if not made:
+            made.append(None)
+            made[0] = loaded(volume.directory)
+        return found
+
+    monkeypatch.setattr(type(reloader._process), "_members", members)
+    volume.write({"MYAPP_A": "2"})
+    reloader.reload()
+    assert (first.A, made[0].A) == (2, 2)
+    assert get_reloader(made[0]).reload().outcome == "unchanged"

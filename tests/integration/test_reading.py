@@ -240,3 +240,39 @@ def test_a_settings_file_without_a_link_holds_nothing_up(volume: AtomicWriter) -
     file.unlink()
     assert get_reloader(settings).reload().outcome == "applied"
     assert (settings.A, settings.get("FILE")) == (2, None)
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_first_load_while_a_settings_file_is_replaced(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, rests: bool
+) -> None:
+    """A file that does not parse by then is read again; one that never rests is an error."""
+    from dynaconf_k8s_reload._reload import construction
+
+    if not rests:
+        monkeypatch.setattr(construction, "CONFIRM_SECONDS", 0.0)
+    count = 1
+    volume.write({"app.toml": "FILE = 1\n"})
+    real = _dynaconf.load_candidate
+
+    def load(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 2 and rests:
+            volume.write({"app.toml": "FILE = [\n"})
+            try:
+                return real(*args)
+            finally:
+                volume.write({"app.toml": "FILE = 5\n"})
+        if not rests:
+            volume.write({"app.toml": f"FILE = {count}\n"})
+        return real(*args)
+
+    monkeypatch.setattr(_dynaconf, "load_candidate", load)
+    file = str(volume.directory / "app.toml")
+    settings = make_settings(volume.directory, k8s_watch=False, settings_files=[file])
+    if rests:
+        assert settings.FILE == 5
+    else:
+        with pytest.raises(MountError, match="start again once its writer rests"):
+            bool(settings)
