@@ -106,7 +106,7 @@ def _in_words(validator: Any, kind: str, rule: str, words: Mapping[str, Any]) ->
 
 
 def _called(values: Mapping[str, Any], frames: Sequence[Frame]) -> str:
-    """Tell what of a validator was called when something else than a refusal was raised."""
+    """Tell what of a validator was called when something other than a refusal was raised."""
     validator, codes = values["self"], {frame.code for frame in frames}
     for word in ("condition", "default", "cast"):
         function = getattr(validator, word)

@@ -31,7 +31,7 @@ def unwrap(settings: object) -> Settings:
     """Give the `Settings` behind a lazy wrapper, which is set up if need be.
 
     Raises:
-        ConfigError: it is no settings object of dynaconf.
+        ConfigError: it is not a settings object of dynaconf.
     """
     if issubclass(type(settings), LazySettings):  # isinstance would ask the wrapped object
         if vars(settings)["_wrapped"] is empty:
@@ -39,7 +39,7 @@ def unwrap(settings: object) -> Settings:
         settings = vars(settings)["_wrapped"]
     if not isinstance(settings, Settings):
         raise ConfigError(
-            f"{type(settings).__name__} is no settings object of dynaconf; give what "
+            f"{type(settings).__name__} is not a settings object of dynaconf; give what "
             "Dynaconf(...) returned"
         )
     return settings

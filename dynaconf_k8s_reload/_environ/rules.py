@@ -24,7 +24,7 @@ Claims = Mapping[str, str | None]
 class NotMirrored(str, Enum):
     """Why a name is not mirrored."""
 
-    RESERVED = "reserved for dynaconf, so it is no setting either"
+    RESERVED = "reserved for dynaconf, so it is not a setting either"
     SHADOWED = "shadowed by k8s_env_wins"
     PROTECTED = "protected"
     NO_IDENTIFIER = "not a C identifier"

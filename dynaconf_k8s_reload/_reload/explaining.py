@@ -83,7 +83,7 @@ def _elsewhere(
     if not found:
         return Explanation(key, None, source.file if source else None, rule)
     variable, _ = found[-1]
-    rule += f"; {variable.source} is no part of it, since only prefixed names become settings"
+    rule += f"; {variable.source} is not part of it, since only prefixed names become settings"
     mirrored = variable.name not in skipped
     why_not = None if mirrored else str(skipped[variable.name])
     return Explanation(key, None, None, rule, variable.name, mirrored, why_not)

@@ -27,7 +27,7 @@ from .._source.snapshot import Snapshot
 LISTED = 10  # changed keys in one line
 _OF_MANY = {
     NotMirrored.NO_IDENTIFIER: "not variable names",
-    NotMirrored.RESERVED: "reserved for dynaconf, so they are no settings either",
+    NotMirrored.RESERVED: "reserved for dynaconf, so they are not settings either",
     NotMirrored.TOO_LARGE: "128 KiB or more with their names",
 }
 

@@ -353,7 +353,7 @@ def get_reloader(settings: Any) -> Reloader:
     A lazy object is loaded if it has not been.
 
     Raises:
-        ConfigError: it is no settings object, or the loader is not in use.
+        ConfigError: it is not a settings object, or the loader is not in use.
     """
     inner = _dynaconf.unwrap(settings)
     while inner is not settings:  # Django's override_settings wraps a wrapper

@@ -90,7 +90,7 @@ def test_the_wrapped_object_is_where_it_is_looked_for() -> None:
     assert vars(lazy)["_wrapped"] is empty
     assert _dynaconf.unwrap(lazy) is vars(lazy)["_wrapped"]
     assert _dynaconf.unwrap(_dynaconf.unwrap(lazy)) is _dynaconf.unwrap(lazy)
-    with pytest.raises(ConfigError, match="dict is no settings object"):
+    with pytest.raises(ConfigError, match="dict is not a settings object"):
         _dynaconf.unwrap({})
 
 

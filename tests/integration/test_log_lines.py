@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "reserved": (
         numbered("A{}_FOR_DYNACONF"),
-        "2,000 names are not mirrored: reserved for dynaconf, so they are no settings either (A0_",
+        "2,000 names are not mirrored: reserved for dynaconf, so they are not settings either (A0_",
     ),
     "protected": (numbered("LD_{}"), "2,000 names are not mirrored: protected (LD_0, "),
     "NUL": (numbered("N{}", "a\0b"), "2,000 names are not mirrored: contains NUL (N0, "),

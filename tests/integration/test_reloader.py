@@ -79,7 +79,7 @@ def test_get_reloader_takes_every_kind_of_settings_object(
 
 
 def test_get_reloader_says_what_is_missing() -> None:
-    """Settings without the loader, and what is no settings object, are refused with the remedy."""
+    """Settings without the loader, and what is not settings, are refused with the remedy."""
     with pytest.raises(ConfigError, match=r'loaders=\["dynaconf_k8s_reload.loader"\]'):
         get_reloader(Dynaconf())
     with pytest.raises(ConfigError, match="give what Dynaconf"):

@@ -201,8 +201,8 @@ def test_delete(mount: Path) -> None:
         ('{"a":' * 100_000, "standard input: it is nested too deeply"),
         ("[" * 100_000, "standard input: "),
         ("data: {A: x}", "standard input: Object 'Kind' is missing; write kind: ConfigMap"),
-        ("s3cret", "standard input: a document is no object; it begins with apiVersion: v1"),
-        ("kind: List\nitems: [s3cret]", "standard input: a document is no object"),
+        ("s3cret", "standard input: a document is not an object; it begins with apiVersion: v1"),
+        ("kind: List\nitems: [s3cret]", "standard input: a document is not an object"),
         (
             f"{HEAD}data:\n  A: *s3cret",
             "standard input: line 4: error parsing: found undefined ali",
@@ -276,7 +276,7 @@ def test_wrong_use(mount: Path, tmp_path: Path) -> None:
     (mount / "main.py").touch()
     done = apply(f"{HEAD}data: {{A: one}}\n", mount)
     assert done.status == 2
-    assert "holds files but no ..data, so it is no volume" in done.err
+    assert "holds files but no ..data, so it is not a volume" in done.err
     (tmp_path / "binary.yaml").write_bytes(b"\xff")
     done = run("apply", "-f", tmp_path / "binary.yaml", tmp_path / "new")
     assert done.err.endswith("binary.yaml: it is not UTF-8 text\n")

@@ -191,10 +191,10 @@ def test_a_file_system_without_events() -> None:
 @pytest.mark.parametrize(
     ("payload", "title", "words"),
     [
-        ({"a-b": "s3cret"}, "NOTE     Keys that are no variables", "config: a-b."),
-        ({"LOGO": b"\xff"}, "NOTE     Binary keys are no variables", "config: LOGO."),
-        ({"NUL": "a\0"}, "NOTE     Binary keys are no variables", "config: NUL."),
-        ({"app.toml": "a = 1"}, "NOTE     File-like keys are no variables", "config: app.toml."),
+        ({"a-b": "s3cret"}, "NOTE     Keys that are not variables", "config: a-b."),
+        ({"LOGO": b"\xff"}, "NOTE     Binary keys are not variables", "config: LOGO."),
+        ({"NUL": "a\0"}, "NOTE     Binary keys are not variables", "config: NUL."),
+        ({"app.toml": "a = 1"}, "NOTE     File-like keys are not variables", "config: app.toml."),
         ({"LD_PRELOAD": "x"}, "WARNING  Protected names are not mirrored", "config: LD_PRELOAD."),
         ({"DYNACONF_INCLUDE": "x"}, "WARNING  Reserved names are not taken", ": DYNACONF_INCLUDE."),
         ({"A": "@int s3cret"}, "ERROR    Values that cannot be parsed", "@int fails at what"),
@@ -206,7 +206,7 @@ def test_a_file_system_without_events() -> None:
         ({"BIG": "x" * 131072}, "WARNING  Values too large for a child process", "config: BIG."),
         ({"A__B": "1", "a.b": "2"}, "WARNING  Several keys name one setting", "A__B, a.b are all"),
         ({"s/x": "1", "s__x": "2"}, "WARNING  Several keys name one setting", "s/x, s__x are all"),
-        ({f"a-{n}": "" for n in range(12)}, "NOTE     Keys that are no variables", "and 2 more."),
+        ({f"a-{n}": "" for n in range(12)}, "NOTE     Keys that are not variables", "and 2 more."),
     ],
 )
 def test_keys(
@@ -464,7 +464,7 @@ def test_a_directory_that_is_not_read(
         ("raise ValueError('s3cret')\nsettings = 0", "ValueError at"),
         ("raise SystemExit('s3cret')\nsettings = 0", "SystemExit at"),
         ("import no_such_module", "ModuleNotFoundError at"),
-        ("settings = 's3cret'", "tr is no settings object of dynaconf. Give what Dynaconf(...)"),
+        ("settings = 's3cret'", "tr is not a settings object of dynaconf. Give what Dynaconf(...)"),
     ],
 )
 def test_settings_that_cannot_be_loaded(

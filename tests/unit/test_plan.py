@@ -69,7 +69,7 @@ def test_why_a_name_is_not_mirrored(name: str, content: bytes, reason: str | Non
 def test_reserved_names(name: str, mirror: bool) -> None:
     """A reserved name is reported and nothing else, whatever the mount and whichever the prefix."""
     decision = decided({name: b"1"}, Options(k8s_env_wins=("*",)), mirror=mirror)
-    assert decision.skipped[name] == "reserved for dynaconf, so it is no setting either"
+    assert decision.skipped[name] == "reserved for dynaconf, so it is not a setting either"
     assert not decision.claims
     assert not decision.shadowed
 

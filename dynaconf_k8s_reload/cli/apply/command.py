@@ -105,7 +105,7 @@ def apply(  # noqa: PLR0913 -- because each is an option of the command
         raise click.UsageError("--watch needs files: give -f FILE, and not '-'.")
     if os.path.isdir(directory) and not _is_ours(directory):
         raise CannotRunError(
-            f"{printable(directory)} holds files but no ..data, so it is no volume; "
+            f"{printable(directory)} holds files but no ..data, so it is not a volume; "
             "give an empty directory or a new one"
         )
     if delete:

@@ -35,7 +35,8 @@ def objects(text: str, source: str) -> list[Mapping[str, Any]]:
     """Give the ConfigMaps and Secrets of a file as they are written.
 
     Raises:
-        ManifestError: it is not YAML, a document is no object, or none is a ConfigMap or a Secret.
+        ManifestError: it is not YAML, a document is not an object, or none is a ConfigMap or a
+            Secret.
     """
     try:
         found = [item for each in documents(text, source) for item in _items(each, source, ())]
@@ -55,7 +56,7 @@ def _items(document: Any, source: str, around: Sequence[Any]) -> Iterator[Mappin
     if any(document is each for each in around):
         raise ManifestError(f"{source}: error parsing: the value of an anchor contains itself")
     if not isinstance(document, dict):
-        raise ManifestError(f"{source}: a document is no object; it begins with apiVersion: v1")
+        raise ManifestError(f"{source}: a document is not an object; it begins with apiVersion: v1")
     kind = document.get("kind")
     if not kind:
         raise ManifestError(f"{source}: Object 'Kind' is missing; write kind: ConfigMap")

@@ -40,19 +40,19 @@ _NOT_MIRRORED: Mapping[NotMirrored, tuple[str, Severity, str, str]] = {
     NotMirrored.NO_IDENTIFIER: (
         "not-a-variable",
         "note",
-        "Keys that are no variables",
+        "Keys that are not variables",
         "They are settings only; for a variable, use letters, digits and '_'; or leave them out.",
     ),
     NotMirrored.NOT_UTF8: (
         "binary-key",
         "note",
-        "Binary keys are no variables",
+        "Binary keys are not variables",
         "They are settings of type bytes; leave them out with exclude if they are not meant so.",
     ),
     NotMirrored.NUL: (
         "binary-key",
         "note",
-        "Binary keys are no variables",
+        "Binary keys are not variables",
         "No variable can hold a NUL; leave them out with exclude if they are not meant so.",
     ),
     NotMirrored.TOO_LARGE: (
@@ -159,7 +159,7 @@ def _files(payload: Payload, settings_files: Collection[str]) -> Iterator[Findin
             yield Finding(
                 "file-like-key",
                 "note",
-                "File-like keys are no variables",
+                "File-like keys are not variables",
                 f"{path}: {KEYS}.",
                 "Files that another program reads, such as nginx.conf, are best left out with "
                 "exclude; list only settings of this application in settings_files."
