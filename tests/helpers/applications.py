@@ -86,4 +86,4 @@ class Application:
                 self.process.kill()
             status, errors = self.finish()
             if error is None:
-                assert (status, errors) == (0, "")
+                assert (status, errors) == (0, ""), f"it ended with {status}: {errors}"
