@@ -18,6 +18,7 @@ FlaskDynaconf(
     loaders=["dynaconf_k8s_reload.loader"],
     k8s_restart_keys=["DATABASE"],
     k8s_restart_503=True,
+    k8s_prefixed_only=False,
     secret_key="key",
 )
 K8sReload(app, status_url="/-/config")
