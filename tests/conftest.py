@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import sampling  # noqa: F401 -- sets how examples are found, before any test asks for some
 from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 from dynaconf_k8s_reload.testing import AtomicWriter

@@ -19,9 +19,10 @@ from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload.testing import AtomicWriter
 from fresh_process import Application, FreshProcesses, load, see
+from sampling import examples
 
-SEQUENCES = 2000 if os.environ.get("NIGHTLY") else 100
-APPLICATIONS = 10_000 if os.environ.get("NIGHTLY") else 200
+SEQUENCES = examples(100, nightly=2_000)
+APPLICATIONS = examples(200, nightly=10_000)
 REFUSED = "refused"
 TEXTS = [
     *("1", "2", "two", "true", "", "x\n", '{a=1, b="x"}', "[1, 2]", "{c=3}", "[3]", '"1"'),

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from dynaconf_k8s_reload._dynaconf import state, variables
 from dynaconf_k8s_reload._dynaconf.generation import ATTACHMENT, Attachment, Generation
 from dynaconf_k8s_reload._dynaconf.variables import Place, Text
+from sampling import examples
 
 ADDRESS = re.compile(r"on \d+")  # of a merge that dynaconf has left unapplied
-EXAMPLES = 100_000 if os.environ.get("NIGHTLY") else 200
+EXAMPLES = examples(200, nightly=100_000)
 
 PARTS = st.sampled_from(["x", "y", "X", "z", "0", "items", "a", "x-y", "", "dynaconf_merge"])
 NAMES = st.builds(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import warnings
@@ -19,12 +18,13 @@ from hypothesis import strategies as st
 
 from dynaconf_k8s_reload._model.changes import same
 from dynaconf_k8s_reload._source.reading import SETTINGS_FILE_EXTENSIONS
+from sampling import examples
 from support import make_settings
 
 pytestmark = pytest.mark.heavy
 
 AT_ONCE = 20
-EXAMPLES = 50_000 if os.environ.get("NIGHTLY") else 500  # a million texts in a night
+EXAMPLES = examples(500, nightly=50_000)  # a million texts in a night
 
 PIECES = st.sampled_from(
     [

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from command import run
 from dynaconf_k8s_reload.testing import AtomicWriter
+from sampling import examples
 
-EXAMPLES = 20_000 if os.environ.get("NIGHTLY") else 150
+EXAMPLES = examples(150, nightly=20_000)
 PRECIOUS = "the only copy"
 
 KEYS = st.sampled_from(
