@@ -13,7 +13,7 @@ from .build import adopt, candidate_for, complete_candidate, load_candidate, sea
 from .constructions import constructions
 from .exports import renew as renew_exports
 from .files import dotenv, files_loaded, files_now, note_files, settings_files
-from .first_use import before_first_use
+from .first_use import before_first_use, used
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
 from .history import source_of
@@ -83,6 +83,7 @@ __all__ = [
     "title_of",
     "told",
     "unwrap",
+    "used",
     "values",
     "words_of",
 ]

@@ -159,6 +159,10 @@ class Mirror:
                 if text is not None and self._environ.get(name) != self._ledger.records[name].left
             ]
 
+    def knows(self, name: str) -> bool:
+        """Tell whether a variable is, or once was, any owner's; waits for no lock."""
+        return name in self._ledger.records
+
     def settle(self) -> None:
         """Give the variables of the owners that no longer exist to those that still claim them."""
         if self._ledger.forgotten:

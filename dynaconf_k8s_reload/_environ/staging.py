@@ -15,9 +15,10 @@ from typing import Any
 
 from .overlay import Environment
 
-_Environ: Any = type(os.environ)
+Environ: Any = type(os.environ)
 
 _views: dict[int, Environment] = {}
+_at_rest = Environ
 _lock = threading.RLock()  # reentrant, for a signal handler that makes settings
 
 
@@ -25,27 +26,27 @@ class ProcessEnviron(MutableMapping[str, str]):
     """``os.environ`` as every other thread sees it, in a building thread too."""
 
     def __getitem__(self, name: str) -> str:
-        text: str = _Environ.__getitem__(os.environ, name)
+        text: str = Environ.__getitem__(os.environ, name)
         return text
 
     def __setitem__(self, name: str, text: str) -> None:
-        _Environ.__setitem__(os.environ, name, text)
+        Environ.__setitem__(os.environ, name, text)
 
     def __delitem__(self, name: str) -> None:
-        _Environ.__delitem__(os.environ, name)
+        Environ.__delitem__(os.environ, name)
 
     def __iter__(self) -> Iterator[str]:
-        names: Iterator[str] = _Environ.__iter__(os.environ)
+        names: Iterator[str] = Environ.__iter__(os.environ)
         return names
 
     def __len__(self) -> int:
-        return int(_Environ.__len__(os.environ))
+        return int(Environ.__len__(os.environ))
 
     def __repr__(self) -> str:
         return f"ProcessEnviron({len(self)} variables)"
 
 
-class _StagedEnviron(_Environ):  # type: ignore[misc] # reason: its class is only known at run time
+class _StagedEnviron(Environ):  # type: ignore[misc] # reason: its class is only known at run time
     """``os.environ`` while some thread is building.
 
     What that thread writes goes to the process, as it does when a process starts, and shows. There
@@ -54,11 +55,11 @@ class _StagedEnviron(_Environ):  # type: ignore[misc] # reason: its class is onl
 
     def __getitem__(self, name: str) -> str:
         view = view_of_thread()
-        text: str = _Environ.__getitem__(self, name) if view is None else view[name]
+        text: str = Environ.__getitem__(self, name) if view is None else view[name]
         return text
 
     def __setitem__(self, name: str, text: str) -> None:
-        _Environ.__setitem__(self, name, text)
+        Environ.__setitem__(self, name, text)
         view = view_of_thread()
         if view is not None:
             view.uncover(name)
@@ -66,21 +67,21 @@ class _StagedEnviron(_Environ):  # type: ignore[misc] # reason: its class is onl
     def __delitem__(self, name: str) -> None:
         view = view_of_thread()
         if view is None:
-            _Environ.__delitem__(self, name)
+            Environ.__delitem__(self, name)
             return
         if name not in view:
             raise KeyError(name)
         with suppress(KeyError):  # it may be the next generation's only
-            _Environ.__delitem__(self, name)
+            Environ.__delitem__(self, name)
         view.uncover(name)
 
     def __iter__(self) -> Iterator[str]:
         view = view_of_thread()
-        return _Environ.__iter__(self) if view is None else iter(view)
+        return Environ.__iter__(self) if view is None else iter(view)
 
     def __len__(self) -> int:
         view = view_of_thread()
-        return int(_Environ.__len__(self)) if view is None else len(view)
+        return int(Environ.__len__(self)) if view is None else len(view)
 
 
 PROCESS = ProcessEnviron()
@@ -89,6 +90,23 @@ PROCESS = ProcessEnviron()
 def view_of_thread() -> Environment | None:
     """Give the environment that this thread builds in, if it is building."""
     return _views.get(threading.get_ident())
+
+
+def rest_as(kind: Any) -> None:
+    """Say which class ``os.environ`` has while no thread builds; waits for nothing.
+
+    A forked child calls it before another thread can be there.
+    """
+    global _at_rest  # noqa: PLW0603 -- because there is one `os.environ`, and it has one class
+    _at_rest = kind
+    if not _views:
+        os.environ.__class__ = kind
+
+
+def rest_as_usual() -> None:
+    """Have ``os.environ`` rest as what Python has made it."""
+    with _lock:
+        rest_as(Environ)
 
 
 @contextmanager
@@ -112,7 +130,7 @@ def _leave(ident: int, outer: Environment | None) -> None:
     else:
         _views[ident] = outer
     if not _views:
-        os.environ.__class__ = _Environ
+        os.environ.__class__ = _at_rest
 
 
 def _in_forked_child() -> None:
@@ -122,7 +140,7 @@ def _in_forked_child() -> None:
     mine = view_of_thread()
     _views.clear()
     if mine is None:
-        os.environ.__class__ = _Environ
+        os.environ.__class__ = _at_rest
     else:
         _views[threading.get_ident()] = mine
 

@@ -19,7 +19,7 @@ from .._model.errors import ConfigError, ReloadRejected
 from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.content import Payload
-from .._source.fingerprint import Token
+from .._source.fingerprint import Token, token
 from .._source.reading import Reader
 from . import report
 from .interruption import is_foreign
@@ -107,6 +107,13 @@ class Generations:
         return frozenset(mount.path for mount in self.options.k8s_mounts)
 
     @property
+    def has_moved(self) -> bool:
+        """A mount is not as it was when what is served was read; the settings are not used."""
+        served = self._counted
+        snapshots = () if served is None else served.generation.payload.snapshots
+        return any(token(each.mount.path) != each.token for each in snapshots)
+
+    @property
     def is_off(self) -> bool:
         """A variable is not what the mirror left, or a file outside the mounts has changed."""
         return bool(self.drifted) or self._files_differ()
@@ -176,6 +183,7 @@ class Generations:
         self.publishing = threading.RLock()
         self.progress.reset()
         if self._live is not None:
+            _dynaconf.used(self._live)
             self._see_what_is_published()
 
     def _see_what_is_published(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from .._environ.first_read import before_first_read
 from .._environ.mirror import MIRROR, Mirror
+from .._environ.staging import rest_as_usual
 from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.snapshot import Snapshot
@@ -77,8 +79,20 @@ class Process:
             self.reload(member, explicit=True)
         return results[first.key]
 
+    def mark_fork(self, prepare: Callable[[], object]) -> None:
+        """Have something done in a forked child before it reads a variable that may change."""
+        if self._watching:
+            before_first_read(self._may_change, prepare)
+
+    def _may_change(self, name: str | None) -> bool:
+        """Tell whether a variable, or any if that is ``None``, may not be the mounts' any more."""
+        if name is None or self.mirror.knows(name):
+            return True
+        return any(each.has_moved for each in self._followers())
+
     def renew_after_fork(self) -> None:
         """Forget the threads that stayed behind in the parent."""
+        rest_as_usual()
         mine = self._passes.get(threading.get_ident())
         self._passes = {} if mine is None else {threading.get_ident(): mine}
 
@@ -99,11 +113,14 @@ class Process:
         if first.key not in self._watching:
             return [first]
         found, paths = {first.key: first}, first.paths
-        others = [member for ref in list(self._watching.values()) if (member := ref()) is not None]
+        others = self._followers()
         while joined := [o for o in others if o.key not in found and not paths.isdisjoint(o.paths)]:
             found.update({other.key: other for other in joined})
             paths = paths.union(*(other.paths for other in joined))
         return sorted(found.values(), key=lambda member: member.key)
+
+    def _followers(self) -> list[Generations]:
+        return [member for ref in list(self._watching.values()) if (member := ref()) is not None]
 
 
 PROCESS = Process()

@@ -324,6 +324,7 @@ class Reloader:
     def mark_fork(self) -> None:
         """Have a forked child renew itself at its first use."""
         MEMORY_FILE.abandon()
+        self._process.mark_fork(notice_fork)
         self._generations.mark_fork(notice_fork)
 
     def _told(self) -> None:

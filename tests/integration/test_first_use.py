@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -27,6 +29,8 @@ def in_child(function: Callable[[], object]) -> None:
         try:
             function()
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -122,6 +126,88 @@ def test_a_childs_child_is_marked_anew(followed: Any, volume: AtomicWriter) -> N
         in_child(grandchild)
 
     in_child(child)
+
+
+READS: dict[str, Callable[[], object]] = {
+    "item": lambda: os.environ["MYAPP_KEY"],
+    "get": lambda: os.environ.get("MYAPP_KEY"),
+    "getenv": lambda: os.getenv("MYAPP_KEY"),
+    "copy": lambda: os.environ.copy()["MYAPP_KEY"],
+    "all": lambda: dict(os.environ)["MYAPP_KEY"],
+    "length": lambda: len(os.environ) and os.environ["MYAPP_KEY"],
+    "a program's": lambda: subprocess.check_output(["printenv", "MYAPP_KEY"], text=True).strip(),
+}
+
+
+@pytest.mark.parametrize("way", READS)
+def test_a_child_that_reads_variables_only_follows(
+    followed: Any, volume: AtomicWriter, way: str
+) -> None:
+    """It never looks at a setting: whichever way it reads, it reads what the mount holds now."""
+
+    def child() -> None:
+        usual = type(os.environ).__mro__[1]
+        volume.write({"MYAPP_KEY": "2", "MYAPP_NEW": "1"})
+        if way == "a program's":
+            assert os.environ["MYAPP_NEW"] == "1"
+        assert READS[way]() == "2"
+        assert type(os.environ) is usual
+        volume.write({"MYAPP_KEY": "3"})
+        eventually(lambda: os.environ["MYAPP_KEY"] == "3")
+
+    in_child(child)
+    eventually(lambda: followed.KEY == 3)
+
+
+def test_a_variable_that_is_new_is_found_in_a_child(followed: Any, volume: AtomicWriter) -> None:
+    """Although nobody had it before the fork; what the mounts say nothing of begins nothing."""
+
+    def child() -> None:
+        assert "MYAPP_LATER" not in os.environ
+        assert len(os.listdir("/proc/self/task")) == 1
+        volume.write({"MYAPP_KEY": "1", "MYAPP_LATER": "1"})
+        assert os.environ["MYAPP_LATER"] == "1"
+
+    in_child(child)
+
+
+def test_a_child_that_looks_for_a_program_runs_nothing(followed: Any, volume: AtomicWriter) -> None:
+    """What ``exec`` looks up is no use of the variables, nor is writing one."""
+
+    def child() -> None:
+        volume.write({"MYAPP_KEY": "2"})
+        os.environ["OWN"] = "1"
+        assert os.get_exec_path() == os.environ["PATH"].split(os.pathsep)
+        assert len(os.listdir("/proc/self/task")) == 1
+        os.execlp("true", "true")
+
+    in_child(child)
+
+
+def test_what_the_settings_were_exported_to_follows_in_a_child(volume: AtomicWriter) -> None:
+    """A child that reads nothing but a module which its parent has populated."""
+    volume.write({"MYAPP_KEY": "1"})
+    settings = make_settings(volume.directory, k8s_resync=3600)
+    module, slotted = ModuleType("exported"), Slotted()
+    settings.populate_obj(module)
+    settings.populate_obj(slotted, ["KEY"])
+
+    def child() -> None:
+        volume.write({"MYAPP_KEY": "2"})
+        assert module.__name__ == "exported"
+        assert len(os.listdir("/proc/self/task")) == 1
+        eventually(lambda: module.KEY == 2)
+        assert type(module) is ModuleType
+        eventually(lambda: slotted.KEY == 2)
+
+    in_child(child)
+
+
+class Slotted:
+    """It takes nothing but one setting, and has no other class."""
+
+    __slots__ = ("KEY",)
+    KEY: int
 
 
 def test_one_use_by_many_threads_prepares_once(volume: AtomicWriter) -> None:
