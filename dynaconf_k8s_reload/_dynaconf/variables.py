@@ -202,21 +202,23 @@ def _set_all(
 
 
 def _parse(settings: Any, text: Text | Variable) -> Any:
-    content = text.content
+    content = bare = text.content
     literal = text.mount is not None and text.mount.secret
     if isinstance(content, str) and text.mount is not None:
-        content = without_newline(content)
-    if isinstance(content, bytes) or (literal and not content.startswith("@")):
-        value: Any = content
+        bare = without_newline(content)
+    if isinstance(bare, bytes) or (literal and not bare.startswith("@")):
+        value: Any = bare
     elif literal:
-        value = Literal(content)
-    elif content[:1] in LETTERS and not content.startswith(WORDS):
-        value = content
-    elif number := re.fullmatch(NUMBER, content):
-        value = float(content) if number[1] else int(content)
+        value = Literal(bare)
+    elif bare[:1] in LETTERS and not bare.startswith(WORDS):
+        value = bare
+    elif number := re.fullmatch(NUMBER, bare):
+        value = float(bare) if number[1] else int(bare)
     else:
         value = parse_conf_data(boolean_fix(content), tomlfy=True, box_settings=settings)
-        if content.startswith("@") or not is_scalar(value):
+        if value == content != bare:  # without its newline, it may look like a token: it is none
+            value = Literal(bare) if bare.startswith("@") else bare
+        elif bare.startswith("@") or not is_scalar(value):
             return pinned(value, settings)
     text.value = value
     return value

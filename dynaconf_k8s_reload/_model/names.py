@@ -121,7 +121,8 @@ def _names_reserved(key: str) -> bool:
 def without_newline(text: str) -> str:
     r"""Drop the one newline that ``kubectl create --from-file`` of an edited file leaves behind.
 
-    An editor on Windows leaves ``\r\n``. What dynaconf parses means the same without it.
+    An editor on Windows leaves ``\r\n``. This is for what stays text: dynaconf's parser
+    gets the newline, as it does in a variable (``@format a`` with one gives text with one).
     """
     if not text.endswith("\n") or text.count("\n") > 1:
         return text

@@ -6,7 +6,6 @@ from typing import Any
 
 from dynaconf.utils.parse_conf import Lazy, MetaValue, boolean_fix, parse_conf_data
 
-from .._model.names import without_newline
 from .._source.content import Variable
 
 FAILS = " fails"
@@ -21,7 +20,6 @@ def kind_of_variable(variable: Variable) -> str:
 
 def kind_of(text: str) -> str:
     """Name the type that dynaconf gives a text, or its token if that is evaluated later."""
-    text = without_newline(text)
     token = text.split(maxsplit=1)[0] if text.startswith("@") else ""
     try:
         value: Any = parse_conf_data(boolean_fix(text), tomlfy=True, box_settings={})

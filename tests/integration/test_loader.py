@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload import ConfigError, MountError, get_reloader
+from dynaconf_k8s_reload import ConfigError, MountError, ReloadRejected, get_reloader
 from dynaconf_k8s_reload._model.changes import same
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, make_settings
@@ -146,7 +146,10 @@ def test_any_text_is_parsed_as_a_variable_is(tmp_path: Path, text: str) -> None:
     assert_parity(tmp_path, {"MYAPP_NEW": text, "MYAPP_LIST": text})
 
 
-PARSED = ["false", "42", "1.5", "['a', 'b']", "{port=5432}", '@json {"a": 1}', "@int 3"]
+PARSED = [
+    *("false", "42", "1.5", "['a', 'b']", "{port=5432}", '@json {"a": 1}', "@int 3"),
+    *("@str a", "@format a {this.OTHER}", "@jinja a", "@merge a,b", "@merge k=v", "@insert a"),
+]
 
 
 @pytest.mark.parametrize("text", PARSED)
@@ -154,10 +157,23 @@ PARSED = ["false", "42", "1.5", "['a', 'b']", "{port=5432}", '@json {"a": 1}', "
 def test_an_end_of_line_changes_no_type(tmp_path: Path, text: str, end: str) -> None:
     """What dynaconf parses in a variable with an end of line, it parses in such a file."""
     (tmp_path / "MYAPP_A").write_bytes(f"{text}{end}".encode())
-    found = make_settings(tmp_path, k8s_watch=False, k8s_mirror=False)
+    found = make_settings(tmp_path, k8s_watch=False, k8s_mirror=False, OTHER="here")
     with environment({"MYAPP_A": f"{text}{end}"}):
-        expected = Dynaconf(envvar_prefix="MYAPP").A
+        expected = Dynaconf(envvar_prefix="MYAPP", OTHER="here").A
     assert same(found.A, expected)
+
+
+@pytest.mark.parametrize("token", ["@none", "@del", "@empty", "@handle"])
+def test_a_token_with_an_end_of_line_is_none(tmp_path: Path, token: str) -> None:
+    """dynaconf refuses it or takes it for text, and what looks like a token then is still text."""
+    (tmp_path / "MYAPP_A").write_text(f"{token}\n")
+    with environment({"MYAPP_A": f"{token}\n"}):
+        expected = outcome(lambda: Dynaconf(envvar_prefix="MYAPP"))
+    found = outcome(lambda: make_settings(tmp_path, k8s_watch=False, k8s_mirror=False))
+    if isinstance(expected, dict):
+        assert same(found, {**expected, "A": expected["A"].rstrip("\n")})
+    else:
+        assert (found, expected) == (ReloadRejected, KeyError)
 
 
 @pytest.mark.parametrize(
