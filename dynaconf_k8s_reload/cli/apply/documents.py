@@ -12,6 +12,8 @@ import yaml
 
 from .volume import ManifestError
 
+DEEPEST = 1000  # levels; libyaml itself has refused more only since 0.2.6
+
 
 def documents(text: str, source: str) -> list[Any]:
     """Read the documents of a file.
@@ -30,12 +32,25 @@ def documents(text: str, source: str) -> list[Any]:
         except ValueError:
             pass
     try:
+        _refuse_deep(text)
         return list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
         problem = f"{source}: {_place(error)}error parsing: {_problem(error)}"
         raise ManifestError(problem) from None
     except (LookupError, TypeError, ValueError):  # PyYAML's constructors, of !!int "" for one
         raise ManifestError(f"{source}: error parsing: a value is not what its tag says") from None
+
+
+def _refuse_deep(text: str) -> None:
+    """Refuse what is nested so deeply that composing it would overflow libyaml's stack."""
+    depth = 0
+    for event in yaml.parse(text, _Fastest):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise RecursionError
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 _Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where PyYAML has it
