@@ -18,7 +18,7 @@ from ._model.options import Options
 from ._reload.refusal import without_values
 from ._reload.reloader import Reloader
 from ._source.content import Payload
-from ._source.reading import default_mounts
+from ._source.reader import default_mounts
 
 __all__ = ["load"]
 

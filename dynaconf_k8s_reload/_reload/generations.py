@@ -20,7 +20,7 @@ from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.fingerprint import Token, token
-from .._source.reading import Reader
+from .._source.reader import Reader
 from . import report
 from .interruption import is_foreign
 from .lines import Lines

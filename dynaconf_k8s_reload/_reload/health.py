@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .. import _dynaconf
 from .._model.published import HUNG_SECONDS
 from .._model.status import MountStatus, Status
-from .._source.reading import DEFAULT_MOUNT, GONE
+from .._source.reader import DEFAULT_MOUNT, GONE
 from .._source.snapshot import Snapshot
 from .._watch import Watch, Watcher
 from .generations import Generations

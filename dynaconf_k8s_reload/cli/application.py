@@ -22,7 +22,8 @@ from .._model.options import SUFFIX, Options
 from .._reload.refusal import fault_of
 from .._reload.reloader import get_reloader
 from .._source.content import Payload
-from .._source.reading import default_mounts, read
+from .._source.reader import default_mounts
+from .._source.reading import read
 from .patience import ImportUnfinishedError, patience
 from .screen import CannotRunError
 

@@ -18,7 +18,7 @@ from .._model.errors import MountError
 from .._model.mount import Mount
 from .._model.options import Options
 from .._source.fingerprint import Token
-from .._source.reading import Reader
+from .._source.reader import Reader
 from .._source.snapshot import Snapshot
 from .._watch import WATCHER, Watch
 from .mounts import (

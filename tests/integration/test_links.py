@@ -12,7 +12,8 @@ import pytest
 from dynaconf_k8s_reload import Mount, MountError, get_reloader
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.fingerprint import token
-from dynaconf_k8s_reload._source.reading import Reader, read
+from dynaconf_k8s_reload._source.reader import Reader
+from dynaconf_k8s_reload._source.reading import read
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 

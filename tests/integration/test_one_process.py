@@ -12,7 +12,7 @@ import pytest
 from dynaconf import Validator
 
 from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._source import reading
+from dynaconf_k8s_reload._source import reader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -66,13 +66,13 @@ def test_fifty_objects_read_a_mount_once(
     every += [loaded(volume.directory) for _ in range(49)]
     assert threading.active_count() == threads
     reads: list[str] = []
-    real = reading.read
+    real = reader.read
 
     def read(mount: Any, **options: Any) -> Any:
         reads.append(mount.path)
         return real(mount, **options)
 
-    monkeypatch.setattr(reading, "read", read)
+    monkeypatch.setattr(reader, "read", read)
     volume.write({"MYAPP_A": "2"})
     eventually(lambda: all(each.A == 2 for each in every))
     eventually(lambda: all(get_reloader(each).status().generation == 2 for each in every))

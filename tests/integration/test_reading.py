@@ -13,7 +13,7 @@ from dynaconf_k8s_reload import Mount, MountError, _dynaconf, get_reloader
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source import fingerprint as tokens
 from dynaconf_k8s_reload._source import reading
-from dynaconf_k8s_reload._source.reading import Reader
+from dynaconf_k8s_reload._source.reader import Reader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -50,7 +50,7 @@ def test_a_first_reading_is_patient_for_a_moment(
         return real(*args)
 
     monkeypatch.setattr(reading, "_read_file", flaky)
-    monkeypatch.setattr(reading, "RETRY_EVERY", 0.001)
+    monkeypatch.setattr("dynaconf_k8s_reload._source.reader.RETRY_EVERY", 0.001)
     (snapshot,) = Reader().read_first(options(volume))
     assert snapshot.files == {"A": b"1"}
     assert not failures
@@ -59,7 +59,7 @@ def test_a_first_reading_is_patient_for_a_moment(
 def test_a_first_reading_gives_up(volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that stays unreadable is an error that names it."""
     volume.write({"A": "1" * (1024 * 1024 + 1)})
-    monkeypatch.setattr(reading, "FIRST_SECONDS", 0.02)
+    monkeypatch.setattr("dynaconf_k8s_reload._source.reader.FIRST_SECONDS", 0.02)
     reader = Reader()
     with pytest.raises(MountError, match="A is larger than 1 MiB"):
         reader.read_first(options(volume))

@@ -10,7 +10,7 @@ import pytest
 
 from dynaconf_k8s_reload import ConfigError, Mount
 from dynaconf_k8s_reload._model.options import DEFAULT_PROTECTED, Options
-from dynaconf_k8s_reload._source import reading
+from dynaconf_k8s_reload._source import reader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, make_settings
 
@@ -56,13 +56,13 @@ def test_the_default_mount_must_be_a_volume(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The default counts only where it holds a `..data`, and only where no mount is given."""
-    monkeypatch.setattr(reading, "DEFAULT_MOUNT", str(volume.directory))
-    assert Options.read({}, {}, reading.default_mounts()).k8s_mounts == ()
+    monkeypatch.setattr(reader, "DEFAULT_MOUNT", str(volume.directory))
+    assert Options.read({}, {}, reader.default_mounts()).k8s_mounts == ()
     volume.write({})
-    assert Options.read({}, {}, reading.default_mounts()).k8s_mounts == (
+    assert Options.read({}, {}, reader.default_mounts()).k8s_mounts == (
         Mount(str(volume.directory)),
     )
-    assert Options.read({"k8s_mounts": []}, {}, reading.default_mounts()).k8s_mounts == ()
+    assert Options.read({"k8s_mounts": []}, {}, reader.default_mounts()).k8s_mounts == ()
 
 
 @pytest.mark.parametrize("name", Options._fields)

@@ -10,7 +10,7 @@ import pytest
 
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload._model.mount import Mount
-from dynaconf_k8s_reload._source import reading, switch_interval
+from dynaconf_k8s_reload._source import reader, switch_interval
 from dynaconf_k8s_reload._source.reading import read
 from dynaconf_k8s_reload._source.snapshot import Snapshot
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -74,7 +74,7 @@ def test_loading_shortens_the_interval(
         intervals.append(sys.getswitchinterval())
         return read(mount)
 
-    monkeypatch.setattr(reading, "read", noted)
+    monkeypatch.setattr(reader, "read", noted)
     volume.write({"MYAPP_A": "1"})
     settings = make_settings(volume.directory, k8s_watch=False)
     reloader = get_reloader(settings)

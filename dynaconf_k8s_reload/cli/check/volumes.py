@@ -11,7 +11,8 @@ from typing import Any
 from ..._model.errors import K8sReloadError
 from ..._model.mount import Mount
 from ..._model.options import SUFFIX, Options
-from ..._source.reading import DEFAULT_MOUNT, default_mounts, read
+from ..._source.reader import DEFAULT_MOUNT, default_mounts
+from ..._source.reading import read
 from ...testing import AtomicWriter
 from ..application import for_a_look, uses_loader
 

@@ -14,7 +14,7 @@ from ..._model.mount import Mount
 from ..._model.names import Names
 from ..._model.options import Options
 from ..._source.content import Payload
-from ..._source.reading import DEFAULT_MOUNT, default_mounts
+from ..._source.reader import DEFAULT_MOUNT, default_mounts
 from ..._source.snapshot import Snapshot
 from ..._watch import patched_by
 from ..application import Application, load

@@ -9,7 +9,7 @@ from typing import Any
 from ... import _dynaconf
 from ..._model.changes import Change, Changes
 from ..._source.content import Payload
-from ..._source.reading import DEFAULT_MOUNT
+from ..._source.reader import DEFAULT_MOUNT
 from ..application import LOADER, Application, Problem
 from ..findings import KEYS, Finding, sentence
 from ..screen import listed
