@@ -3,7 +3,7 @@
 What other rooms use is imported from here; the modules are private to this one.
 """
 
-from .events import patched_by
+from .greenlets import patched_by
 from .processes import RENEWED_AFTER_FORK, notice_fork
 from .timing import Timing
 from .watch import Watch, Watched

@@ -1,20 +1,18 @@
-"""Events of the file system: watchdog's observer, which is checked, replaced, and never trusted."""
+"""Events of the file system, from an observer that is checked, replaced, and never trusted."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import importlib
 import os
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .._model.clock import monotonic
 from .._model.log import log
 from .._source.fingerprint import token
+from .greenlets import patched_by
+from .observer import Handler, describe, import_watchdog, release, stop
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -24,14 +22,6 @@ RETRY_AT_FIRST = 1.0
 RETRY_AT_MOST = 30.0
 
 Identity = tuple[int, ...]
-
-# The kernel is not asked about reads, so that they do not even wake a thread. watchdog reports the
-# end of a write as a modified directory.
-_NEWS = [
-    f"{what}{how}Event"
-    for what in ("Dir", "File")
-    for how in ("Created", "Deleted", "Modified", "Moved", "Attrib")
-]
 
 _abandoned: list[Any] = []  # a parent's observers, which must not be collected in the child
 
@@ -54,7 +44,7 @@ class Events:
         self, hint: Callable[[], object], *, clock: Callable[[], float] = monotonic
     ) -> None:
         self._clock = clock
-        self._handler: Any = _Handler(hint)
+        self._handler: Any = Handler(hint)
         self._observer: BaseObserver | None = None
         self._armed: dict[str, Identity] = {}
         self._armed_at = 0.0
@@ -63,7 +53,7 @@ class Events:
         self.problem = ""
         if not patched_by():
             with contextlib.suppress(Exception):  # `keep` meets it again, and reports it
-                _import()
+                import_watchdog()
 
     def covers(self, path: str) -> bool:
         """Tell whether events come for this directory, as it is now."""
@@ -74,7 +64,7 @@ class Events:
         try:
             return self._keep(paths)
         except Exception as error:  # noqa: BLE001 -- because without events there is still polling
-            problem, now = _describe(error), self._clock()
+            problem, now = describe(error), self._clock()
             return self._failed(problem, now) if problem else now + RETRY_AT_FIRST
 
     def _keep(self, paths: Iterable[str]) -> float:
@@ -109,18 +99,18 @@ class Events:
         if observer is None:
             return
         closer = threading.Thread(
-            target=_stop, args=(observer,), name="k8s-reload-close", daemon=True
+            target=stop, args=(observer,), name="k8s-reload-close", daemon=True
         )
         try:
             closer.start()
         except RuntimeError:  # no more threads can be started
-            _stop(observer)
+            stop(observer)
 
     def close(self) -> None:
         """Stop the observer, if any, and wait for its threads."""
         observer, self._observer, self._armed = self._observer, None, {}
         if observer is not None:
-            _stop(observer)
+            stop(observer)
 
     def abandon(self) -> None:
         """Let go of a parent's observer in a forked child: stopping it would end the parent's."""
@@ -140,7 +130,7 @@ class Events:
         if patched:
             return f"watchdog cannot run under {patched}"
         try:
-            make, news = _import()
+            make, news = import_watchdog()
             self._observer = observer = make()
             for path in present:
                 plain = token(path).is_plain
@@ -149,9 +139,9 @@ class Events:
                 )
             observer.start()
         except Exception as error:  # noqa: BLE001 -- because without events there is still polling
-            _release(error)
+            release(error)
             self.drop()
-            return _describe(error)
+            return describe(error)
         self._armed = present
         return ""
 
@@ -171,67 +161,6 @@ class Events:
         self._armed_at = now
 
 
-class _Handler:  # not derived from watchdog's class, since watchdog may fail to import
-    """Turns every event into a hint: the comparison finds out what happened."""
-
-    def __init__(self, hint: Callable[[], object]) -> None:
-        self._hint = hint
-
-    def dispatch(self, event: Any) -> None:  # noqa: ARG002 -- because watchdog passes it
-        """Take an event from watchdog."""
-        self._hint()
-
-
-_LIMITS = {
-    errno.EMFILE: "no inotify instance is left, see fs.inotify.max_user_instances",
-    errno.ENOSPC: "no inotify watch is left, see fs.inotify.max_user_watches",
-}
-
-
-def _describe(error: Exception) -> str:
-    """Say what keeps events away; an empty string if there is nothing to report."""
-    if isinstance(error, ImportError):
-        return "watchdog cannot be imported"
-    if isinstance(error, FileNotFoundError):  # it has just gone: wait for it as for an absent one
-        return ""
-    if "interpreter shutdown" in str(error):  # since Python 3.12 no thread starts then
-        return ""
-    described = f"watchdog failed ({type(error).__name__})"
-    return _LIMITS.get(error.errno or 0, described) if isinstance(error, OSError) else described
-
-
-def _import() -> tuple[Callable[[], BaseObserver], list[Any]]:
-    observers = importlib.import_module("watchdog.observers")
-    events = importlib.import_module("watchdog.events")
-    if observers.Observer.__name__ == "PollingObserver":
-        raise ImportError  # it lists every file each second; a comparison only reads a link
-    return observers.Observer, [getattr(events, name) for name in _NEWS if hasattr(events, name)]
-
-
-def _stop(observer: BaseObserver) -> None:
-    """Stop an observer, even one that never started or has died."""
-    with contextlib.suppress(Exception):  # nothing more can be done about it
-        observer.stop()
-        if observer.is_alive():
-            observer.join()
-
-
-def _release(error: Exception) -> None:
-    """Close the inotify instance that watchdog leaves open when it fails while it starts.
-
-    That happens where a directory goes between being listed and being watched, or where no thread
-    can be started for reading the events. Only the frame in which the instance was being made knows
-    it: in watchdog 6 an ``Inotify`` or its ``InotifyBuffer``, in watchdog 7 an ``InotifyFD``.
-    """
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        made: Any = frame.f_locals.get("self")
-        made = getattr(made, "_inotify", made) if type(made).__name__ == "InotifyBuffer" else made
-        if type(made).__name__ in {"Inotify", "InotifyFD"}:
-            with contextlib.suppress(Exception):  # where even its descriptors could not be had
-                made._close_resources()  # noqa: SLF001 -- because `close` leaves it to a reader, which never started
-            return
-
-
 def _identity(path: str) -> Identity:
     try:
         status = os.stat(path)
@@ -239,23 +168,3 @@ def _identity(path: str) -> Identity:
         return ()
     readable = os.access(path, os.R_OK | os.X_OK)
     return (status.st_dev, status.st_ino) if readable else ()
-
-
-def is_for_the_process(error: BaseException) -> bool:
-    """Tell whether an exception in the watch is to end the process, not the look.
-
-    Signal handlers run in the main thread, and so, under gevent and eventlet, in whatever greenlet
-    is running: their ``sys.exit()`` comes out of ours.
-    """
-    return not isinstance(error, Exception) and bool(patched_by())
-
-
-def patched_by() -> str:
-    """Tell what has replaced the threads of this process, if anything has."""
-    monkey: Any = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("threading"):
-        return "gevent"
-    patcher: Any = sys.modules.get("eventlet.patcher")
-    if patcher is not None and patcher.is_monkey_patched("thread"):
-        return "eventlet"
-    return ""

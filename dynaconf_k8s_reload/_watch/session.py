@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from .._model.clock import monotonic
 from .._model.errors import RedactedCause
 from .._model.log import log
-from .events import Events, is_for_the_process, patched_by
+from .events import Events
+from .greenlets import is_for_the_process, patched_by
 from .watch import NEVER, POLL_EVERY, Backoff, Watch
 
 SLEEP_AT_MOST = 3600.0

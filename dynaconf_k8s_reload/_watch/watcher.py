@@ -19,7 +19,8 @@ from .._model.clock import monotonic
 from .._model.errors import RedactedCause
 from .._model.log import log
 from . import uwsgi
-from .events import Events, is_for_the_process, patched_by
+from .events import Events
+from .greenlets import is_for_the_process, patched_by
 from .processes import RENEWED_LAST, is_ours, notice_fork
 from .session import Session
 from .watch import POLL_EVERY, Backoff, Watch

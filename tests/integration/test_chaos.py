@@ -129,7 +129,7 @@ class Chaos:
 
     def inotify_is_used_up(self) -> None:
         with self.patch.context() as patched:
-            patched.setattr(events, "_import", _raiser(OSError(24, "EMFILE")))
+            patched.setattr(events, "import_watchdog", _raiser(OSError(24, "EMFILE")))
             self.observer_dies()
             self.swap()
             threading.Event().wait(0.1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._watch import events, uwsgi
+from dynaconf_k8s_reload._watch import greenlets, uwsgi
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -52,5 +52,5 @@ def test_what_a_signal_handler_raises_in_a_greenlet_is_for_the_process(
     monkeypatch: pytest.MonkeyPatch, error: BaseException, patched: str, ends: bool
 ) -> None:
     """Under gevent a handler's `sys.exit()` comes out of whatever greenlet runs; elsewhere not."""
-    monkeypatch.setattr(events, "patched_by", lambda: patched)
-    assert events.is_for_the_process(error) is ends
+    monkeypatch.setattr(greenlets, "patched_by", lambda: patched)
+    assert greenlets.is_for_the_process(error) is ends

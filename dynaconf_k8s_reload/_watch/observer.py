@@ -1,0 +1,86 @@
+"""watchdog's observer: how it is made and stopped, and what keeps it from working."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
+# The kernel is not asked about reads, so that they do not even wake a thread. watchdog reports the
+# end of a write as a modified directory.
+_NEWS = [
+    f"{what}{how}Event"
+    for what in ("Dir", "File")
+    for how in ("Created", "Deleted", "Modified", "Moved", "Attrib")
+]
+
+_LIMITS = {
+    errno.EMFILE: "no inotify instance is left, see fs.inotify.max_user_instances",
+    errno.ENOSPC: "no inotify watch is left, see fs.inotify.max_user_watches",
+}
+
+
+class Handler:  # not derived from watchdog's class, since watchdog may fail to import
+    """Turns every event into a hint: the comparison finds out what happened."""
+
+    def __init__(self, hint: Callable[[], object]) -> None:
+        self._hint = hint
+
+    def dispatch(self, event: Any) -> None:  # noqa: ARG002 -- because watchdog passes it
+        """Take an event from watchdog."""
+        self._hint()
+
+
+def import_watchdog() -> tuple[Callable[[], BaseObserver], list[Any]]:
+    """Give what makes an observer, and the kinds of events that are wanted of it.
+
+    Raises:
+        ImportError: watchdog is not installed, or has no observer that the kernel tells.
+    """
+    observers = importlib.import_module("watchdog.observers")
+    events = importlib.import_module("watchdog.events")
+    if observers.Observer.__name__ == "PollingObserver":
+        raise ImportError  # it lists every file each second; a comparison only reads a link
+    return observers.Observer, [getattr(events, name) for name in _NEWS if hasattr(events, name)]
+
+
+def stop(observer: BaseObserver) -> None:
+    """Stop an observer, even one that never started or has died."""
+    with contextlib.suppress(Exception):  # nothing more can be done about it
+        observer.stop()
+        if observer.is_alive():
+            observer.join()
+
+
+def describe(error: Exception) -> str:
+    """Say what keeps events away; an empty string if there is nothing to report."""
+    if isinstance(error, ImportError):
+        return "watchdog cannot be imported"
+    if isinstance(error, FileNotFoundError):  # it has just gone: wait for it as for an absent one
+        return ""
+    if "interpreter shutdown" in str(error):  # since Python 3.12 no thread starts then
+        return ""
+    described = f"watchdog failed ({type(error).__name__})"
+    return _LIMITS.get(error.errno or 0, described) if isinstance(error, OSError) else described
+
+
+def release(error: Exception) -> None:
+    """Close the inotify instance that watchdog leaves open when it fails while it starts.
+
+    That happens where a directory goes between being listed and being watched, or where no thread
+    can be started for reading the events. Only the frame in which the instance was being made knows
+    it: in watchdog 6 an ``Inotify`` or its ``InotifyBuffer``, in watchdog 7 an ``InotifyFD``.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        made: Any = frame.f_locals.get("self")
+        made = getattr(made, "_inotify", made) if type(made).__name__ == "InotifyBuffer" else made
+        if type(made).__name__ in {"Inotify", "InotifyFD"}:
+            with contextlib.suppress(Exception):  # where even its descriptors could not be had
+                made._close_resources()  # noqa: SLF001 -- because `close` leaves it to a reader, which never started
+            return
