@@ -12,7 +12,7 @@ import pytest
 from dynaconf import Validator
 
 from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._source import reader
+from dynaconf_k8s_reload._source import reader, reading
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -66,7 +66,7 @@ def test_fifty_objects_read_a_mount_once(
     every += [loaded(volume.directory) for _ in range(49)]
     assert threading.active_count() == threads
     reads: list[str] = []
-    real = reader.read
+    real = reading.read
 
     def read(mount: Any, **options: Any) -> Any:
         reads.append(mount.path)
