@@ -102,8 +102,11 @@ class Reloader:
     def status(self) -> Status:
         """Tell what is being served, and how the watch is."""
         self._tend()
+        watch = self._watch
+        if watch is not None:
+            self._watcher.prompt(watch)
         with self.publishing:
-            return self._health.status(self._watch)
+            return self._health.status(watch)
 
     def snapshot(self) -> Settings:
         """Give the settings of this generation, which nothing that happens later can touch.
