@@ -1,8 +1,9 @@
 # noqa: INP001 -- because it is Sphinx's own file, not a package
-"""How Sphinx builds these pages: ``sphinx-build -n -W --keep-going docs docs/_build``."""
+"""How Sphinx builds these pages: ``./test.sh -e docs``."""
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -11,7 +12,14 @@ author = "The dynaconf-k8s-reload authors"
 project_copyright = author
 release = version = version_of(project)
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinxext.opengraph",
+]
 exclude_patterns = ["_build", "recordings"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -38,8 +46,21 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_copy_source = html_show_sourcelink = html_show_sphinx = False
+html_js_files = ["site.js"]
+html_favicon = "_static/favicon.svg"
+html_copy_source = html_show_sourcelink = True
+html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
+
+# A button copies what is typed: neither the prompt nor what the command prints.
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
+
+# Where the pages are served is known to who serves them; a preview needs the whole address.
+ogp_site_url = os.environ.get("READTHEDOCS_CANONICAL_URL", "/")
+ogp_image = "_static/social.png"
+ogp_image_alt = "Edit the ConfigMap. The running process follows."
+ogp_social_cards = {"enable": False}
 
 
 def setup(app: Any) -> None:

@@ -1,43 +1,25 @@
 # noqa: INP001 -- because it is a program, not a package
-"""Draw docs/how.svg: the swap that the kubelet makes, and the reload that follows from it.
+"""Draw docs/_static/how-*.svg: the swap that the kubelet makes, and the reload that follows.
 
-Writes docs/how.svg, or the file that is given as argument.
+Light and dark; side by side and, for a phone, one beneath the other.
 """
 
 from __future__ import annotations
 
-import sys
-from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
-DIAGRAM = Path(__file__).with_name("how.svg")
+from pictures import STATIC, THEMES, Theme, box, text
 
-WIDTH, HEIGHT = 940, 560
 TOP = 64
-LEFT, LEFT_WIDTH = 20, 400
-RIGHT, RIGHT_WIDTH = 490, 430
+SWAP_WIDTH, RELOAD_WIDTH = 400, 430
+GAP = 70
 LINE, PADDING = 20, 14
 STEP, STEP_GAP = 50, 10
-
-STYLE = """
-text { font: 14px system-ui, sans-serif; fill: #1f2933 }
-.head { font-weight: 600; font-size: 16px }
-.code { font: 13px ui-monospace, monospace; white-space: pre }
-.small { font-size: 12.5px; fill: #52606d }
-.bold { font-weight: 600 }
-.new { fill: #0b6e4f; font-weight: 600 }
-.bad { fill: #b42318 }
-rect { fill: #f7f9fb; stroke: #9aa5b1; rx: 6 }
-rect.page { fill: #fff; stroke: none }
-rect.new { fill: #e8f6f0; stroke: #0b6e4f }
-line, path { stroke: #52606d; stroke-width: 1.5; fill: none; marker-end: url(#tip) }
-"""
+BETWEEN = 40
 
 ARROW = (
     '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-    'orient="auto"><path d="M0 0 L8 4 L0 8 z" style="fill:#52606d;stroke:none;marker-end:none"/>'
-    "</marker>"
+    'orient="auto"><path class="tip" d="M0 0 L8 4 L0 8 z"/></marker>'
 )
 
 
@@ -47,6 +29,11 @@ class Stage(NamedTuple):
     title: str
     lines: tuple[str, ...]
     new: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        """How high it is drawn."""
+        return PADDING * 2 + LINE * (len(self.lines) + 1)
 
 
 class Step(NamedTuple):
@@ -85,82 +72,104 @@ STEPS = (
     Step("Validate", "dynaconf's validators, then on_validate", may_refuse=True),
     Step("Mirror", "the variables that differ, into os.environ"),
     Step("Publish", "one assignment: the next read sees all of it"),
-    Step("Tell", "on_change and signals, in a thread of their own"),
+    Step("Notify", "on_change and signals, in a thread of their own"),
 )
 
 REFUSED = (
     "A step that refuses ends the reload: nothing has changed,",
-    "and the last good generation serves on.",
+    "and the last good generation goes on serving.",
 )
 
+SWAP_HEIGHT = TOP + sum(stage.height for stage in STAGES) + BETWEEN * (len(STAGES) - 1)
+RELOAD_HEIGHT = TOP + len(STEPS) * (STEP + STEP_GAP) + 60
 
-def text(x: float, y: float, words: str, kind: str = "") -> str:
-    """Write words at a point."""
-    return f'<text x="{x}" y="{y}" class="{kind}">{escape(words)}</text>'
+
+def style(theme: Theme) -> str:
+    """Give the rules of a picture."""
+    return f"""
+text {{ font: 14px system-ui, sans-serif; fill: {theme.ink} }}
+.head {{ font-weight: 600; font-size: 16px }}
+.code {{ font: 13px ui-monospace, Menlo, Consolas, monospace; white-space: pre }}
+.small {{ font-size: 12.5px; fill: {theme.faint} }}
+.bold {{ font-weight: 600 }}
+.new {{ fill: {theme.good}; font-weight: 600 }}
+.bad {{ fill: {theme.bad} }}
+rect {{ fill: {theme.panel}; stroke: {theme.edge}; rx: 6 }}
+rect.new {{ fill: {theme.good_ground}; stroke: {theme.good} }}
+line, path {{ stroke: {theme.faint}; stroke-width: 1.5; fill: none; marker-end: url(#tip) }}
+path.tip {{ fill: {theme.faint}; stroke: none; marker-end: none }}
+"""
 
 
 def draw_swap() -> list[str]:
-    """Draw the stages of an update, one beneath the other."""
-    drawn = [text(LEFT, TOP - 24, "What the kubelet does", "head")]
+    """Draw the stages of an update, one beneath the other, at the left edge."""
+    drawn = [text(0, TOP - 24, "What the kubelet does", "head")]
     y = TOP
     for number, stage in enumerate(STAGES):
-        height = PADDING * 2 + LINE * (len(stage.lines) + 1)
-        drawn.append(
-            f'<rect x="{LEFT}" y="{y}" width="{LEFT_WIDTH}" height="{height}" '
-            f'class="{"new" if number == len(STAGES) - 1 else ""}"/>'
-        )
-        drawn.append(text(LEFT + PADDING, y + PADDING + 10, stage.title, "bold"))
+        is_last = number == len(STAGES) - 1
+        drawn.append(box(0, y, SWAP_WIDTH, stage.height, "new" if is_last else ""))
+        drawn.append(text(PADDING, y + PADDING + 10, stage.title, "bold"))
         for row, line in enumerate(stage.lines, 1):
             kind = "code new" if line in stage.new else "code"
-            drawn.append(text(LEFT + PADDING, y + PADDING + 12 + LINE * row, line, kind))
-        y += height + 40
-        if number < len(STAGES) - 1:
-            middle = LEFT + LEFT_WIDTH / 2
+            drawn.append(text(PADDING, y + PADDING + 12 + LINE * row, line, kind))
+        y += stage.height + BETWEEN
+        if not is_last:
+            middle = SWAP_WIDTH // 2
             drawn.append(f'<line x1="{middle}" y1="{y - 36}" x2="{middle}" y2="{y - 6}"/>')
-    across = y - 40 - 50
-    first = TOP + STEP / 2
-    drawn.append(
-        f'<path d="M{LEFT + LEFT_WIDTH + 4} {across} H{RIGHT - 36} V{first} H{RIGHT - 6}"/>'
-    )
     return drawn
 
 
-def draw_reload() -> list[str]:
+def draw_reload(x: int, top: int) -> list[str]:
     """Draw the steps of a reload, and where it may end without any effect."""
-    drawn = [text(RIGHT, TOP - 24, "What a process does", "head")]
+    drawn = [text(x, top - 24, "What a process does", "head")]
     for number, step in enumerate(STEPS):
-        y = TOP + number * (STEP + STEP_GAP)
-        kind = "new" if step.title == "Publish" else ""
+        y = top + number * (STEP + STEP_GAP)
         drawn += [
-            f'<rect x="{RIGHT}" y="{y}" width="{RIGHT_WIDTH}" height="{STEP}" class="{kind}"/>',
-            text(RIGHT + PADDING, y + 21, f"{number + 1}. {step.title}", "bold"),
-            text(RIGHT + PADDING, y + 39, step.detail, "small"),
+            box(x, y, RELOAD_WIDTH, STEP, "new" if step.title == "Publish" else ""),
+            text(x + PADDING, y + 21, f"{number + 1}. {step.title}", "bold"),
+            text(x + PADDING, y + 39, step.detail, "small"),
         ]
         if step.may_refuse:
-            drawn.append(text(RIGHT + RIGHT_WIDTH - 80, y + 21, "may refuse", "small bad"))
-    drawn += [
-        text(RIGHT, HEIGHT - 52, REFUSED[0], "small bad"),
-        text(RIGHT, HEIGHT - 34, REFUSED[1], "small bad"),
-    ]
-    return drawn
+            drawn.append(text(x + RELOAD_WIDTH - 80, y + 21, "may refuse", "small bad"))
+    below = top + len(STEPS) * (STEP + STEP_GAP) + 14
+    return [*drawn, *(text(x, below + 18 * n, line, "small bad") for n, line in enumerate(REFUSED))]
 
 
-def draw() -> str:
-    """Give the whole diagram."""
+def draw(theme: Theme, *, narrow: bool) -> str:
+    """Give the whole picture."""
+    swapped = SWAP_HEIGHT - STAGES[-1].height // 2
+    if narrow:
+        x, top = 0, SWAP_HEIGHT + 24 + TOP
+        width, height = RELOAD_WIDTH + 4, SWAP_HEIGHT + 24 + RELOAD_HEIGHT
+        arrow = ""
+    else:
+        x, top = SWAP_WIDTH + GAP, TOP
+        width, height = SWAP_WIDTH + GAP + RELOAD_WIDTH + 4, max(SWAP_HEIGHT, RELOAD_HEIGHT)
+        turn, first = SWAP_WIDTH + GAP // 2, TOP + STEP // 2
+        arrow = f'<path d="M{SWAP_WIDTH + 4} {swapped} H{turn} V{first} H{x - 6}"/>'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 0 {width} {height}" role="img">',
             "<title>From the swap of a volume to the settings of a process</title>",
-            f"<style>{STYLE}</style>",
+            f"<style>{style(theme)}</style>",
             f"<defs>{ARROW}</defs>",
-            f'<rect class="page" width="{WIDTH}" height="{HEIGHT}"/>',
             *draw_swap(),
-            *draw_reload(),
+            arrow,
+            *draw_reload(x, top),
             "</svg>\n",
         ]
     )
 
 
+def pictures() -> dict[str, str]:
+    """Give each picture by its name."""
+    return {
+        f"how-{name}{'-narrow' if narrow else ''}.svg": draw(theme, narrow=narrow)
+        for name, theme in THEMES.items()
+        for narrow in (False, True)
+    }
+
+
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else DIAGRAM
-    target.write_text(draw(), encoding="utf-8")
+    for name, drawn in pictures().items():
+        (STATIC / name).write_text(drawn, encoding="utf-8")

@@ -2,8 +2,9 @@
 
 What a page shows as Python is one program, run from top to bottom. A comment that a reader does not
 see adds what the program needs: ``<!-- before`` what comes before all of it, ``<!-- after`` what
-follows at that place, such as an edit of the ConfigMap and what must then be so. A block with a
-caption is a file of that name. ``<!-- needs NAME -->`` says what must be installed.
+follows at that place, such as an edit of the ConfigMap and what must then be so. A block after
+a line with only a name and a colon is a file of that name. ``<!-- needs NAME -->`` says what must
+be installed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ SECONDS = 120.0
 
 _PART = re.compile(
     r"^<!-- (?P<hidden>before|after)\n(?P<code>.*?)^-->"
-    r"|^```(?:python|\{code-block\} (?P<language>\w+)\n:caption: (?P<file>\S+)\n)\n?"
-    r"(?P<shown>.*?)^```",
+    r"|^(?:`(?P<file>[\w./-]+)`:\n\n```\w+|```python)\n(?P<shown>.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,21 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 
 BY_THE_PLUGIN = {"testing.md"}  # whose blocks are tests, which test_pytest_plugin.py runs
-START = (DOCS / "start.md").read_text().split("## In the cluster")[0]
+FRAMEWORKS = {
+    "tutorial-flask": ["flask"],
+    "tutorial-django": ["django"],
+    "tutorial-fastapi": ["fastapi", "uvicorn"],
+}
+LOCAL_TUTORIALS = ["start", *(pytest.param(name, marks=pytest.mark.heavy) for name in FRAMEWORKS)]
+# A test is in a directory of its own, with all that it needs installed, and waits for conditions.
+SETTING_UP = ("mkdir ", "python3 -m venv ", ". .venv/", "python -m pip install ", "sleep ")
+COMMANDS = """
+set -m
+python() { "$PYTHON" "$@"; }
+flask() { python -m flask "$@"; }
+uvicorn() { python -m uvicorn "$@"; }
+dynaconf-k8s-reload() { python -m dynaconf_k8s_reload "$@"; }
+"""
 
 
 @pytest.mark.parametrize("document", ["README.md"])
@@ -50,18 +66,19 @@ def test_no_block_of_python_is_left_out() -> None:
     """Each block of a page is part of its program or one of its files."""
     for path in PAGES:
         page = Page.read(path)
-        blocks = len(
-            re.findall(r"^```(?:python|\{code-block\} python)", path.read_text(), re.MULTILINE)
-        )
+        blocks = len(re.findall(r"^```python$", path.read_text(), re.MULTILINE))
         shown = sum(1 for name in page.files if name.endswith(".py"))
         hidden = len(re.findall(r"^<!-- after$", path.read_text(), re.MULTILINE))
         assert shown + len(page.parts) - hidden == blocks, path.name
 
 
-def test_the_start_page_leads_to_its_result(tmp_path: Path) -> None:
-    """Typed line by line in an empty directory, the first steps print what the page shows."""
-    pytest.importorskip("click", reason="the command line is an extra")
-    Page.read(DOCS / "start.md").write(tmp_path)
+@pytest.mark.parametrize("name", LOCAL_TUTORIALS)
+def test_a_tutorial_leads_to_its_result(name: str, tmp_path: Path) -> None:
+    """Typed line by line in an empty directory, its steps print what the page shows."""
+    for module in ("click", *FRAMEWORKS.get(name, ())):
+        pytest.importorskip(module, reason=f"{module} is not installed")
+    path = DOCS / f"{name}.md"
+    Page.read(path).write(tmp_path)
     screen = tmp_path / "screen"
     with (
         screen.open("w") as output,
@@ -77,22 +94,41 @@ def test_the_start_page_leads_to_its_result(tmp_path: Path) -> None:
     ):
         assert shell.stdin
         try:
-            shell.stdin.write('set -m\npython() { "$PYTHON" "$@"; }\n')
-            shell.stdin.write('dynaconf-k8s-reload() { python -m dynaconf_k8s_reload "$@"; }\n')
-            for number, (command, shown) in enumerate(_session(START)):
-                shell.stdin.write(f"{command}\n[[ $? == 0 ]] && echo done {number}\n")
+            shell.stdin.write(COMMANDS)
+            for number, (command, shown) in enumerate(_session(_with_free_port(path.read_text()))):
+                shell.stdin.write(
+                    f"{_typed(command, shown)}\n[[ $? == 0 ]] && echo done {number}\n"
+                )
                 shell.stdin.flush()
-                for line in (f"done {number}", *shown):
+                for line in (*shown, f"done {number}"):
                     _wait_for(line, screen)
         finally:
             shell.stdin.write("kill %1\n")
             shell.stdin.close()
 
 
+def _with_free_port(text: str) -> str:
+    """Put another port in the place of the one that the page's server listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return re.sub(r"\b(5000|8000)\b", str(free.getsockname()[1]), text)
+
+
+def _typed(command: str, shown: list[str]) -> str:
+    """Give what is typed; somebody who asks a server too soon asks it again."""
+    if not command.startswith("curl "):
+        return command
+    answer = shlex.quote(shown[0]) if shown else '""'
+    return (
+        f"until [[ $({command} --silent --max-time 20) == *{answer}* ]]; do sleep 0.1; done\n"
+        f"{command} --silent; echo"
+    )
+
+
 def _wait_for(line: str, screen: Path) -> None:
     """Wait until a line is on the screen."""
     eventually(
-        lambda: line in screen.read_text().splitlines(), seconds=60, else_show=screen.read_text
+        lambda: line in screen.read_text().splitlines(), seconds=90, else_show=screen.read_text
     )
 
 
@@ -105,4 +141,4 @@ def _session(text: str) -> list[tuple[str, list[str]]]:
                 typed.append((line[2:], []))
             else:
                 typed[-1][1].append(line)
-    return [each for each in typed if "pip install" not in each[0]]
+    return [each for each in typed if not each[0].startswith(SETTING_UP)]

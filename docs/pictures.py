@@ -1,0 +1,60 @@
+# noqa: INP001 -- because it is used by the programs beside it, not a package
+"""What the programs that draw the pictures share: colours for light and dark, and words."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+STATIC = Path(__file__).with_name("_static")
+
+
+class Theme(NamedTuple):
+    """The colours of a picture; each pair of text and ground has a contrast of at least 4.5."""
+
+    panel: str
+    bar: str
+    edge: str
+    ink: str
+    faint: str
+    good: str
+    good_ground: str
+    bad: str
+    bad_ground: str
+
+
+THEMES = {
+    "light": Theme(
+        panel="#f7f9fb",
+        bar="#e4e9ee",
+        edge="#9aa5b1",
+        ink="#1f2933",
+        faint="#52606d",
+        good="#0b6e4f",
+        good_ground="#dff3ea",
+        bad="#b42318",
+        bad_ground="#fdeceb",
+    ),
+    "dark": Theme(
+        panel="#1b1f24",
+        bar="#2a3038",
+        edge="#52606d",
+        ink="#e4e7eb",
+        faint="#a5b1bd",
+        good="#6fdcb0",
+        good_ground="#12372b",
+        bad="#ff9c93",
+        bad_ground="#43201d",
+    ),
+}
+
+
+def text(x: float, y: float, words: str, kind: str = "") -> str:
+    """Write words at a point."""
+    return f'<text x="{x:g}" y="{y:g}" class="{kind}">{escape(words)}</text>'
+
+
+def box(x: float, y: float, width: float, height: float, kind: str = "") -> str:
+    """Draw a rectangle."""
+    return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" class="{kind}"/>'
