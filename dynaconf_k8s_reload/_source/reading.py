@@ -16,24 +16,22 @@ from .._model.clock import monotonic
 from .._model.errors import MountError
 from .._model.mount import Mount
 from .._model.shown import escaped
-from .fingerprint import DATA_LINK, OUTSIDE, Found, Token, is_inside, name_of, token, visible
+from .files import MAX_FILE_BYTES, Files
+from .fingerprint import DATA_LINK, OUTSIDE, Token, is_inside, name_of, token, visible
 from .snapshot import Snapshot
 
-MAX_FILE_BYTES = 1024 * 1024  # all of a ConfigMap is at most 1 MiB
-USUAL_FILE_BYTES = 16 * 1024
 SETTINGS_FILE_EXTENSIONS = (*ALL_EXTENSIONS, ".py")
 READ_SECONDS = 2.0
 LINK_SECONDS = 0.25
 LINK_EVERY = 0.001
-READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # never waits for a FIFO
 
 _LET_READ = "let the process's user read it (defaultMode, fsGroup)"
 _REMEDIES = {
     "EACCES": _LET_READ,
     "EPERM": _LET_READ,
     "ENOENT": "it is read again once its writer has put it there",
-    "ENOTDIR": "name the directory of the volume, not a file",
 }
+_REMEDIES_OF_A_MOUNT = {**_REMEDIES, "ENOTDIR": "name the directory of the volume, not a file"}
 
 
 def read(mount: Mount, *, seconds: float = READ_SECONDS) -> Snapshot:
@@ -81,31 +79,34 @@ def _read_once(mount: Mount, before: Token) -> Snapshot | MountError:
     """
     if before == Token():
         return Snapshot(mount, before)
-    link = os.path.join(mount.path, DATA_LINK)
     generation_dir = before.target
-    root = os.path.join(mount.path, generation_dir) if generation_dir else mount.path
     contents: tuple[dict[str, bytes], dict[str, bytes]] = ({}, {})
     outside: list[str] = []
     key, place = "", DATA_LINK if generation_dir else "the directory"
     try:
-        committed = os.lstat(link).st_mtime if generation_dir else os.stat(root).st_mtime
-        for found in _found(mount, root):
-            key = found.key
-            is_settings_file = key.endswith(SETTINGS_FILE_EXTENSIONS)
-            if not mount.takes(key, whole=is_settings_file):
-                continue
-            if found.error == OUTSIDE:
-                outside.append(key)
-                continue
-            if found.path is None:
-                return _unreadable(mount, key, found.error)
-            if not generation_dir:
-                committed = max(committed, os.lstat(found.path).st_mtime)
-            contents[is_settings_file][key] = _read_file(mount, key, found.path)
+        within = os.path.realpath(mount.path)
+        root = os.path.realpath(os.path.join(within, generation_dir or ""))
+        if not is_inside(root, within):
+            return _leads_out(mount)
+        committed = os.lstat(os.path.join(within, DATA_LINK) if generation_dir else root).st_mtime
+        with Files(within) as files:
+            for found in sorted(visible(root, within)):
+                key = found.key
+                is_settings_file = key.endswith(SETTINGS_FILE_EXTENSIONS)
+                if not mount.takes(key, whole=is_settings_file):
+                    continue
+                if found.error == OUTSIDE:
+                    outside.append(key)
+                    continue
+                if found.path is None:
+                    return _unreadable(mount, key, found.error)
+                if not generation_dir:
+                    committed = max(committed, os.lstat(found.path).st_mtime)
+                contents[is_settings_file][key] = content = files.read(found.path)
+                if len(content) > MAX_FILE_BYTES:
+                    return _too_large(mount, key)
     except OSError as error:
         return _unreadable(mount, key or place, name_of(error), is_key=bool(key))
-    except MountError as error:
-        return error.with_traceback(None)
     return Snapshot(
         mount,
         before,
@@ -118,41 +119,27 @@ def _read_once(mount: Mount, before: Token) -> Snapshot | MountError:
     )
 
 
-def _found(mount: Mount, root: str) -> list[Found]:
-    """List what the keys of a mount are, in their order."""
-    within = os.path.realpath(mount.path)
-    if not is_inside(os.path.realpath(root), within):
-        raise MountError(
-            "..data leads out of the mount, so nothing of it is read; point it to a directory "
-            "inside, as the kubelet does",
-            mount=mount.path,
-        )
-    return sorted(visible(root, within))
+def _leads_out(mount: Mount) -> MountError:
+    return MountError(
+        "..data leads out of the mount, so nothing of it is read; point it to a directory "
+        "inside, as the kubelet does",
+        mount=mount.path,
+    )
+
+
+def _too_large(mount: Mount, key: str) -> MountError:
+    return MountError(
+        f"{escaped(key)} is larger than 1 MiB, more than a ConfigMap may hold; make it smaller, or "
+        "leave it out with exclude",
+        mount=mount.path,
+        keys=[key],
+    )
 
 
 def _unreadable(mount: Mount, entry: str, error: str, *, is_key: bool = True) -> MountError:
-    remedy = _REMEDIES.get(error, "look at the volume")
+    remedy = (_REMEDIES if is_key else _REMEDIES_OF_A_MOUNT).get(error, "look at the volume")
     return MountError(
         f"{escaped(entry)} cannot be read ({error}); {remedy}",
         mount=mount.path,
         keys=[entry] if is_key else (),
     )
-
-
-def _read_file(mount: Mount, key: str, path: str) -> bytes:
-    # Three system calls: at each the interpreter lock may go to a busy thread for 5 ms.
-    descriptor = os.open(path, READ_ONLY)
-    try:
-        content = os.read(descriptor, USUAL_FILE_BYTES)
-        while len(content) >= USUAL_FILE_BYTES and (more := os.read(descriptor, MAX_FILE_BYTES)):
-            content += more
-            if len(content) > MAX_FILE_BYTES:
-                raise MountError(
-                    f"{escaped(key)} is larger than 1 MiB, more than a ConfigMap may hold; make it "
-                    "smaller, or leave it out with exclude",
-                    mount=mount.path,
-                    keys=[key],
-                )
-    finally:
-        os.close(descriptor)
-    return content

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +153,9 @@ def test_a_fifo_is_never_waited_for(
     real = os.open
 
     def swap(path: Any, *args: Any, **kwargs: Any) -> int:
-        if late and str(path).endswith("/A"):
-            os.unlink(path)
-            os.mkfifo(path)
+        if late and path == "A":
+            (tmp_path / "A").unlink()
+            os.mkfifo(tmp_path / "A")
         return real(path, *args, **kwargs)
 
     if not late:
@@ -171,15 +175,77 @@ def test_a_link_in_place_of_a_file_at_the_last_moment(
     real = os.open
 
     def swap(path: Any, *args: Any, **kwargs: Any) -> int:
-        if str(path).endswith("/A"):
-            os.unlink(path)
-            os.symlink("/etc/passwd", path)
+        if path == "A":
+            (tmp_path / "A").unlink()
+            (tmp_path / "A").symlink_to("/etc/passwd")
         return real(path, *args, **kwargs)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", swap)
         snapshot = read(Mount(str(tmp_path)))
     assert (snapshot.files, snapshot.outside) == ({}, ("A",))
+
+
+@pytest.mark.parametrize("before", ["sub", "x"])
+def test_a_link_in_place_of_a_directory_at_the_last_moment(
+    before: str, mount: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a directory that is replaced by a link, before it is opened or what is in it."""
+    (mount.parent / "outside" / "x").write_text(OUTSIDE)
+    data = held_in(mount)
+    real = os.open
+
+    def swap(path: Any, *args: Any, **kwargs: Any) -> int:
+        if Path(path).name == before and not (data / "sub").is_symlink():
+            (data / "sub").rename(data.parent / "..was")
+            (data / "sub").symlink_to(mount.parent / "outside")
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", swap)
+    in_the_way = r"sub/x cannot be read \(ENOTDIR\); look at the volume"
+    is_told = before == "sub" and data != mount  # a plain directory's token differs: once more
+    with pytest.raises(MountError, match=in_the_way) if is_told else nullcontext():
+        assert read(Mount(str(mount))).files.get("sub/x", b"1") == b"1"
+    assert (data / "sub").is_symlink()
+    assert "sub/x" not in read(Mount(str(mount))).files
+
+
+A_HOSTILE_WRITER = """
+import os, sys
+os.chdir(sys.argv[1])
+os.symlink("../../outside", "..link")
+while True:
+    for there, away in (("..link", "..sub"), ("..sub", "..link")):
+        os.rename("sub", away)
+        os.rename(there, "sub")
+        sum(range(2000))
+"""
+
+
+def test_nothing_outside_is_read_whoever_swaps_links(tmp_path: Path) -> None:
+    """While a process puts a link in the place of a directory, again and again, nothing shows."""
+    data = tmp_path / "config" / "..1"  # a volume, whose token tells nothing of what is within
+    for path, text in ((data / "sub", "inside"), (tmp_path / "outside", OUTSIDE)):
+        path.mkdir(parents=True)
+        for number in range(50):
+            (path / str(number)).write_text(text)
+    (data.parent / "..data").symlink_to(data.name)
+    writer = subprocess.Popen([sys.executable, "-c", A_HOSTILE_WRITER, data])
+    met, left_out, deadline = 0, 0, time.monotonic() + 20
+    try:
+        while time.monotonic() < deadline and not (met > 3 and left_out > 3):
+            try:
+                snapshot = read(Mount(str(data.parent)), seconds=0.05)
+            except MountError:
+                met += 1  # it came between finding and reading
+                continue
+            assert OUTSIDE.encode() not in snapshot.files.values()
+            left_out += bool(snapshot.outside)
+    finally:
+        writer.kill()
+        writer.wait()
+    assert met
+    assert left_out
 
 
 def test_an_error_of_reading_holds_no_content(volume: AtomicWriter) -> None:

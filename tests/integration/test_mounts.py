@@ -15,8 +15,9 @@ from typing import Any, Literal
 import pytest
 
 from dynaconf_k8s_reload import ConfigError, Mount, MountError
+from dynaconf_k8s_reload._source.files import MAX_FILE_BYTES, USUAL_FILE_BYTES
 from dynaconf_k8s_reload._source.fingerprint import Token, token
-from dynaconf_k8s_reload._source.reading import MAX_FILE_BYTES, USUAL_FILE_BYTES, read
+from dynaconf_k8s_reload._source.reading import read
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 Order = Literal["current", "1.20"]

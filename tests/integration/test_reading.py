@@ -12,7 +12,7 @@ import pytest
 from dynaconf_k8s_reload import Mount, MountError, _dynaconf, get_reloader
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source import fingerprint as tokens
-from dynaconf_k8s_reload._source import reading
+from dynaconf_k8s_reload._source.files import Files
 from dynaconf_k8s_reload._source.reader import Reader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -41,7 +41,7 @@ def test_a_first_reading_is_patient_for_a_moment(
 ) -> None:
     """A file that cannot be read for a moment delays the start and does not fail it."""
     volume.write({"A": "1"})
-    real, failures = reading._read_file, [1, 2, 3]
+    real, failures = Files.read, [1, 2, 3]
 
     def flaky(*args: Any) -> bytes:
         if failures:
@@ -49,7 +49,7 @@ def test_a_first_reading_is_patient_for_a_moment(
             raise PermissionError(13, "not yet")
         return real(*args)
 
-    monkeypatch.setattr(reading, "_read_file", flaky)
+    monkeypatch.setattr(Files, "read", flaky)
     monkeypatch.setattr("dynaconf_k8s_reload._source.reader.RETRY_EVERY", 0.001)
     (snapshot,) = Reader().read_first(options(volume))
     assert snapshot.files == {"A": b"1"}

@@ -17,8 +17,8 @@ from dynaconf import ValidationError, Validator
 from dynaconf_k8s_reload import ReloadRejected, get_reloader
 from dynaconf_k8s_reload._model.errors import RedactedCause
 from dynaconf_k8s_reload._reload.refusal import changed_names
-from dynaconf_k8s_reload._source import reading
 from dynaconf_k8s_reload._source.content import Payload
+from dynaconf_k8s_reload._source.files import Files
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -196,7 +196,7 @@ def test_an_unreadable_file_refuses_the_update(
         raise PermissionError(13, SECRET)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reading, "_read_file", deny)
+        patch.setattr(Files, "read", deny)
         result = reloader.reload()
         assert result.outcome == "rejected"
         assert "cannot be read (EACCES)" in str(result.error)
