@@ -17,9 +17,10 @@ from .._source.content import Payload
 from .._source.fingerprint import name_of
 from .candidate import Candidate, build_all
 from .construction import construct
-from .generations import Generations, Refusal
+from .generations import Generations
 from .last_good import UnusableError, keep, recall
 from .refusal import KEPT, without_values
+from .report import Refusal
 
 
 class Fallback:

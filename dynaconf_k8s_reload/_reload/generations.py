@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from dynaconf.base import Settings
 
@@ -14,36 +13,23 @@ from .. import _dynaconf
 from .._dynaconf import Attachment, Owner
 from .._environ.mirror import Mirror
 from .._model.changes import Changes
-from .._model.clock import monotonic
 from .._model.errors import ConfigError, ReloadRejected
 from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.content import Payload
-from .._source.fingerprint import Token, token
+from .._source.fingerprint import token
 from .._source.reader import Reader
 from . import report
-from .interruption import is_foreign
+from .checks import Checks
 from .lines import Lines
-from .notifier import Notifier, reference_to
+from .name_warnings import NameWarnings
+from .notifier import Notifier
+from .outside_files import OutsideFiles
 from .progress import Progress
-from .refusal import CheckFailedError, explain
-from .report import History
+from .refusal import explain
+from .report import History, Refusal
 
 _keys = itertools.count(1)
-
-
-class Refusal(NamedTuple):
-    """Why all objects of a pass stay as they are.
-
-    Attributes:
-        error: what they are told.
-        culprit: whose fault it is; once that is gone the content is tried again.
-        retry: it is tried again in any case.
-    """
-
-    error: ReloadRejected
-    culprit: Generations
-    retry: bool
 
 
 class Generations:
@@ -87,14 +73,14 @@ class Generations:
         self.observers: tuple[Callable[[ReloadResult], object], ...] = ()
         self.keeping_problem = ""
         self._live: Settings | None = None
-        self._checks: list[Callable[[], Callable[..., Any] | None]] = []
+        self._checks = Checks()
         self._snapshot: Settings | None = None
-        self._files_seen: Token | None = None
         self._counted: Attachment | None = None
-        self._culprit: Callable[[], Generations | None] = lambda: None
         self.progress: Progress = Progress(lambda: self.label)
         self.stopped: bool = False
+        self.files: OutsideFiles = OutsideFiles()
         self.lines: Lines = Lines()
+        self.warnings: NameWarnings = NameWarnings(self.lines)
 
     @property
     def label(self) -> str:
@@ -116,31 +102,11 @@ class Generations:
     @property
     def is_off(self) -> bool:
         """A variable is not what the mirror left, or a file outside the mounts has changed."""
-        return bool(self.drifted) or self._files_differ()
-
-    def look_at_files(self) -> bool:
-        """Look at the settings files outside the mounts; tell whether they are to be loaded."""
-        if not self.options.k8s_watch_files:
-            return False
-        self._files_seen = _dynaconf.files_now(self.settings)
-        return self._files_differ()
-
-    @property
-    def files(self) -> tuple[Token, Token] | None:
-        """How the files outside the mounts are, and how they were read; none if not followed."""
-        if not self.options.k8s_watch_files:
-            return None
-        live = self.settings
-        return _dynaconf.files_now(live), self._files_seen or _dynaconf.files_loaded(live)
+        return bool(self.drifted) or self.files.differ(self.settings)
 
     def content_of(self, payload: Payload) -> str:
         """Identify what a payload and the files that were seen with it hold."""
-        seen = "" if self._files_seen is None else f" {hash(self._files_seen)}"
-        return f"{payload.digest}{seen}"
-
-    def _files_differ(self) -> bool:
-        live = self.settings
-        return _dynaconf.files_now(live) != _dynaconf.files_loaded(live)
+        return f"{payload.digest}{self.files.mark}"
 
     @property
     def drifted(self) -> tuple[str, ...]:
@@ -206,15 +172,10 @@ class Generations:
             self.lines.begin(settings)
             self._published(attachment, Changes(), None)
             _dynaconf.remember(generation.wrapper, self.owner)
-        self.lines.of_left_out(generation.payload.snapshots)
-        self.lines.of_differing(attachment)
-        self.lines.of_dropped(generation.dropped)
+        self.warnings.of_left_out(generation.payload.snapshots)
+        self.warnings.of_differing(attachment)
+        self.warnings.of_dropped(generation.dropped)
         self._tell(attachment, changes)
-
-    def tell_loaded(self, *, watching: bool) -> None:
-        """Log what a first load, or what ``configure()`` made, has found."""
-        snapshots = _dynaconf.attached(self.settings).generation.payload.snapshots
-        self.lines.loaded(snapshots, watching=watching)
 
     def check(self, candidate: Settings) -> Changes:
         """Give what a candidate changes, and have it checked.
@@ -223,15 +184,7 @@ class Generations:
             BaseException: whatever a check raises.
         """
         changes = _dynaconf.changes_between(self.settings, candidate)
-        for reference in self._checks:
-            check = reference()
-            if check is not None:
-                try:
-                    check(candidate, changes)
-                except Exception as error:
-                    if is_foreign(error):
-                        raise
-                    raise CheckFailedError(check, error) from None
+        self._checks.run(candidate, changes)
         return changes
 
     def publish(self, candidate: Settings, changes: Changes) -> None:
@@ -253,7 +206,7 @@ class Generations:
             started: when the reload began, on the monotonic clock.
         """
         attachment = _dynaconf.attached(self.settings)
-        self.lines.of_lost(self.label, lost)
+        self.warnings.of_lost(self.label, lost)
         self._tell(attachment, changes)
         payload = attachment.generation.payload
         self.lines.applied(self.history.generation, changes, payload, started)
@@ -266,36 +219,14 @@ class Generations:
 
     def refuse(self, content: str, refusal: Refusal) -> bool:
         """Note that content, identified by `content`, was refused; tells whether that is news."""
-        self._culprit = weakref.ref(refusal.culprit)
-        is_news = self.history.refused(content, refusal.error, retry=refusal.retry)
+        is_news = self.history.refused(content, refusal)
         if is_news:
             report.guarded(lambda: self._notifier.publish("error", refusal.error))
         return is_news
 
     def refusal_of(self, payload: Payload) -> ReloadRejected | None:
         """Give the error of this content if it was refused and need not be tried again."""
-        return None if self._is_free else self.history.refusal_of(self.content_of(payload))
-
-    @property
-    def is_stuck(self) -> bool:
-        """What refused the content that it does not serve is gone."""
-        return self.history.has_refused and self._is_free
-
-    @property
-    def _is_free(self) -> bool:
-        culprit = self._culprit()
-        return culprit is None or culprit.stopped
-
-    def result(
-        self,
-        outcome: Literal["applied", "unchanged", "rejected"],
-        started: float,
-        changes: Changes | None = None,
-        error: ReloadRejected | None = None,
-    ) -> ReloadResult:
-        """Give the result of a reload that began at `started`, on the monotonic clock."""
-        seconds = monotonic() - started
-        return ReloadResult(outcome, self.history.generation, changes or Changes(), error, seconds)
+        return self.history.refusal_of(self.content_of(payload))
 
     def _published(self, attachment: Attachment, waiting: Changes, lag: float | None) -> None:
         attachment.generation.plan.environment.settle()
@@ -307,10 +238,10 @@ class Generations:
     def _tell(self, attachment: Attachment, changes: Changes) -> None:
         if changes:
             self._notifier.publish("change", changes)
-        self.lines.of_skipped(attachment)
-        self.lines.of_doubles(attachment, _dynaconf.names(self.settings))
-        self.lines.of_contested(self.label, self._mirror.contested(self.key))
-        self.lines.of_restart(self.history.restart_required)
+        self.warnings.of_skipped(attachment)
+        self.warnings.of_doubles(attachment, _dynaconf.names(self.settings))
+        self.warnings.of_contested(self.label, self._mirror.contested(self.key))
+        self.warnings.of_restart(self.history.restart_required)
         self.lines.rewritten(lambda: self.drifted)
 
     def observed(self, result: ReloadResult) -> None:
@@ -320,8 +251,8 @@ class Generations:
 
     def add_check(self, function: Callable[..., Any]) -> None:
         with self.publishing:
-            self._checks = [*self._checks, reference_to(function)]
+            self._checks.add(function)
 
     def remove_check(self, function: Callable[..., Any]) -> None:
         with self.publishing:
-            self._checks = [check for check in self._checks if check() not in (function, None)]
+            self._checks.remove(function)

@@ -115,6 +115,12 @@ class Health:
                     f"the watch has been held up for {held_up[1]:.0f} s by a reload of "
                     f"{', '.join(held_up[0].paths)}; look at what its settings object says"
                 )
+            missed = watch.missed
+            if missed:
+                problems.append(
+                    f"{', '.join(missed)}: a change since the last comparison, {watch.age:.0f} s "
+                    "ago, has not been noticed yet; it is looked at now, ask again"
+                )
             if watch.age > self.limit(watch):
                 problems.append(
                     f"the mounts have not been compared for {watch.age:.0f} s; start() revives a "

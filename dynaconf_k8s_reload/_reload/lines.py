@@ -1,35 +1,22 @@
-"""The lines that one settings object writes to the log: names, counts and times, never a value.
-
-However many names there are to warn of, it is one line for each kind and mount, and again only
-when the set of names has changed.
-"""
+"""The lines that one settings object writes to the log: names, counts and times, never a value."""
 
 from __future__ import annotations
 
 import logging
-import posixpath
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._dynaconf import Attachment
-from .._environ.rules import NotMirrored
 from .._model.changes import Changes
 from .._model.clock import monotonic
 from .._model.errors import ReloadRejected
 from .._model.log import log
-from .._model.names import Names
-from .._model.shown import counted, escaped, few
+from .._model.shown import counted, few
 from .._source.content import Payload
 from .._source.snapshot import Snapshot
 
 LISTED = 10  # changed keys in one line
-_OF_MANY = {
-    NotMirrored.NO_IDENTIFIER: "not variable names",
-    NotMirrored.RESERVED: "reserved for dynaconf, so they are not settings either",
-    NotMirrored.TOO_LARGE: "128 KiB or more with their names",
-}
 
 
 class Lines:
@@ -38,7 +25,7 @@ class Lines:
     def __init__(self) -> None:
         self._settings: Settings | None = None
         self._title = ""
-        self._warned: dict[tuple[str, str], frozenset[str]] = {}
+        self._said: set[str] = set()
 
     def begin(self, settings: Settings) -> None:
         """Be about this object from now on."""
@@ -54,8 +41,8 @@ class Lines:
 
     def once(self, message: str) -> None:
         """Write a warning unless it has been written before."""
-        if ("once", message) not in self._warned:
-            self._warned["once", message] = frozenset()
+        if message not in self._said:
+            self._said.add(message)
             self.warning("%s", message)
 
     def loaded(self, snapshots: Sequence[Snapshot], *, watching: bool) -> None:
@@ -96,171 +83,8 @@ class Lines:
                 self._whose(),
             )
 
-    def of_restart(self, keys: Sequence[str]) -> None:
-        """Name the settings whose change takes effect with a restart only, as long as it does."""
-        if not keys and ("restart", "") in self._warned:
-            self.info("no restart is required any more")
-        self._warn(
-            "restart",
-            {"": keys},
-            "%(names)s has changed, which takes effect with a restart only",
-            "%(count)s settings have changed that take effect with a restart only (%(names)s)",
-        )
-
-    def of_skipped(self, attachment: Attachment) -> None:
-        """Name the variables that are not mirrored."""
-        payload = attachment.generation.payload
-        skipped = attachment.generation.plan.decision.skipped
-        for why in NotMirrored:
-            self._warn(
-                why.name,
-                _by_mount(payload, [name for name, reason in skipped.items() if reason is why]),
-                "%(file)s is not mirrored: %(why)s",
-                "%(mount)s: %(count)s names are not mirrored: %(why_many)s (%(names)s)",
-                payload,
-                why=why.value,
-                why_many=_OF_MANY.get(why, why.value),
-            )
-
-    def of_dropped(self, loaders: Sequence[str]) -> None:
-        """Name the application's own loaders that the variable's list of loaders has not."""
-        self._warn(
-            "dropped",
-            {"": loaders},
-            "LOADERS_FOR_DYNACONF takes the place of the application's own list of loaders, so "
-            "%(names)s no longer runs; name it in the variable, before dynaconf_k8s_reload.loader",
-            "LOADERS_FOR_DYNACONF takes the place of the application's own list of loaders, so "
-            "%(names)s no longer run; name them in the variable, before dynaconf_k8s_reload.loader",
-        )
-
-    def of_left_out(self, snapshots: Iterable[Snapshot]) -> None:
-        """Name the links that lead out of a mount."""
-        for snapshot in snapshots:
-            path, said = snapshot.mount.path, snapshot.left_out
-            self._warn(
-                f"out of {path}", {path: snapshot.outside}, "%(said)s", "%(said)s", said=said
-            )
-
-    def of_lost(self, label: str, names: Sequence[str]) -> None:
-        """Name the settings that code had set after loading, in a way that cannot be done again."""
-        self._warn(
-            "lost",
-            {label: names},
-            "%(mount)s: the reload has removed %(names)s, which code had put into the settings "
-            "after they were loaded; set it with settings.set() or in a post_hook",
-            "%(mount)s: the reload has removed %(count)s settings that code had put there after "
-            "they were loaded (%(names)s); set them with settings.set() or in a post_hook",
-        )
-
-    def of_contested(self, label: str, contested: Mapping[str, str]) -> None:
-        """Name the variables that another reloader gives another value."""
-        by_mount: dict[str, list[str]] = {}
-        for name, source in contested.items():
-            by_mount.setdefault(posixpath.dirname(source), []).append(name)
-        self._warn(
-            "contested",
-            by_mount,
-            "%(names)s is provided by %(label)s and, with another value, by %(mount)s for another "
-            "Dynaconf object; the last loaded wins, so exclude it from one of the two mounts",
-            "%(count)s variables are provided by %(label)s and, with other values, by %(mount)s "
-            "for another Dynaconf object (%(names)s); the last loaded wins, so exclude them from "
-            "one of the two mounts",
-            label=label,
-        )
-
-    def of_differing(self, attachment: Attachment) -> None:
-        """Name the variables that the process had with another value at the first load."""
-        payload = attachment.generation.payload
-        self._warn(
-            "differing",
-            _by_mount(payload, attachment.generation.plan.differing),
-            "%(names)s had another value in the process than in %(file)s, which is used from "
-            "now on; if the process's own shall win, list it in k8s_env_wins, and if the "
-            "same ConfigMap is the pod's envFrom, give the mount env_from=True",
-            "%(count)s variables had other values in the process than in %(mount)s, whose values "
-            "are used from now on (%(names)s); if the process's own shall win, list them in "
-            "k8s_env_wins, and if the same ConfigMap is the pod's envFrom, give the mount "
-            "env_from=True",
-            payload,
-        )
-
-    def of_doubles(self, attachment: Attachment, names: Names) -> None:
-        """Name the keys of one mount that name one setting."""
-        self._warn(
-            "doubles",
-            _doubles(attachment, names),
-            "mount %(mount)s: %(names)s both name one setting; the prefixed one wins, delete the "
-            "other",
-            "mount %(mount)s: %(count)s settings have two keys each (%(names)s); the prefixed one "
-            "wins, delete the other",
-        )
-
-    def _warn(
-        self,
-        kind: str,
-        groups: Mapping[str, Sequence[str]],
-        one: str,
-        many: str,
-        payload: Payload | None = None,
-        **words: object,
-    ) -> None:
-        """Warn of names, unless the very same ones have been warned of last.
-
-        Args:
-            kind: what of.
-            groups: names, by the directory of the mount.
-            one: the message for a single name.
-            many: that for several.
-            payload: what the mounts held, for a message that shows a ``file``.
-            words: more of what the messages show.
-        """
-        for key in [key for key in self._warned if key[0] == kind and not groups.get(key[1])]:
-            del self._warned[key]
-        for mount, names in groups.items():
-            listed = frozenset(names)
-            if not listed or self._warned.get((kind, mount)) == listed:
-                continue
-            self._warned[kind, mount] = listed
-            message = (one if len(listed) == 1 else many) % {
-                "mount": mount,
-                "count": f"{len(listed):,}",
-                "names": few(names),
-                "file": payload and escaped(payload.variables[names[0]].source),
-                **words,
-            }
-            self.warning("%s", message)
-
     def _whose(self) -> str:
         """Name the object at the end of a line: its prefix, or the module that has it."""
         if not self._title and self._settings is not None:
             self._title = _dynaconf.title_of(self._settings)
         return f" [{self._title}]" if self._title else ""
-
-
-def _by_mount(payload: Payload, names: Iterable[str]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(payload.variables[name].mount.path, []).append(name)
-    return groups
-
-
-def _doubles(attachment: Attachment, names: Names) -> dict[str, list[str]]:
-    """Find, for each mount, the keys with and without a prefix that name the same setting."""
-    generation = attachment.generation
-    found: dict[str, list[str]] = {}
-    for mount in generation.options.k8s_mounts:
-        if generation.options.prefixed_only(mount):
-            continue
-        here = [each.name for each in generation.payload.of_mount(mount)]
-        prefixed = {
-            names.path(key): name
-            for name in here
-            if name.startswith(names.prefixes)
-            for key in names.keys(name)
-        }
-        found[mount.path] = [
-            f"{prefixed[path]} and {name}"
-            for name in here
-            if not name.startswith(names.prefixes) and (path := names.path(name)) in prefixed
-        ]
-    return found

@@ -21,8 +21,9 @@ from .._source.reading import read
 from .._source.snapshot import Snapshot
 from . import report
 from .candidate import CONFIRM_SECONDS, Candidate, build_all
-from .generations import Generations, Refusal
+from .generations import Generations
 from .interruption import completely, in_signal_handler, is_foreign
+from .report import Refusal
 
 REPLAYS = 10  # of what code sets meanwhile, before whoever sets has to wait
 
@@ -60,7 +61,7 @@ class Pass:
             )
         if member not in self.again:
             self.again.append(member)
-        return member.result("unchanged", self._started)
+        return member.history.result("unchanged", self._started)
 
     def run(self) -> dict[int, ReloadResult]:
         """Do it, and give each member's result by its key.
@@ -124,9 +125,9 @@ class Pass:
             before = attachment.generation.payload
             snapshots = member.reader.read(options, before.snapshots, self._read)
             same = (options.k8s_mounts, before)
-            member.lines.of_left_out(snapshots)
+            member.warnings.of_left_out(snapshots)
             payload = payloads[same] = payloads.get(same) or Payload(snapshots, before)
-            has_changed = member.look_at_files() or payload.digest != before.digest
+            has_changed = member.files.look(live) or payload.digest != before.digest
             if has_changed or (self._explicit and member.is_off):
                 candidates.append(Candidate.of(member, live, options, payload))
             else:  # the same content, perhaps in another directory
@@ -209,13 +210,13 @@ class Pass:
         error: ReloadRejected | None = None,
     ) -> dict[int, ReloadResult]:
         """Give each member's result; an unreadable mount is everybody's."""
-        results = {m.key: m.result("unchanged", self._started) for m in self._members}
+        results = {m.key: m.history.result("unchanged", self._started) for m in self._members}
         for each in candidates:
             key = each.owner.key
-            results[key] = each.owner.result(outcome, self._started, each.changes, error)
+            results[key] = each.owner.history.result(outcome, self._started, each.changes, error)
         if error is not None and not candidates:
             for member in self._members:
-                results[member.key] = member.result(outcome, self._started, error=error)
+                results[member.key] = member.history.result(outcome, self._started, error=error)
         return results
 
 

@@ -16,8 +16,8 @@ from .._model.log import log
 
 LONG_SECONDS = 5.0
 REMEDY = (
-    "look at the application's validators, checks, hooks and templates and at its file system; "
-    "py-spy dump --pid {pid} shows where it is"
+    "look at the application's validators, checks, hooks, templates and logging handlers, and at "
+    "its file system; py-spy dump --pid {pid} shows where it is"
 )
 
 
@@ -83,8 +83,8 @@ class Progress:
         """Say in the log that the reload takes long, if it still does."""
         problem = self.problem
         if problem:
+            self.on_long()  # before the log: it may be what hangs
             log.warning("%s", problem)
-            self.on_long()
 
 
 @contextlib.contextmanager

@@ -102,8 +102,11 @@ class Reloader:
     def status(self) -> Status:
         """Tell what is being served, and how the watch is."""
         self._tend()
+        watch = self._watch
+        if watch is not None:
+            self._watcher.prompt(watch)
         with self.publishing:
-            return self._health.status(self._watch)
+            return self._health.status(watch)
 
     def snapshot(self) -> Settings:
         """Give the settings of this generation, which nothing that happens later can touch.
@@ -295,7 +298,8 @@ class Reloader:
             self._told()
             if watch is not None or self.options.k8s_watch:
                 self.start()
-            self._generations.tell_loaded(watching=self._watch is not None)
+            snapshots = _dynaconf.attached(settings).generation.payload.snapshots
+            self._generations.lines.loaded(snapshots, watching=self._watch is not None)
 
     # the watching thread's side
 
@@ -304,12 +308,12 @@ class Reloader:
         """What the mounts were when they were last read; nothing if that has to be done again."""
         self._mirror.settle()
         seen = self._generations.reader.seen
-        return [Token()] * len(seen) if self._generations.is_stuck else seen
+        return [Token()] * len(seen) if self._generations.history.is_stuck else seen
 
     @property
     def files(self) -> tuple[Token, Token] | None:
         """How the settings files outside the mounts are, and were; none if not followed."""
-        return self._generations.files
+        return self._generations.files.tokens(self._generations.settings)
 
     def changed(self) -> None:
         """A comparison found a difference: reload."""

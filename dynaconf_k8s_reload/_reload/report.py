@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple, Protocol
 
 from .._model.changes import Changes
-from .._model.clock import now
+from .._model.clock import monotonic, now
 from .._model.errors import RedactedCause, ReloadRejected
 from .._model.log import log
-from .._model.status import Status
+from .._model.status import ReloadResult, Status
 from .._source.content import Payload
+from .lines import Lines
 
 
 def guarded(step: Callable[[], object]) -> None:
@@ -34,6 +36,27 @@ def lag(before: Payload, after: Payload) -> float | None:
     return max(0.0, time.time() - max(committed)) if committed else None
 
 
+class Culprit(Protocol):
+    """Whose fault a refusal is."""
+
+    stopped: bool
+    lines: Lines
+
+
+class Refusal(NamedTuple):
+    """Why all objects of a pass stay as they are.
+
+    Attributes:
+        error: what they are told.
+        culprit: whose fault it is; once that is gone the content is tried again.
+        retry: it is tried again in any case.
+    """
+
+    error: ReloadRejected
+    culprit: Culprit
+    retry: bool
+
+
 class History:
     """Counts generations and refusals, for `Status`.
 
@@ -48,6 +71,7 @@ class History:
         self._lag: float | None = None
         self._rejected = 0
         self._refused: tuple[str, ReloadRejected, bool] | None = None
+        self._culprit: Callable[[], Culprit | None] = lambda: None
         self._last_error: str | None = None
         self._waiting = Changes()
         self._reserved: tuple[str, ...] = ()
@@ -74,9 +98,9 @@ class History:
         self.unchanged()
 
     @property
-    def has_refused(self) -> bool:
-        """What was read last was refused."""
-        return self._refused is not None
+    def is_stuck(self) -> bool:
+        """What refused the content that is not served is gone, so it is to be tried again."""
+        return self._refused is not None and self._is_culprit_gone
 
     def unchanged(self) -> None:
         """The mounts hold what is being served."""
@@ -87,11 +111,12 @@ class History:
         """What is served is the last good content, until the mounts hold what is accepted."""
         self.falling_back = problem
 
-    def refused(self, content: str, error: ReloadRejected, *, retry: bool) -> bool:
-        """An update was refused; tells whether it is news, once for each content."""
+    def refused(self, content: str, refusal: Refusal) -> bool:
+        """Note that content was refused; tells whether that is news, once for each content."""
         is_news = self._refused is None or self._refused[0] != content
-        self._refused = (content, error, retry)
-        self._last_error = str(error)
+        self._refused = (content, refusal.error, refusal.retry)
+        self._culprit = weakref.ref(refusal.culprit)
+        self._last_error = str(refusal.error)
         self._rejected += is_news
         return is_news
 
@@ -99,7 +124,25 @@ class History:
         """Give the error of this content if it was refused and need not be tried again."""
         if self._refused is None or self._refused[0] != content or self._refused[2]:
             return None
+        if self._is_culprit_gone:
+            return None
         return self._refused[1]
+
+    @property
+    def _is_culprit_gone(self) -> bool:
+        culprit = self._culprit()
+        return culprit is None or culprit.stopped
+
+    def result(
+        self,
+        outcome: Literal["applied", "unchanged", "rejected"],
+        started: float,
+        changes: Changes | None = None,
+        error: ReloadRejected | None = None,
+    ) -> ReloadResult:
+        """Give the result of a reload that began at `started`, on the monotonic clock."""
+        seconds = monotonic() - started
+        return ReloadResult(outcome, self.generation, changes or Changes(), error, seconds)
 
     @property
     def marks(self) -> tuple[object, ...]:

@@ -57,7 +57,7 @@ class Events:
 
     def covers(self, path: str) -> bool:
         """Tell whether events come for this directory, as it is now."""
-        return self._observer is not None and self._armed.get(path) == _identity(path) != ()
+        return self._alive() and self._armed.get(path) == _identity(path) != ()
 
     def keep(self, paths: Iterable[str]) -> float:
         """Arm what is not armed, replace what is dead; give the time of the next attempt."""

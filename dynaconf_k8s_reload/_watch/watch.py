@@ -89,6 +89,20 @@ class Watch:
         """The seconds since the last look."""
         return clock.monotonic() - self.looked
 
+    @property
+    def missed(self) -> list[str]:
+        """The directories that are neither as they were at the last look nor as they were read."""
+        owner, last = self.owner(), self._last
+        seen = () if owner is None else owner.seen
+        try:
+            return [
+                path
+                for path, read in zip(self.paths, seen, strict=False)
+                if path in last and token(path) not in (last[path], read)
+            ]
+        except MemoryError:  # the comparison in the thread has met it as well, and told
+            return []
+
     def compare(self, now: float) -> float:
         """Compare, reload if something differs, and give the time of the next look."""
         with self.lock:

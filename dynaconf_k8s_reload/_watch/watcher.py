@@ -127,14 +127,26 @@ class Watcher:
         return comparing and (comparing[0], monotonic() - comparing[1])
 
     def tend(self, watch: Watch) -> None:
-        """Where no thread could be started, try again, and compare in this one meanwhile."""
+        """Where no thread could be started, try again, and compare in this one meanwhile.
+
+        Not while another one does, whose reload may hang.
+        """
         session = self._session
         if session is None or session.has_run or watch not in session.watches:
             return
         with self.lock:
             session.start(self._run, uwsgi.hindrance())
-        if not session.wait_for_first_look():
-            session.compare(watch, monotonic())
+        if not session.wait_for_first_look() and watch.lock.acquire(blocking=False):
+            try:
+                session.compare(watch, monotonic())
+            finally:
+                watch.lock.release()
+
+    def prompt(self, watch: Watch) -> None:
+        """Have the thread look now, if a change was missed or no events come."""
+        session = self._session
+        if session is not None and (watch.missed or self.mode(watch) == "polling"):
+            session.hints.give()
 
     def renew_after_fork(self) -> None:
         """Watch anew in a forked child, and leave everything of the parent's alone."""

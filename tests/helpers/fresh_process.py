@@ -82,6 +82,10 @@ class Application:
             if step in self._does and step != "hook":
                 getattr(self, f"_{step}")()
 
+    def __deepcopy__(self, _: object) -> Application:
+        """Stay one: dynaconf 3.2 copies what a hook is bound to, in the clone it hands over."""
+        return self
+
     @property
     def objects(self) -> list[Any]:
         """The settings objects, each with a reloader of its own."""

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 
-SECONDS = 1800 if os.environ.get("NIGHTLY") else 60
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "1800" if os.environ.get("NIGHTLY") else "60"))
 BUSY = 1.0  # seconds of faults, and then
 QUIET = 1.5  # seconds without, in which what was not told must have been mended
 BLOCKED = 0.4
@@ -54,8 +54,11 @@ class Chaos:
         self.done: Counter[str] = Counter()
         self.children: list[int] = []
         self.writer.write({"MYAPP_NUMBER": "0"})
-        self.settings = make_settings(self.writer.directory, k8s_resync=0.5)
+        resync = chance.choice([0.5, 30])  # the usual one leaves all to the events, and the status
+        self.settings = make_settings(self.writer.directory, k8s_resync=resync)
         self.reloader = get_reloader(self.settings)
+        self.reloader.on_validate(self.check)
+        self.hanging = False
 
     def swap(self) -> None:
         """Write another generation, sometimes one that is refused."""
@@ -89,6 +92,37 @@ class Chaos:
             threading.Event().wait(0.05)
         finally:
             logger.removeFilter(_refuse)
+
+    def logging_blocks(self) -> None:
+        logger = logging.getLogger("dynaconf_k8s_reload")
+        tick = threading.Event()
+
+        def block(_: logging.LogRecord) -> bool:
+            return not tick.wait(BLOCKED)
+
+        logger.addFilter(block)
+        try:
+            self.swap()
+            threading.Event().wait(0.05)
+        finally:
+            logger.removeFilter(block)
+
+    def check(self, candidate: Any, changes: Any) -> None:
+        if self.hanging:
+            threading.Event().wait(BLOCKED)
+
+    def a_check_hangs(self) -> None:
+        self.hanging = True
+        self.swap()
+        threading.Event().wait(0.05)
+        self.hanging = False
+
+    def the_watch_is_interrupted(self) -> None:
+        for thread in threading.enumerate():
+            if thread.name == "k8s-reload-watch" and thread.ident is not None:
+                raised = ctypes.py_object(self.chance.choice([SystemExit, KeyboardInterrupt]))
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), raised)
+        self.swap()
 
     def reading_raises(self) -> None:
         name, target = self.chance.choice(
@@ -162,7 +196,10 @@ class Chaos:
             status = 1
             try:
                 threading.Event().wait(0.1)
-                self.reloader.status()
+                if unseen or self.chance.random() < 0.5:
+                    self.reloader.status()
+                else:
+                    os.environ.get("MYAPP_NUMBER")  # which is all that it does
                 deadline = time.monotonic() + QUIET + 10
                 while not self.is_true() and time.monotonic() < deadline:
                     threading.Event().wait(0.05)
@@ -176,6 +213,7 @@ class Chaos:
             *(self.logging_raises, self.reading_raises, self.reading_raises, self.reading_blocks),
             *(self.memory_runs_out, self.threads_cannot_start, self.observer_dies),
             *(self.inotify_is_used_up, self.clock_jumps, self.mount_is_replaced),
+            *(self.logging_blocks, self.a_check_hangs, self.the_watch_is_interrupted),
         ]
 
     def fault(self) -> None:

@@ -187,6 +187,70 @@ def test_a_watch_that_has_not_looked_is_unhealthy(
     eventually(lambda: problems(64) == ())
 
 
+def test_a_change_that_no_event_told_is_told_by_the_status(volume: AtomicWriter) -> None:
+    """However long the resync is: whoever asks hears of it, and that has it read."""
+    number = 1
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory, k8s_resync=3600)
+    reloader = get_reloader(settings)
+    eventually(lambda: reloader.status().watching == "events")
+    session = reloader._watcher._session
+    assert session is not None
+    session.events._handler._hint = lambda: None
+
+    def is_told() -> bool:
+        nonlocal number
+        number += 1
+        volume.write({"KEY": str(number)})
+        return any("has not been noticed yet" in each for each in reloader.status().problems)
+
+    eventually(is_told)  # what comes soon after the start is found without an event
+    eventually(lambda: number == settings.KEY)
+    assert reloader.status().problems == ()
+
+
+def test_dead_threads_of_watchdog_are_found_by_who_asks(volume: AtomicWriter) -> None:
+    """The status says that it polls, or that a change was missed, and has the watch mended."""
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory, k8s_resync=3600)
+    reloader = get_reloader(settings)
+    eventually(lambda: reloader.status().watching == "events")
+    session = reloader._watcher._session
+    assert session is not None
+    observer = session.events._observer
+    assert observer is not None
+    for emitter in list(observer.emitters):
+        emitter.stop()
+        emitter.join()
+    volume.write({"KEY": "2"})
+    eventually(lambda: bool(reloader.status().problems) or settings.KEY == 2)
+    eventually(lambda: settings.KEY == 2)
+    eventually(lambda: reloader.status().watching == "events")
+
+
+def test_a_status_waits_for_no_reload_where_no_thread_runs(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever compares in place of the thread may hang: others are told so."""
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    reloader, check = get_reloader(settings), Hanging()
+    reloader.on_validate(check)
+    monkeypatch.setattr(sessions.Session, "start", lambda *_: None)
+    reloader.start()
+    volume.write({"KEY": "2"})
+    asking = threading.Thread(target=reloader.status)
+    asking.start()
+    assert check.inside.wait(10)
+    try:
+        status = reloader.status()
+        assert (status.healthy, status.busy_since is None) == (False, False)
+    finally:
+        check.leave.set()
+        asking.join()
+    assert settings.KEY == 2
+
+
 # a watch that nothing ends
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from dynaconf_k8s_reload import Changes, ReloadRejected, Status, get_reloader
 from dynaconf_k8s_reload._model.status import MountStatus
-from dynaconf_k8s_reload._reload.report import History
+from dynaconf_k8s_reload._reload.lines import Lines
+from dynaconf_k8s_reload._reload.report import History, Refusal
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -126,17 +127,30 @@ def test_restart_keys_add_up(volume: AtomicWriter) -> None:
     assert (settings.A, settings.DB.x) == (3, 2)
 
 
+class Stoppable:
+    """An object whose fault a refusal is."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.lines = Lines()
+
+
 def test_a_record_tells_news_from_what_is_known() -> None:
     """Content is refused once, and tried again by the watch only where it could not be read."""
     record, error, other = History(), ReloadRejected("no"), ReloadRejected("other")
-    assert record.refused("a", error, retry=False)
-    assert not record.refused("a", error, retry=False)
-    assert record.refusal_of("a") is error
+    culprit = Stoppable()
+    assert record.refused("a", Refusal(error, culprit, retry=False))
+    assert not record.refused("a", Refusal(error, culprit, retry=False))
+    assert (record.refusal_of("a"), record.is_stuck) == (error, False)
     assert record.refusal_of("b") is None
-    assert record.refused("b", other, retry=True)
+    assert record.refused("b", Refusal(other, culprit, retry=True))
+    assert record.refusal_of("b") is None
+    culprit.stopped = True
+    assert record.is_stuck
+    assert not record.refused("b", Refusal(other, culprit, retry=False))
     assert record.refusal_of("b") is None
     record.unchanged()
-    assert record.refusal_of("a") is None
+    assert (record.refusal_of("b"), record.is_stuck) == (None, False)
     record.applied(Changes(), 1.5)
     rest: Any = dict.fromkeys(
         ("revision", "mounts", "watching", "checked_at", "skipped", "healthy"), ()
