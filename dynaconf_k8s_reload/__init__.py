@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from ._model.explanation import Explanation
     from ._model.mount import Mount
     from ._model.status import MountStatus, ReloadResult, Status
-    from ._reload.reloader import Reloader, get_reloader
+    from ._reload.finding import get_reloader
+    from ._reload.reloader import Reloader
 
     __version__: str
 
@@ -37,7 +38,8 @@ _MODULES = {
     "_model.errors": ("ConfigError", "K8sReloadError", "MountError", "ReloadRejected"),
     "_model.mount": ("Mount",),
     "_model.explanation": ("Explanation",),
-    "_reload.reloader": ("Reloader", "get_reloader"),
+    "_reload.finding": ("get_reloader",),
+    "_reload.reloader": ("Reloader",),
     "_model.status": ("MountStatus", "ReloadResult", "Status"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -18,7 +18,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from ._model.errors import ConfigError
 from ._model.status import MountStatus, ReloadResult, Status
-from ._reload.reloader import Reloader, get_reloader
+from ._reload.finding import get_reloader
+from ._reload.reloader import Reloader
 
 __all__ = ["instrument"]
 

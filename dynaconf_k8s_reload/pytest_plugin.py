@@ -60,7 +60,7 @@ def k8s_settings(configmap_volume: AtomicWriter) -> Iterator[Callable[..., Any]]
     """
     from dynaconf import Dynaconf  # noqa: PLC0415 -- because the plugin imports only pytest
 
-    from ._reload.reloader import get_reloader  # noqa: PLC0415 -- because the plugin imports only pytest
+    from ._reload.finding import get_reloader  # noqa: PLC0415 -- because the plugin imports only pytest
 
     reloaders = []
     threads = set(threading.enumerate())

@@ -183,7 +183,7 @@ def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
     # Not above: who only writes a volume needs no dynaconf.
     from ._model.clock import monotonic  # noqa: PLC0415 -- because of the line above
     from ._model.errors import ReloadRejected  # noqa: PLC0415 -- because of the line above
-    from ._reload.reloader import get_reloader  # noqa: PLC0415 -- because of the line above
+    from ._reload.finding import get_reloader  # noqa: PLC0415 -- because of the line above
     from ._source.fingerprint import token  # noqa: PLC0415 -- because of the line above
 
     reloader = get_reloader(settings)
@@ -192,7 +192,7 @@ def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
         if reloader.lock.acquire(timeout=left):  # what has been read is then served or refused
             try:
                 status = reloader.status()
-                if reloader.seen == tuple(token(mount.path) for mount in status.mounts):
+                if reloader.following.seen == tuple(token(mount.path) for mount in status.mounts):
                     if status.last_error is None:
                         return status
                     raise ReloadRejected(status.last_error)

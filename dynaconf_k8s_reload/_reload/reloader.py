@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from dynaconf.base import Settings
 
@@ -16,20 +16,17 @@ from .._model.errors import ConfigError
 from .._model.explanation import Explanation
 from .._model.options import Options
 from .._model.status import ReloadResult, Status
-from .._source.fingerprint import Token
 from .._source.snapshot import Snapshot
-from .._watch import RENEWED_AFTER_FORK, WATCHER, Timing, Watch, Watcher, notice_fork
+from .._watch import WATCHER, Watcher, notice_fork
 from .explaining import explain_setting
 from .fallback import Fallback
+from .following import Following
 from .generations import Generations
-from .health import Health
-from .memory_file import MEMORY_FILE, Published
+from .memory_file import MEMORY_FILE
 from .notifier import Notifier
 from .pin import Pin, pinned
 from .process import PROCESS, Process
 from .stream import Stream
-
-STOP_SECONDS = 0.5
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,14 +53,9 @@ class Reloader:
         self.fallback: Fallback = Fallback(self._generations, self._mirror)
         self.observe(self.fallback.observe)
         self._generations.inert = process.is_building
-        self._health = Health(self._generations, watcher)
-        self._published = Published(self.key, self._health, watcher)
-        self._generations.progress.on_long = self._told
-        self._watcher = watcher
-        self._watch: Watch | None = None
+        self.following: Following = Following(self._generations, self._notifier, process, watcher)
         for forget in (self._mirror.forget, MEMORY_FILE.drop):
             weakref.finalize(self, forget, self.key).atexit = False
-        RENEWED_AFTER_FORK.add(self)
 
     def __repr__(self) -> str:
         generations = self._generations
@@ -96,17 +88,13 @@ class Reloader:
         """
         notice_fork()
         result = self._process.reload(self._generations, explicit=True)
-        self._told()
+        self.following.told()
         return result
 
     def status(self) -> Status:
         """Tell what is being served, and how the watch is."""
-        self._tend()
-        watch = self._watch
-        if watch is not None:
-            self._watcher.prompt(watch)
-        with self.publishing:
-            return self._health.status(watch)
+        self.following.tend()
+        return self.following.status()
 
     def snapshot(self) -> Settings:
         """Give the settings of this generation, which nothing that happens later can touch.
@@ -114,7 +102,7 @@ class Reloader:
         Several reads that must agree go through one snapshot. It is made once for a generation;
         treat it as read-only, since others may hold the same. Within `pin` it stays the same.
         """
-        self._tend()
+        self.following.tend()
         snapshot = pinned(self.key)
         return self._generations.snapshot() if snapshot is None else snapshot
 
@@ -185,26 +173,7 @@ class Reloader:
 
     def start(self) -> None:
         """Watch the mounts and mirror them; revive a watch that has ended."""
-        notice_fork()
-        with self.lock:
-            watch = self._watch
-            if watch is not None:
-                if self._watcher.mode(watch) == "off":
-                    self._watcher.add(watch)
-            elif self.options.k8s_mounts and not self._generations.inert:
-                with self.publishing:
-                    self._generations.resume()
-                paths = [mount.path for mount in self.options.k8s_mounts]
-                options = self.options
-                timing = Timing(options.k8s_settle, options.k8s_jitter)
-                watch = Watch(
-                    paths, weakref.ref(self), options.k8s_resync, options.k8s_debounce, timing
-                )
-                # A stop() that comes meanwhile, from a signal handler, finds what it has to stop.
-                self._watch = watch
-                self._process.join(self._generations)
-                self._watcher.add(watch)
-                self._published.write(watch)
+        self.following.start()
 
     def stop(self, restore: bool = False) -> None:  # noqa: FBT001, FBT002 -- because the published signature has it so
         """Stop watching; the settings stay as they are.
@@ -213,18 +182,7 @@ class Reloader:
             restore: also put the environment back as it was before the mirror, except what the
                 application has changed since.
         """
-        notice_fork()
-        watch, self._watch = self._watch, None
-        self._process.leave(self._generations)
-        if watch is not None:
-            self._watcher.remove(watch, wait=STOP_SECONDS)
-        self._notifier.rest()
-        self._published.withdraw()
-        with self.publishing:
-            # A reload that takes longer than we wait publishes no more.
-            self._generations.stopped = True
-            if not self._generations.inert:
-                self._mirror.stop(self.key, restore=restore)
+        self.following.stop(restore=restore)
 
     def __enter__(self) -> Reloader:
         self.start()
@@ -289,84 +247,11 @@ class Reloader:
         """
         with self.lock:
             self.fallback.construct(settings, validate)
-            watch, self._watch = self._watch, None
-            if watch is not None:
-                self._process.leave(self._generations)
-                self._watcher.remove(watch)
+            was_following = self.following.leave()
             self._generations.adopt(settings)
             self.fallback.adopted()
-            self._told()
-            if watch is not None or self.options.k8s_watch:
+            self.following.told()
+            if was_following or self.options.k8s_watch:
                 self.start()
             snapshots = _dynaconf.attached(settings).generation.payload.snapshots
-            self._generations.lines.loaded(snapshots, watching=self._watch is not None)
-
-    # the watching thread's side
-
-    @property
-    def seen(self) -> Sequence[Token]:
-        """What the mounts were when they were last read; nothing if that has to be done again."""
-        self._mirror.settle()
-        seen = self._generations.reader.seen
-        return [Token()] * len(seen) if self._generations.history.is_stuck else seen
-
-    @property
-    def files(self) -> tuple[Token, Token] | None:
-        """How the settings files outside the mounts are, and were; none if not followed."""
-        return self._generations.files.tokens(self._generations.settings)
-
-    def changed(self) -> None:
-        """A comparison found a difference: reload."""
-        self._process.reload(self._generations, explicit=False)
-        self._health.tell_presence()
-
-    def looked(self) -> None:
-        """The mounts have been compared."""
-        if self._watch is not None:  # it may have been stopped meanwhile
-            self._published.looked(self._watch)
-
-    def mark_fork(self) -> None:
-        """Have a forked child renew itself at its first use."""
-        MEMORY_FILE.abandon()
-        self._process.mark_fork(notice_fork)
-        self._generations.mark_fork(notice_fork)
-
-    def _told(self) -> None:
-        """Say what the log and the process's status have to say of a new generation."""
-        self._health.tell_presence()
-        self._published.write(self._watch)
-
-    def _tend(self) -> None:
-        """Notice a fork, and compare where no thread can."""
-        notice_fork()
-        watch = self._watch
-        if watch is not None:
-            self._watcher.tend(watch)
-
-    def renew_after_fork(self) -> None:
-        """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
-        self._mirror.renew_lock()
-        self._process.renew_after_fork()
-        self._generations.renew_after_fork()
-        self._notifier.renew_after_fork()
-        self._published.renew(self._watch)
-
-
-def get_reloader(settings: Any) -> Reloader:
-    """Give the reloader of a ``Dynaconf``, ``LazySettings`` or ``Settings`` object.
-
-    A lazy object is loaded if it has not been.
-
-    Raises:
-        ConfigError: it is not a settings object, or the loader is not in use.
-    """
-    inner = _dynaconf.unwrap(settings)
-    while inner is not settings:  # Django's override_settings wraps a wrapper
-        settings, inner = inner, _dynaconf.unwrap(inner)
-    attachment = _dynaconf.attachment_of(inner)
-    if attachment is None:
-        raise ConfigError(
-            "these settings are not loaded by dynaconf-k8s-reload; write "
-            'Dynaconf(loaders=["dynaconf_k8s_reload.loader"], ...)'
-        )
-    return cast("Reloader", attachment.generation.owner)  # nobody else makes attachments
+            self._generations.lines.loaded(snapshots, watching=self.following.is_on)

@@ -19,8 +19,8 @@ from .._model.errors import K8sReloadError, MountError
 from .._model.mount import Mount
 from .._model.names import Names
 from .._model.options import SUFFIX, Options
+from .._reload.finding import get_reloader
 from .._reload.refusal import fault_of
-from .._reload.reloader import get_reloader
 from .._source.content import Payload
 from .._source.reader import default_mounts
 from .._source.reading import read

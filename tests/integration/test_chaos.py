@@ -155,7 +155,7 @@ class Chaos:
             self.reloader.start()
 
     def observer_dies(self) -> None:
-        session = self.reloader._watcher._session
+        session = self.reloader.following._watcher._session
         observer = None if session is None else session.events._observer
         if observer is not None:
             for emitter in list(observer.emitters):

@@ -23,7 +23,7 @@ def test_drifted_variables_are_named_and_put_right(settings: Any, volume: Atomic
     del os.environ["MYAPP_B"]
     assert reloader.status().drifted == ("MYAPP_A", "MYAPP_B")
     volume.write({"MYAPP_A": "1", "MYAPP_B": "1", "MYAPP_C": "2"})
-    reloader.changed()
+    reloader.following.changed()
     assert (os.environ["MYAPP_A"], "MYAPP_B" in os.environ) == ("mine", False)
     assert reloader.status().drifted == ("MYAPP_A", "MYAPP_B")
     assert reloader.reload().outcome == "applied"
@@ -63,7 +63,7 @@ def test_a_settings_file_outside_the_mounts(tmp_path: Path, volume: AtomicWriter
     reloader = get_reloader(settings)
     assert reloader.reload().outcome == "unchanged"
     first.write_text("NAME = 'bb'\n")
-    reloader.changed()
+    reloader.following.changed()
     assert settings.NAME == "a"
     assert reloader.reload().outcome == "applied"
     assert settings.NAME == "bb"

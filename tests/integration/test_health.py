@@ -174,7 +174,7 @@ def test_a_watch_that_has_not_looked_is_unhealthy(
     volume.write({})
     reloader = get_reloader(make_settings(volume.directory, k8s_resync=30))
     assert reloader.status().healthy
-    watch = reloader._watch
+    watch = reloader.following._watch
     assert watch is not None
     eventually(lambda: reloader.status().watching == "events")
 

@@ -129,7 +129,7 @@ def test_what_a_handler_raises_gets_out(volume: AtomicWriter, tmp_path: Any, whe
             reloader.reload()
         assert (settings.A, os.environ["A"]) == (1, "1")
         assert reloader.status().last_error is None
-        reloader.changed()
+        reloader.following.changed()
     assert settings.A == 2
 
 

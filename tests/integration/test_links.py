@@ -124,7 +124,7 @@ def test_a_link_to_itself_refuses_an_update(tmp_path: Path) -> None:
     assert "loop" in str(reloader.status().mounts[0].problem)
     assert settings.A == 1
     (tmp_path / "loop\n").unlink()
-    reloader.changed()
+    reloader.following.changed()
     assert (settings.A, reloader.status().mounts[0].problem) == (2, None)
 
 

@@ -379,7 +379,7 @@ def test_the_application_s_write_stands(
     os.environ["WRITTEN"] = "the application's"
     del os.environ["REMOVED"]
     volume.set("OTHER", "2")
-    get_reloader(settings).changed()
+    get_reloader(settings).following.changed()
     assert os.environ["WRITTEN"] == "the application's"
     assert "REMOVED" not in os.environ
     assert settings.WRITTEN == 1

@@ -270,13 +270,13 @@ def test_writing_costs_nothing_to_speak_of(volume: AtomicWriter) -> None:
     volume.write({f"KEY_{number}": "value" for number in range(100)})
     reloader = get_reloader(make_settings(volume.directory))
     eventually(lambda: reloader.status().watching == "events")
-    started = time.process_time()
+    following, started = reloader.following, time.process_time()
     for _ in range(1000):
-        reloader.looked()
+        following.looked()
     per_look = (time.process_time() - started) / 1000
     started = time.process_time()
     for _ in range(100):
-        reloader._published.write(reloader._watch)
+        following._published.write(following._watch)
     per_write = (time.process_time() - started) / 100
     print(f"{per_look * 1e6:.1f} us a look, {per_write * 1e6:.0f} us a write")
     assert per_look < 0.0005

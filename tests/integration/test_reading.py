@@ -111,7 +111,7 @@ def test_a_volume_without_its_link_is_half_there(volume: AtomicWriter, settings:
     assert "..data is gone" in str(result.error)
     assert settings.A == 1
     volume.write({"A": "2"})
-    reloader.changed()
+    reloader.following.changed()
     assert settings.A == 2
 
 
@@ -211,7 +211,7 @@ def test_a_mount_that_never_rests_is_refused_after_a_while(
         result = reloader.reload()
     assert "kept changing while settings files in it were loaded" in str(result.error)
     assert settings.FILE == 1
-    reloader.changed()
+    reloader.following.changed()
     assert count == settings.FILE
 
 

@@ -144,7 +144,7 @@ def test_a_refused_update_changes_nothing_and_shows_no_value(
 
     volume.write({**FILES, **BAD, **change})
     for attempt in range(3):  # the watch's way and an explicit one: one log line, one report
-        reloader.changed() if attempt % 2 else reloader.reload()
+        reloader.following.changed() if attempt % 2 else reloader.reload()
     result = reloader.reload()
 
     assert result.outcome == "rejected"
@@ -206,7 +206,7 @@ def test_an_unreadable_file_refuses_the_update(
         assert SECRET not in "".join(traceback.format_exception(result.error))
         assert everything(settings) == before
         assert "cannot be read" in str(reloader.status().mounts[0].problem)
-    reloader.changed()
+    reloader.following.changed()
     assert settings.A == 9
     assert reloader.status().mounts[0].problem is None
 
@@ -295,12 +295,12 @@ def test_refused_content_is_tried_again_only_when_asked(
 
     volume.write({"A": "2"})
     for _ in range(3):
-        reloader.changed()
+        reloader.following.changed()
     assert tries == [2]
     reloader.reload()
     assert tries == [2, 2]
     volume.write({"A": "3"})
-    reloader.changed()
+    reloader.following.changed()
     assert tries == [2, 2, 3]
     assert reloader.status().rejected == 2
     volume.write({"A": "1"})

@@ -107,9 +107,9 @@ def test_starting_and_stopping_may_be_repeated(volume: AtomicWriter, settings: A
     reloader = get_reloader(settings)
     with reloader as entered:
         assert entered is reloader
-        watch = reloader._watch
+        watch = reloader.following._watch
         reloader.start()
-        assert reloader._watch is watch
+        assert reloader.following._watch is watch
     reloader.stop()
     assert os.environ["MYAPP_A"] == "1"
     reloader.start()
@@ -246,7 +246,7 @@ def test_an_applied_reload_is_one_line(
     os.environ["B"] = "mine"
     volume.write({"MYAPP_A": "hunter3", "B": "1"})
     logged.clear()
-    reloader.changed()
+    reloader.following.changed()
     (info,) = [r.getMessage() for r in logged.records if r.levelno == logging.INFO]
     assert info.startswith(
         "generation 2 applied: 1 setting changed (A modified), 2 variables in 1 mount, "
@@ -363,7 +363,7 @@ def test_many_reloads_leave_nothing(tmp_path: Path) -> None:
 def test_a_fork_before_the_first_load() -> None:
     """A reloader whose settings are still being loaded takes a fork, and says what it waits for."""
     reloader = Reloader(Options())
-    reloader.renew_after_fork()
+    reloader.following.renew_after_fork()
     with pytest.raises(ConfigError, match="still being loaded"):
         reloader.reload()
 

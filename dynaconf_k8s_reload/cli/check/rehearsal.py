@@ -19,7 +19,7 @@ from dynaconf.base import Settings
 from ... import _dynaconf
 from ..._model.mount import Mount
 from ..._model.names import Names
-from ..._reload.reloader import get_reloader
+from ..._reload.finding import get_reloader
 from ..._source.content import Payload
 from ..._source.reading import read
 from ...testing import AtomicWriter
