@@ -194,7 +194,7 @@ def test_a_change_that_no_event_told_is_told_by_the_status(volume: AtomicWriter)
     settings = make_settings(volume.directory, k8s_resync=3600)
     reloader = get_reloader(settings)
     eventually(lambda: reloader.status().watching == "events")
-    session = reloader._watcher._session
+    session = reloader.following._watcher._session
     assert session is not None
     session.events._handler._hint = lambda: None
 
@@ -215,7 +215,7 @@ def test_dead_threads_of_watchdog_are_found_by_who_asks(volume: AtomicWriter) ->
     settings = make_settings(volume.directory, k8s_resync=3600)
     reloader = get_reloader(settings)
     eventually(lambda: reloader.status().watching == "events")
-    session = reloader._watcher._session
+    session = reloader.following._watcher._session
     assert session is not None
     observer = session.events._observer
     assert observer is not None
