@@ -62,7 +62,7 @@ class Page:
         return cls(files, "\n".join(before), tuple(parts), needs)
 
     def run(self, directory: Path) -> None:
-        """Run the program in a process of its own, `/config` and `/secrets` being in `directory`.
+        """Run the program in a process of its own, `/config` and its like being in `directory`.
 
         Raises:
             subprocess.CalledProcessError: it failed, or a warning was given.
@@ -96,4 +96,4 @@ def environment() -> dict[str, str]:
 
 def _placed(text: str, directory: Path) -> str:
     """Put the directories of a container in a directory of the test."""
-    return re.sub(r"(?<![-\w])/(config|secrets)\b", rf"{directory}/\1", text)
+    return re.sub(r"(?<![-\w])/(config|secrets|cache)\b", rf"{directory}/\1", text)
