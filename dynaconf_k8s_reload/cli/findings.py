@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .screen import AT_MOST, counted, listed, put, say
+from .screen import AT_MOST, Option, counted, listed, put, say
 
 Severity = Literal["error", "warning", "note"]
 
@@ -98,7 +98,7 @@ class Finding:
         }
 
 
-ignore_option = click.option(
+ignore_option: Option = click.option(
     "--ignore",
     "ignored",
     multiple=True,
@@ -106,7 +106,7 @@ ignore_option = click.option(
     type=click.Choice(NAMES),
     help="Leave this finding out, such as not-a-variable. May be given again.",
 )
-fail_on_option = click.option(
+fail_on_option: Option = click.option(
     "--fail-on",
     type=click.Choice(SEVERITIES),
     default="warning",

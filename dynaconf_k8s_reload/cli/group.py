@@ -24,5 +24,5 @@ def cli() -> None:
     """
 
 
-for command in (apply, show, watch, doctor, check, status, rollout):
-    cli.add_command(command)
+for _command in (apply, show, watch, doctor, check, status, rollout):
+    cli.add_command(_command)

@@ -17,7 +17,7 @@ from .._model.changes import Change
 from .._model.mount import Mount
 from .._source.fingerprint import DATA_LINK
 from .._source.snapshot import Snapshot
-from .screen import counted, printable, say
+from .screen import Option, counted, printable, say
 
 MARK_OF_SECRETS = "..secret"  # beside ..data, and no key either
 
@@ -39,8 +39,10 @@ class _Directory(click.Path):
 DIRECTORY = _Directory(file_okay=False, readable=False)
 DIRECTORY_OR_FILE = _Directory(readable=False)  # a file may be mounted where a directory is meant
 
-directories_argument = click.argument("directories", nargs=-1, metavar="DIR...", type=DIRECTORY)
-secret_option = click.option(
+directories_argument: Option = click.argument(
+    "directories", nargs=-1, metavar="DIR...", type=DIRECTORY
+)
+secret_option: Option = click.option(
     "--secret",
     "secrets",
     multiple=True,
@@ -48,7 +50,7 @@ secret_option = click.option(
     type=DIRECTORY,
     help="A directory whose values are never shown. May be given again.",
 )
-values_option = click.option(
+values_option: Option = click.option(
     "--values", is_flag=True, help="Show values, too; never those of a Secret."
 )
 

@@ -7,17 +7,26 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import click
 from rich.console import Console, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.segment import Segment, Segments
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 UNBROKEN = 1_000_000  # columns
 AT_MOST = 10  # nobody reads a longer list to its end
 
 STYLES = {"added": "green", "modified": "yellow", "removed": "red"}  # of a change
+
+
+class Option(Protocol):
+    """An option, or an argument, that several commands take."""
+
+    def __call__(self, function: Function, /) -> Function:
+        """Add it to a command's function."""
 
 
 class CannotRunError(click.ClickException):
@@ -89,8 +98,10 @@ def quoted(content: bytes) -> str:
         return f"({counted(len(content), 'byte')}, not UTF-8)"
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
-verbose_option = click.option(
+json_option: Option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for a program."
+)
+verbose_option: Option = click.option(
     "-v", "--verbose", is_flag=True, help="List everything, however long the list is."
 )
 

@@ -187,7 +187,7 @@ class Follower:
     """Reads mounts when the watch says so, and leaves what is new for the main thread."""
 
     def __init__(self, mounts: Sequence[Mount]) -> None:
-        self.followed = [Followed(mount) for mount in mounts]
+        self.followed: list[Followed] = [Followed(mount) for mount in mounts]
         self.news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
 
     @property

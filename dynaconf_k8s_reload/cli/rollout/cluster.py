@@ -59,7 +59,7 @@ class Cluster:
                     "no cluster is configured; name a kubeconfig in KUBECONFIG"
                 ) from None
             own = None
-        self.namespace = namespace or own or "default"
+        self.namespace: str = namespace or own or "default"
         self._core = client.CoreV1Api()
         self._apps = client.AppsV1Api()
 

@@ -23,17 +23,12 @@ ACTIONS = ("status", "nudge")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore] # reason: generic since click 8.3 only
-    """Seconds, written as Kubernetes does: ``90``, ``90s``, ``2m``, ``1h``."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Give the seconds."""
-        found = re.fullmatch(r"(\d+)([smh]?)", str(value))
-        if not found:
-            self.fail(f"{value!r} is not a duration; write 90s or 2m", param, ctx)
-        return float(found[1]) * _UNITS[found[2] or "s"]
+def seconds(_: click.Context, __: click.Parameter, duration: str) -> float:
+    """Give the seconds of a duration as Kubernetes writes it: ``90``, ``90s``, ``2m``, ``1h``."""
+    found = re.fullmatch(r"(\d+)([smh]?)", duration)
+    if not found:
+        raise click.BadParameter(f"{duration!r} is not a duration; write 90s or 2m")
+    return float(found[1]) * _UNITS[found[2] or "s"]
 
 
 @click.command(
@@ -51,7 +46,14 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore] # reas
     help="Apply this manifest first.",
 )
 @click.option("-l", "--selector", default="", help="Only pods with these labels.")
-@click.option("--timeout", type=Duration(), default="2m", show_default=True, help="Then give up.")
+@click.option(
+    "--timeout",
+    metavar="DURATION",
+    callback=seconds,
+    default="2m",
+    show_default=True,
+    help="Then give up.",
+)
 @click.option("--restart", is_flag=True, help="Roll what only a restart brings up to date.")
 @json_option
 @click.pass_context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ if __name__ == "__main__":
     from inotify import Inotify  # noqa: F401 - for the statements
 
     sys.path.pop(0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's is ignored
     exec(first)
     from dynaconf_k8s_reload.__main__ import main
 
