@@ -27,8 +27,8 @@ AREAS = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of what is built upon the core, by file, for tox.ini to choose from."""
     for item in items:
-        if item.path.parent.name == "ecosystem":
-            item.add_marker("ecosystem")
+        if item.path.parent.name in ("cluster", "ecosystem"):
+            item.add_marker(item.path.parent.name)
         for area, files in AREAS.items():
             if item.path.name.startswith(files):
                 item.add_marker(area)

@@ -29,6 +29,7 @@ UNFINISHED = ".unfinished-"
 UNFINISHED_SECONDS = 60.0  # older ones are of writers that were killed
 MAGIC = b"dynaconf-k8s-reload last good 1 "
 IN_MEMORY = ("tmpfs", "ramfs")
+NONE_KEPT = "none was kept"
 
 
 class UnusableError(Exception):
@@ -92,7 +93,7 @@ def recall(directory: str, read: Sequence[Snapshot]) -> Recalled:
     try:
         body = _body(_path(directory, [snapshot.mount for snapshot in read]))
     except FileNotFoundError:
-        raise UnusableError("none was kept") from None
+        raise UnusableError(NONE_KEPT) from None
     except OSError as error:
         raise UnusableError(f"it cannot be read ({name_of(error)})") from None
     written_at, _, mounts = body.partition(b"\n")

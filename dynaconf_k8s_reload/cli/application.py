@@ -57,6 +57,7 @@ class Application:
         problem: why the settings cannot be loaded.
         finished: the module that makes them could be imported to its end.
         written: the variables that importing it changed, by its own code.
+        last_good: where it keeps the content that was accepted last; None if it does not.
     """
 
     settings: Any
@@ -65,6 +66,7 @@ class Application:
     problem: Problem | None
     finished: bool
     written: frozenset[str]
+    last_good: str | None = None
 
     @property
     def names(self) -> Names | None:
@@ -85,10 +87,16 @@ def load(name: str) -> Application:
     settings: Any = None
     problem = options = None
     finished = True
+    kept: list[str | None] = []
+
+    def prepare(module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        kept.append(_last_good(keywords))
+        return for_a_look(module, keywords)
+
     with (
         _only_looking(),
         redirect_stdout(sys.stderr),  # what it prints is not for our screen
-        _dynaconf.constructions(for_a_look) as made,
+        _dynaconf.constructions(prepare) as made,
     ):
         try:
             found, finished = find(name)
@@ -106,7 +114,8 @@ def load(name: str) -> Application:
         if _dynaconf.attachment_of(each) is not None:
             get_reloader(each).stop(restore=True)
     written = _changed(before, os.environ)
-    return Application(settings, attachment, options, problem, finished, written)
+    last_good = next(filter(None, reversed(kept)), None)
+    return Application(settings, attachment, options, problem, finished, written, last_good)
 
 
 def find(name: str) -> tuple[Any, bool]:
@@ -214,6 +223,13 @@ def _options(made: Sequence[Settings]) -> Options | None:
         except (K8sReloadError, AttributeError, KeyError):
             continue
     return None
+
+
+def _last_good(keywords: Mapping[str, Any]) -> str | None:
+    try:
+        return Options.read(keywords, os.environ, default_mounts()).k8s_last_good
+    except K8sReloadError:  # which is a problem of its own
+        return None
 
 
 def uses_loader(keywords: Mapping[str, Any]) -> bool:

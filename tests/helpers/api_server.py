@@ -10,6 +10,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import socket
 import struct
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 
 WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 STDOUT, STDERR, ERROR = 1, 2, 3  # channels of v4.channel.k8s.io
+DATA, FAULT = 0, 1  # of a port that is forwarded
 
 Json = dict[str, Any]
 
@@ -109,7 +111,7 @@ class ApiServer:
         class Bound(_Handler):
             api = owner
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
+        self.server = _Server(("127.0.0.1", 0), Bound)
         self.server.daemon_threads = True
         thread = threading.Thread(target=self.server.serve_forever)
         thread.start()
@@ -125,6 +127,14 @@ class ApiServer:
         for name, volume in pod.volumes.items():
             found = self.objects[name]
             volume.write(dict(found.get("data") or {}))
+
+
+class _Server(ThreadingHTTPServer):
+    """Says nothing of clients that went while they were answered."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -180,6 +190,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"items": items})
         elif path.endswith("/exec") and path.split("/")[1] in self.api.pods:
             self._exec(self.api.pods[path.split("/")[1]], query["command"])
+        elif path.endswith("/portforward") and path.split("/")[1] in self.api.pods:
+            self._forward(int(query["ports"][0]))
         elif path in self.api.objects:
             self._answer(self.api.objects[path])
         else:
@@ -222,14 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.api.objects[path])
 
     def _exec(self, pod: Pod, command: list[str]) -> None:
-        key = self.headers["Sec-WebSocket-Key"] + WEBSOCKET
-        self.send_response(101)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
-        self.send_header("Sec-WebSocket-Accept", accept)
-        self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
-        self.end_headers()
+        self._upgrade()
         output, errors, status = pod.run(command)
         success = {"status": "Success"}
         failure = {"status": "Failure", "message": f"command terminated with exit code {status}"}
@@ -241,6 +246,45 @@ class _Handler(BaseHTTPRequestHandler):
             self._frame(ERROR, json.dumps(failure if status else success).encode())
         with contextlib.suppress(OSError):
             self.wfile.write(b"\x88\x00")
+
+    def _forward(self, port: int) -> None:
+        """Carry one request, whose answer ends with its connection, to a port of this machine."""
+        self._upgrade()
+        with contextlib.suppress(OSError, ValueError):  # the client may go at any moment
+            for channel in (DATA, FAULT):
+                self._frame(channel, struct.pack("<H", port))
+            request = b""
+            while not request.endswith(b"\r\n\r\n"):
+                request += self._sent()[1:]
+            try:
+                upstream = socket.create_connection(("127.0.0.1", port), 10)
+            except OSError as error:
+                self._frame(FAULT, str(error).encode())
+            else:
+                with upstream:
+                    upstream.sendall(request)
+                    while data := upstream.recv(65536):
+                        self._frame(DATA, data)
+            self.wfile.write(b"\x88\x00")
+
+    def _sent(self) -> bytes:
+        """Give the payload of the next frame, which a client masks."""
+        _, length = self.rfile.read(2)
+        length &= 127
+        if length == 126:
+            (length,) = struct.unpack(">H", self.rfile.read(2))
+        mask = self.rfile.read(4)
+        return bytes(byte ^ mask[n % 4] for n, byte in enumerate(self.rfile.read(length)))
+
+    def _upgrade(self) -> None:
+        key = self.headers["Sec-WebSocket-Key"] + WEBSOCKET
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        self.send_header("Sec-WebSocket-Accept", accept)
+        self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
+        self.end_headers()
 
     def _frame(self, channel: int, data: bytes) -> None:
         if data:

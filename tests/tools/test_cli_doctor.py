@@ -13,6 +13,9 @@ from typing import Protocol
 import pytest
 
 from command import Done, run, run_process, screens, short_directory
+from dynaconf_k8s_reload import Mount
+from dynaconf_k8s_reload._reload.last_good import keep
+from dynaconf_k8s_reload._source.reading import read
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 ENTER = "namespaces.enter(); "
@@ -483,3 +486,48 @@ def test_gevent(volume: AtomicWriter, examine: Examine) -> None:
     patch = "from gevent import monkey; monkey.patch_all()\n"
     done = examine(patch + SETTINGS.format(mount=volume.directory), apart=True)
     finds(done, "WARNING  gevent has replaced threads", "compared every second", "1 finding.")
+
+
+# the last good content
+
+KEEPS = """
+from dynaconf import Dynaconf, Validator
+settings = Dynaconf(
+    envvar_prefix="MYAPP",
+    loaders=["dynaconf_k8s_reload.loader"],
+    k8s_mounts=["{mount}"],
+    k8s_last_good="{kept}",
+    validators=[Validator("POOL", lt=10)],
+)
+"""
+
+
+def test_what_a_start_would_fall_back_to(examine: Examine, tmp_path: Path) -> None:
+    """Where a start would be refused it says what is served then, or why nothing can be."""
+    volume = AtomicWriter(tmp_path / "config")
+    kept = tmp_path / "kept"
+    module = KEEPS.format(mount=volume.directory, kept=kept)
+    volume.write({"MYAPP_POOL": "3"})
+    assert examine(module).status == 0
+    assert not kept.exists()
+    volume.write({"MYAPP_POOL": "11"})
+    finds(examine(module), "There is no last good content", f"{kept}: None was kept.")
+    mounts = [Mount(str(volume.directory))]
+    keep(str(kept), [read(mount) for mount in mounts])
+    done = examine(module)
+    finds(done, "The settings cannot be loaded", "POOL")
+    assert "serves the last good content" in done.out
+    (file,) = kept.iterdir()
+    file.write_bytes(b"damaged")
+    volume.write({"MYAPP_POOL": "3"})
+    finds(examine(module), "There is no last good content", "damaged")
+
+
+def test_a_directory_that_keeps_nothing(examine: Examine, tmp_path: Path) -> None:
+    """One that cannot be made or written is found before it is needed."""
+    volume = AtomicWriter(tmp_path / "config")
+    volume.write({"MYAPP_POOL": "3"})
+    (tmp_path / "file").touch()
+    module = KEEPS.format(mount=volume.directory, kept=tmp_path / "file" / "kept")
+    finds(examine(module), "The last good content cannot be kept", "Mount an emptyDir there")
+    assert examine(module.replace("k8s_last_good=", "k8s_last_goood=")).status == 1

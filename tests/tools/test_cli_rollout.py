@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from applications import Application
 from command import run
 from dynaconf_k8s_reload.cli.rollout import command, following
 from dynaconf_k8s_reload.cli.rollout.cluster import Cluster
-from dynaconf_k8s_reload.cli.rollout.uses import Resource
+from dynaconf_k8s_reload.cli.rollout.uses import Resource, Use
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 REFUSES_TEN = "settings.validators.register(__import__('dynaconf').Validator('POOL', lt=10))"
@@ -114,6 +117,7 @@ class Town:
 def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     """A cluster that holds ``configmap/shop``, and little patience."""
     monkeypatch.setattr(following, "ASK_EVERY", 0.05)
+    monkeypatch.setattr(following, "LATER", 0.0)
     with ApiServer().serving() as api:
         api.write_config(tmp_path / "kubeconfig")
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
@@ -248,6 +252,34 @@ def test_a_new_resource_is_created(town: Town) -> None:
     assert town.api.asked == ["POST configmaps (dry run)", "POST configmaps"]
 
 
+SHOP = """
+from dynaconf import Dynaconf, Validator
+
+settings = Dynaconf(
+    envvar_prefix="MYAPP",
+    loaders=["dynaconf_k8s_reload.loader"],
+    validators=[Validator("POOL", lt=10)],
+)
+"""
+
+
+def test_what_the_settings_would_refuse_is_not_applied(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --settings the manifest is checked first: status 1, the reason, nothing written."""
+    (tmp_path / "shop_settings.py").write_text(SHOP)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    checked = ("rollout", "cm/shop", "--settings", "shop_settings:settings", "-f")
+    done = run(*checked, town.manifest(11))
+    assert (done.status, town.api.asked) == (1, [])
+    assert "Refused." in done.out
+    assert "POOL (MYAPP_POOL)" in done.out
+    done = run(*checked, town.manifest(12), "--json")
+    assert (done.status, json.loads(done.out)["accepted"], town.api.asked) == (1, False, [])
+    assert run(*checked, town.manifest(2)).status == 0
+    assert town.api.asked == ["PUT configmaps/shop (dry run)", "PUT configmaps/shop"]
+
+
 def test_what_cannot_run_says_why(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +290,7 @@ def test_what_cannot_run_says_why(
         (("pod/shop",), "names no resource"),
         (("look", "cm/shop"), "neither status nor nudge"),
         (("status", "cm/shop", "--restart"), "changes nothing"),
+        (("cm/shop", "--settings", "a:b"), "name one with -f"),
         (("cm/shop", "--timeout", "soon"), "write 90s or 2m"),
     ):
         done = run("rollout", *arguments)
@@ -358,16 +391,68 @@ def test_what_a_container_answers_may_be_odd(
     """Then a sentence says how."""
     pod = town.deploy("web")
     monkeypatch.setattr(pod, "run", lambda _: answer)
-    told = Cluster(None).ask("web-1", "main")
-    assert isinstance(told, str)
-    assert told.endswith(reason)
+    told = Cluster(None).ask(Use("web-1", "n1", "main", "/config", None))
+    assert told.silence.endswith(reason)
+
+
+@contextmanager
+def page(answer: Callable[[], bytes]) -> Iterator[int]:
+    """Serve a page on a port of this machine; give the port."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)  # which a status page answers where it is not well
+            self.end_headers()
+            self.wfile.write(answer())
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_without_the_command_the_status_page_is_asked(town: Town) -> None:
+    """The one that a probe asks, through a forwarded port; that it may not tell of all is said."""
+    pod = town.deploy("web")
+    pod.pids = None
+
+    def answer() -> bytes:
+        return json.dumps(town.apps["web"]("reloader.status().as_dict()")).encode()
+
+    with page(answer) as port:
+        probe = {"httpGet": {"port": port, "path": "/-/config/live"}}
+        pod.spec["spec"]["containers"][0]["livenessProbe"] = probe
+        status, found = rows("cm/shop", "-f", town.manifest(2), "--timeout", "60s")
+    assert (status, found["web"]["state"], found["web"]["processes"]) == (0, "served", 1)
+    assert found["web"]["reason"].startswith("by its status page")
+
+
+@pytest.mark.parametrize("content", [b"fine", b"[]", b'{"pid": 1}', b'{"status": "ok"}', b"\xff"])
+def test_another_page_is_no_answer(town: Town, content: bytes) -> None:
+    """What a probe asks for may be anything; then the command's reason is told."""
+    pod = town.deploy("web", runs=False)
+    pod.spec["status"]["containerStatuses"][0]["state"] = {"running": {}}
+    container = pod.spec["spec"]["containers"][0]
+    with page(lambda: content) as port:
+        container["livenessProbe"] = {"httpGet": {"port": port}}
+        (found,) = rows("status", "cm/shop")[1].values()
+    assert "executable file not found" in found["reason"]
+    (found,) = rows("status", "cm/shop")[1].values()  # nobody listens there any more
+    assert found["state"] == "cannot be asked"
 
 
 def test_a_pod_that_is_gone_cannot_be_asked(town: Town) -> None:
     """The API server's refusal is told."""
-    told = Cluster(None).ask("gone", "main")
-    assert isinstance(told, str)
-    assert told.startswith("exec failed: ")
+    told = Cluster(None).ask(Use("gone", "n1", "main", "/config", None))
+    assert told.silence.startswith("exec failed: ")
 
 
 def test_within_a_pod_its_account_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ import pytest
 from dynaconf_k8s_reload._source.snapshot import revision_of
 from dynaconf_k8s_reload.cli.rollout import following
 from dynaconf_k8s_reload.cli.rollout.following import Following, Workload
-from dynaconf_k8s_reload.cli.rollout.uses import Files, Resource
-from dynaconf_k8s_reload.cli.rollout.verdict import State, Statuses
+from dynaconf_k8s_reload.cli.rollout.uses import Files, Resource, Use
+from dynaconf_k8s_reload.cli.rollout.verdict import Answer, State
 
 SHOP = Resource("ConfigMap", "shop")
 FILES = {"A": b"1"}
@@ -39,7 +39,7 @@ class Scripted:
         mount = {"name": "v", "mountPath": "/config"}
         return [
             {
-                "metadata": {"name": "p"},
+                "metadata": {"name": "p", "uid": str(self.looked >= self._rolled_at)},
                 "spec": {
                     "volumes": [{"name": "v", "configMap": {"name": "shop"}}],
                     "containers": [{"name": "c", "volumeMounts": [mount]}],
@@ -51,23 +51,22 @@ class Scripted:
     def nudge(self, pod: str) -> None:
         assert pod == "p"
 
-    def ask(self, pod: str, container: str) -> Statuses:
+    def ask(self, use: Use) -> Answer:
         self.asked += 1
         revision = revision_of(FILES) if self.asked >= self._served_at else "old"
-        return [
-            {
-                "pid": 1,
-                "generation": 1,
-                "mounts": [{"path": "/config", "revision": revision}],
-                "healthy": True,
-                "problems": [],
-                "last_error": None,
-                "rejected": 0,
-                "lag": None,
-                "restart_required": [],
-                **self._status,
-            }
-        ]
+        status = {
+            "pid": 1,
+            "generation": 1,
+            "mounts": [{"path": "/config", "revision": revision}],
+            "healthy": True,
+            "problems": [],
+            "last_error": None,
+            "rejected": 0,
+            "lag": None,
+            "restart_required": [],
+            **self._status,
+        }
+        return Answer([status])
 
     def owner(self, pod: Mapping[str, Any]) -> Workload:
         return ("Deployment", "shop")
@@ -83,6 +82,7 @@ class Scripted:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "ASK_EVERY", 0.001)
+    monkeypatch.setattr(following, "LATER", 0.0)
 
 
 def follow(cluster: Scripted, seconds: float = 10.0) -> Following:
@@ -112,7 +112,7 @@ def test_who_serves_it_is_not_asked_again() -> None:
 
 
 def test_a_restart_is_waited_for() -> None:
-    """Then its pods are asked anew."""
+    """Then its pods are asked, whatever their names are."""
     cluster = Scripted(rolled_at=4, restart_required=["DB"])
     one = follow(cluster)
     one.run(None, restart=True)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("click", reason="the command line is an extra")
-from dynaconf_k8s_reload.cli.rollout.uses import Resource, Use, uses_of
-from dynaconf_k8s_reload.cli.rollout.verdict import State, Verdict, judge
+from dynaconf_k8s_reload.cli.rollout.uses import Page, Resource, Use, uses_of
+from dynaconf_k8s_reload.cli.rollout.verdict import Answer, State, Verdict, judge
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -150,6 +150,53 @@ def test_a_container_that_is_down_says_why() -> None:
     assert uses(made)[0].down == "not started"
 
 
+def test_a_pod_that_is_newer_than_the_change_is_told() -> None:
+    """It has had the content since its start; times are as the API writes them."""
+    made = pod({"configMap": {"name": "shop"}}, {"mountPath": "/one", "subPath": "A"})
+    made["metadata"]["creationTimestamp"] = "2026-01-02T03:04:05Z"
+    for changed_at, newer in (
+        ("2026-01-02T03:04:04Z", True),
+        ("2026-01-02T03:04:05Z", False),
+        (None, False),
+    ):
+        (use,) = uses_of(SHOP, made, contents, immutable=False, changed_at=changed_at)
+        assert (use.is_newer, use.hindrance.partition(":")[0]) == (newer, "subPath")
+
+
+def test_sidecars_are_containers() -> None:
+    """An init container that goes on running has a state of its own; others have ended."""
+    made = pod({"configMap": {"name": "shop"}}, {"mountPath": "/config"})
+    (main,) = made["spec"]["containers"]
+    made["spec"]["initContainers"] = [
+        {**main, "name": "side", "restartPolicy": "Always"},
+        {**main, "name": "first"},
+    ]
+    made["status"]["initContainerStatuses"] = [{"name": "side", "state": UP}]
+    assert [(use.container, use.down) for use in uses(made)] == [("c", ""), ("side", "")]
+
+
+def test_what_probes_ask_for_may_be_a_status_page() -> None:
+    """By HTTP only, each once, with its port's number and the headers that it sends."""
+    get = {"port": "web", "path": "/-/config/live"}
+    host = {"httpHeaders": [{"name": "Host", "value": "shop"}]}
+    made = pod(
+        {"configMap": {"name": "shop"}},
+        {"mountPath": "/config"},
+        ports=[{"name": "web", "containerPort": 8000}],
+        livenessProbe={"httpGet": get},
+        readinessProbe={"httpGet": {"port": 8000, **host}},
+        startupProbe={"httpGet": get},
+    )
+    assert uses(made)[0].pages == (
+        Page(8000, "/-/config/live"),
+        Page(8000, "/", (("Host", "shop"),)),
+    )
+    probe = {"httpGet": {**get, "scheme": "HTTPS"}}
+    main = made["spec"]["containers"][0]
+    main |= {"livenessProbe": probe, "readinessProbe": {"exec": {}}, "startupProbe": None}
+    assert uses(made)[0].pages == ()
+
+
 USE = Use("p", "n", "c", "/config", "abc")
 
 
@@ -170,7 +217,7 @@ def status(**said: Any) -> dict[str, Any]:
 
 
 def verdict(*statuses: dict[str, Any], use: Use = USE, **before: Any) -> Verdict:
-    return judge(use, statuses, before.get("before", {}))
+    return judge(use, Answer(statuses), before.get("before", {}))
 
 
 def test_all_processes_must_serve_it() -> None:
@@ -197,10 +244,18 @@ def test_the_other_states() -> None:
     assert verdict(status(path="/other")).state is State.FIXED
     assert verdict(status(), use=USE._replace(revision=None)).state is State.UNKNOWN
     assert verdict(status(), use=USE._replace(hindrance="subPath")).state is State.FIXED
-    assert judge(USE._replace(down="Error"), (), {})[1:3] == (State.DOWN, "Error")
-    assert judge(USE, "no command", {})[1:3] == (State.SILENT, "no command")
-    fixed = judge(USE._replace(hindrance="subPath"), "no command", {})
-    assert fixed[1:3] == (State.FIXED, "subPath")
+    silent = Answer(silence="no command")
+    assert judge(USE._replace(down="Error"), Answer(), {})[1:3] == (State.DOWN, "Error")
+    assert judge(USE, silent, {})[1:3] == (State.SILENT, "no command")
+    fixed = USE._replace(hindrance="subPath")
+    assert judge(fixed, silent, {})[1:3] == (State.FIXED, "subPath")
+    newer = judge(fixed._replace(is_newer=True), silent, {})
+    assert newer[1:3] == (State.SERVED, "since its start (subPath)")
+    page = judge(USE, Answer([status()], by_page=True), {})
+    assert page[1:3] == (
+        State.SERVED,
+        "by its status page, which tells of the workers that answered",
+    )
 
 
 def test_json_has_it_all() -> None:

@@ -91,15 +91,12 @@ def check(  # noqa: PLR0913 -- because each is an option of the command
     reloaded: what would be refused, lost or changed is named. Without content,
     the mounts as they are here.
     """
-    with tempfile.TemporaryDirectory(prefix="k8s-check-") as scratch, steps() as step:
-        volumes = [*_of_directories(directories, scratch), *_of_manifests(files, scratch)]
-        step(f"Loading {name}")
-        verdict = _rehearse({"name": name, "volumes": list(map(asdict, volumes))}, scratch)
+    verdict = rehearsed(name, files, directories)
     findings = selected([Finding(**each) for each in verdict["findings"]], ignored)
     if as_json:
         print_json({**verdict, "findings": [finding.as_dict() for finding in findings]})
     else:
-        _print(verdict, findings, verbose=verbose)
+        show(verdict, findings, verbose=verbose)
     if github:
         manifests = [file for file in files if file != "-"]
         for finding in findings:
@@ -107,7 +104,20 @@ def check(  # noqa: PLR0913 -- because each is an option of the command
     context.exit(1 if not verdict["accepted"] or fails(findings, fail_on) else 0)
 
 
-def _print(verdict: dict[str, Any], findings: Sequence[Finding], *, verbose: bool) -> None:
+def rehearsed(name: str, files: Sequence[str], directories: Sequence[str] = ()) -> dict[str, Any]:
+    """Load and reload settings on manifests and directories, in a process of its own.
+
+    Raises:
+        CannotRunError: there are no such settings, or one of the others cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="k8s-check-") as scratch, steps() as step:
+        volumes = [*_of_directories(directories, scratch), *_of_manifests(files, scratch)]
+        step(f"Loading {name}")
+        return _rehearse({"name": name, "volumes": list(map(asdict, volumes))}, scratch)
+
+
+def show(verdict: dict[str, Any], findings: Sequence[Finding], *, verbose: bool = False) -> None:
+    """Print what a rehearsal has found."""
     out = console()
     for mount in verdict["mounts"]:
         size = f"{counted(mount['keys'], 'key')}, {counted(mount['bytes'], 'byte')}"

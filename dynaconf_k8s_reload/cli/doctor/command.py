@@ -40,6 +40,7 @@ from ..screen import (
     verbose_option,
 )
 from .keys import check_keys
+from .last_good import check_last_good
 from .linux import inotify, inotify_error
 from .mounts import check_system, look
 from .settings import check_application, settings_files
@@ -141,6 +142,9 @@ def _diagnose(
         if application.attachment is not None:
             files = settings_files(application.settings)
         names = application.names
+        if application.last_good is not None:
+            refused = application.problem is not None and bool(application.problem.keys)
+            findings.extend(check_last_good(application.last_good, snapshots, refused=refused))
     findings.extend(check_keys(payload, options, environ, names, files))
     return _Diagnosis(snapshots, findings)
 

@@ -1,11 +1,11 @@
-"""What a roll-out asks of the API server; the only module that imports the client."""
+"""What a roll-out asks of the API server; only this module and `containers` import the client."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from typing import Any
@@ -13,22 +13,16 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
-from kubernetes.stream import stream
-from kubernetes.stream.ws_client import ERROR_CHANNEL
 from urllib3.exceptions import HTTPError
 
 from ..screen import CannotRunError
-from .uses import Files, Resource
-from .verdict import Statuses
+from .containers import ask, told
+from .uses import Files, Resource, Use
+from .verdict import Answer
 
 NUDGED = "dynaconf-k8s-reload/nudged-at"
 RESTARTED = "kubectl.kubernetes.io/restartedAt"  # what `kubectl rollout restart` sets
-EXEC_SECONDS = 20
 REQUEST_SECONDS = 30
-COMMANDS = (
-    ["dynaconf-k8s-reload", "status", "--json"],
-    ["python", "-m", "dynaconf_k8s_reload", "status", "--json"],
-)
 NOT_FOUND = 404
 
 
@@ -120,19 +114,9 @@ class Cluster:
         with suppress(_AbsentError):  # it has gone meanwhile
             self._json(self._core.patch_namespaced_pod, pod, body=body)
 
-    def ask(self, pod: str, container: str) -> Statuses | str:
+    def ask(self, use: Use) -> Answer:
         """Give the status of every process of a container, or say why nobody answers."""
-        reason = ""
-        for command in COMMANDS:
-            try:
-                output, reason = self._run(pod, container, command)
-                answer = json.loads(output)
-            except ValueError:
-                continue
-            except (ApiException, HTTPError, OSError) as error:
-                return f"exec failed: {_told(error)}"
-            return answer if isinstance(answer, list) else "its answer is not a list"
-        return f"{COMMANDS[0][0]} status does not answer there ({reason or 'no output'})"
+        return ask(use, self.namespace)
 
     def owner(self, pod: Mapping[str, Any]) -> tuple[str, str] | None:
         """Give kind and name of what a pod is rolled with; ``None`` if that is nothing of ours."""
@@ -164,35 +148,6 @@ class Cluster:
                 return False
         return all(count == wanted for count in counts)
 
-    def _run(self, pod: str, container: str, command: Sequence[str]) -> tuple[str, str]:
-        """Run a command; give what it writes, and what is wrong in one line."""
-        # `stream` replaces a method of the client for a while, so each thread has one of its own.
-        with client.ApiClient() as own:
-            running = stream(
-                client.CoreV1Api(own).connect_get_namespaced_pod_exec,
-                pod,
-                self.namespace,
-                container=container,
-                command=list(command),
-                stdout=True,
-                stderr=True,
-                stdin=False,
-                tty=False,
-                _preload_content=False,
-                _request_timeout=REQUEST_SECONDS,
-            )
-            try:
-                running.run_forever(timeout=EXEC_SECONDS)
-                output, errors = running.read_stdout(timeout=0), running.read_stderr(timeout=0)
-                ended = running.read_channel(ERROR_CHANNEL, timeout=0)
-            finally:
-                running.sock.shutdown()  # `close` leaves a socket open whose other end has closed
-        try:
-            message = str(json.loads(ended).get("message") or "")
-        except ValueError:
-            message = ""
-        return output, next(iter((errors or message).strip().splitlines()), "")
-
     def _json(self, method: Any, *arguments: Any, **options: Any) -> Any:
         """Call a method of the client, and give the answer as JSON.
 
@@ -222,19 +177,11 @@ def _explained() -> Iterator[None]:
     except ApiException as error:
         if error.status == NOT_FOUND:
             raise _AbsentError from None
-        raise CannotRunError(f"the API server refuses: {_told(error)}") from None
+        raise CannotRunError(f"the API server refuses: {told(error)}") from None
     except (HTTPError, OSError) as error:
         raise CannotRunError(
             f"the API server cannot be reached ({type(error).__name__}); look at the kubeconfig"
         ) from None
-
-
-def _told(error: Exception) -> str:
-    """Repeat what the API server says, which shows no value of a ConfigMap or Secret's key."""
-    try:
-        return str(json.loads(getattr(error, "body", "") or "{}")["message"])
-    except (KeyError, TypeError, ValueError):
-        return str(getattr(error, "reason", "") or type(error).__name__).strip()
 
 
 def _method(api: Any, verb: str, resource: Resource) -> Any:

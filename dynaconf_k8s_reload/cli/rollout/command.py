@@ -13,6 +13,8 @@ import click
 
 from ..apply import manifests
 from ..apply.volume import ManifestError
+from ..check.command import rehearsed, show
+from ..findings import Finding
 from ..screen import CannotRunError, console, example, json_option, print_json, put, say
 from .following import Following, Workload
 from .table import shown_live, summary, table
@@ -45,6 +47,11 @@ def seconds(_: click.Context, __: click.Parameter, duration: str) -> float:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Apply this manifest first.",
 )
+@click.option(
+    "--settings",
+    metavar="MODULE:NAME",
+    help="First `check` that these settings take the manifest.",
+)
 @click.option("-l", "--selector", default="", help="Only pods with these labels.")
 @click.option(
     "--timeout",
@@ -64,6 +71,7 @@ def rollout(  # noqa: PLR0913 -- because click gives each option by its name
     namespace: str | None,
     context: str | None,
     filename: Path | None,
+    settings: str | None,
     selector: str,
     timeout: float,
     restart: bool,
@@ -81,15 +89,19 @@ def rollout(  # noqa: PLR0913 -- because click gives each option by its name
     action, resource = _meant(words)
     if action and (filename or restart):
         raise click.UsageError(f"{action} changes nothing; leave out -f and --restart")
+    if settings is not None and filename is None:
+        raise click.UsageError("--settings checks a manifest; name one with -f")
     manifest = None if filename is None else _manifest(filename, resource)
+    if settings is not None and not _is_taken(settings, str(filename), as_json=as_json):
+        ctx.exit(1)
     cluster = _cluster(namespace, context)
     if manifest is not None:
         cluster.write(resource, manifest, dry_run=True)
     elif cluster.read(resource) is None:
         raise CannotRunError(f"{resource} is not in namespace {cluster.namespace}")
-    with shown_live() as show:
+    with shown_live() as draw:
         deadline = time.monotonic() + timeout
-        following = Following(cluster, resource, selector=selector, deadline=deadline, show=show)
+        following = Following(cluster, resource, selector=selector, deadline=deadline, show=draw)
         if action == "nudge":
             _print_nudged(following.nudge(), as_json=as_json)
             return
@@ -130,6 +142,18 @@ def _manifest(path: Path, resource: Resource) -> Mapping[str, Any]:
         if (item["kind"], item["metadata"]["name"]) == resource:
             return item
     raise CannotRunError(f"{path} does not hold {resource}")
+
+
+def _is_taken(settings: str, filename: str, *, as_json: bool) -> bool:
+    """Tell whether an application takes a manifest, and if not, print why, as ``check`` does."""
+    verdict = rehearsed(settings, [filename])
+    if verdict["accepted"]:
+        return True
+    if as_json:
+        print_json(verdict)
+    else:
+        show(verdict, [Finding(**each) for each in verdict["findings"]])
+    return False
 
 
 def _cluster(namespace: str | None, context: str | None) -> Any:

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from .uses import Files, Resource, Use, uses_of
-from .verdict import State, Statuses, Verdict, judge
+from .verdict import Answer, State, Verdict, judge
 
 ASKED_AT_ONCE = 16
 ASK_EVERY = 1.0
 REFUSED_SECONDS = 15.0  # then a refusal from before the roll-out is one of this content
+LATER = 1.0  # so that new pods are of a later second than the change, as the API writes times
 PENDING = (State.WAITING, State.UNHEALTHY, State.SILENT, State.DOWN)
+UNDECIDED = (State.WAITING, State.REFUSED)  # with these a workload is not restarted
 
 Show = Callable[[Sequence[Verdict]], object]
 Workload = tuple[str, str]
@@ -34,7 +36,7 @@ class Asked(Protocol):
     def nudge(self, pod: str) -> None:
         """Have a kubelet synchronise a pod at once."""
 
-    def ask(self, pod: str, container: str) -> Statuses | str:
+    def ask(self, use: Use) -> Answer:
         """Give the status of a container's processes, or why nobody answers."""
 
     def owner(self, pod: Mapping[str, Any]) -> Workload | None:
@@ -91,19 +93,22 @@ class Following:
         if write is not None:
             write()
         self.nudge()
-        verdicts = self._wait()
-        if restart:
-            self._restart(verdicts)
-            verdicts = self._wait() if self.restarted else verdicts
-        return verdicts
+        while True:
+            rolled = all(self._cluster.has_rolled(kind, name) for kind, name in self.restarted)
+            verdicts = self.look()
+            if restart and self._restart(verdicts):
+                continue
+            left = self._deadline - time.monotonic()
+            if left <= 0 or (rolled and not any(each.state in PENDING for each in verdicts)):
+                return verdicts
+            time.sleep(min(ASK_EVERY, left))
 
     def _note(self) -> None:
         """Note which updates were rejected before the roll-out began."""
         for use, answer in self._answers(self._uses()):
-            if not isinstance(answer, str):
-                self._before.setdefault(use.pod, {}).update(
-                    {status["pid"]: status["rejected"] for status in answer}
-                )
+            self._before.setdefault(use.pod, {}).update(
+                {status["pid"]: status["rejected"] for status in answer.statuses}
+            )
 
     def nudge(self) -> list[str]:
         """Have the kubelets of all pods that can follow synchronise them; give the pods' names."""
@@ -125,35 +130,28 @@ class Following:
         self._show(verdicts)
         return verdicts
 
-    def _wait(self) -> list[Verdict]:
-        """Ask again and again until nothing is awaited any more, or the time is over."""
-        while True:
-            verdicts = self.look()
-            left = self._deadline - time.monotonic()
-            if left <= 0 or not any(each.state in PENDING for each in verdicts):
-                return verdicts
-            time.sleep(min(ASK_EVERY, left))
+    def _restart(self, verdicts: Sequence[Verdict]) -> bool:
+        """Begin to replace, by its own strategy, what only a restart brings to this content.
 
-    def _restart(self, verdicts: Sequence[Verdict]) -> None:
-        """Replace, by its own strategy, what only a restart brings to this content; wait for it.
-
-        Nothing is restarted of which a process has refused the content, since it would not come up.
+        Tells whether it has begun anything. A workload of which a process has refused the content
+        is left alone, since it would not come up; one of which a process may still do so has time.
         """
+        wanting = [v for v in verdicts if v.restart_required or v.state is State.FIXED]
+        if not wanting:
+            return False
         owners = {
             pod["metadata"]["name"]: self._cluster.owner(pod)
             for pod in self._cluster.pods(self._selector)
         }
-        refusing = {owners.get(v.use.pod) for v in verdicts if v.state is State.REFUSED}
-        wanting = [v for v in verdicts if v.restart_required or v.state is State.FIXED]
+        undecided = {owners.get(v.use.pod) for v in verdicts if v.state in UNDECIDED}
         chosen = {owner for v in wanting if (owner := owners.get(v.use.pod)) is not None}
-        self.restarted = sorted(chosen - refusing)
-        for kind, name in self.restarted:
+        begun = sorted(chosen - undecided - {*self.restarted})
+        if begun:
+            time.sleep(LATER)
+        for kind, name in begun:
             self._cluster.restart(kind, name)
-        self._settled = {}
-        while time.monotonic() < self._deadline:
-            if all(self._cluster.has_rolled(kind, name) for kind, name in self.restarted):
-                break
-            time.sleep(ASK_EVERY)
+        self.restarted = sorted([*self.restarted, *begun])
+        return bool(begun)
 
     def _uses(self) -> list[Use]:
         contents: dict[Resource, Files | None] = {}
@@ -165,17 +163,20 @@ class Following:
 
         found = self._cluster.read(self._resource) or {}
         immutable = bool(found.get("immutable"))
+        fields = found.get("metadata", {}).get("managedFields") or ()
+        changed_at = max((each["time"] for each in fields if "time" in each), default=None)
         return [
             use
             for pod in self._cluster.pods(self._selector)
-            for use in uses_of(self._resource, pod, content, immutable=immutable)
+            for use in uses_of(
+                self._resource, pod, content, immutable=immutable, changed_at=changed_at
+            )
         ]
 
-    def _answers(self, uses: Sequence[Use]) -> list[tuple[Use, Statuses | str]]:
-        places = sorted({(use.pod, use.container) for use in uses if not use.down})
+    def _answers(self, uses: Sequence[Use]) -> list[tuple[Use, Answer]]:
+        """Ask each container once, however many directories of it are looked at."""
+        places = {(use.pod, use.container): use for use in uses if not use.down}
         with ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
-            answers = dict(zip(places, threads.map(self._ask, places), strict=True))
-        return [(use, answers.get((use.pod, use.container), use.down)) for use in uses]
-
-    def _ask(self, place: tuple[str, str]) -> Statuses | str:
-        return self._cluster.ask(*place)
+            answers = threads.map(self._cluster.ask, places.values())
+            found = dict(zip(places, answers, strict=True))
+        return [(use, found.get((use.pod, use.container), Answer())) for use in uses]

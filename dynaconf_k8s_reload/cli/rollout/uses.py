@@ -31,6 +31,20 @@ class Resource(NamedTuple):
         return f"{self.kind.lower()}/{self.name}"
 
 
+class Page(NamedTuple):
+    """What a probe of a container asks for, which may be its status page.
+
+    Attributes:
+        port: in the pod.
+        path: with what follows it.
+        headers: that the probe sends, such as a host that the application accepts.
+    """
+
+    port: int
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 Contents = Callable[[Resource], "Files | None"]  # None: the cluster does not have it
 
 
@@ -46,6 +60,10 @@ class Use(NamedTuple):
             volume also holds what the kubelet itself makes.
         hindrance: why it can never follow; empty if it can.
         down: why the container cannot be asked; empty while it runs.
+        pages: what its probes ask for.
+        is_newer: the pod was created after the resource had changed, so it has had this content
+            since its start.
+        uid: the pod's; one that takes the place of another may have its name.
     """
 
     pod: str
@@ -55,9 +73,19 @@ class Use(NamedTuple):
     revision: str | None
     hindrance: str = ""
     down: str = ""
+    pages: tuple[Page, ...] = ()
+    is_newer: bool = False
+    uid: str = ""
 
 
-def uses_of(resource: Resource, pod: Json, contents: Contents, *, immutable: bool) -> list[Use]:
+def uses_of(
+    resource: Resource,
+    pod: Json,
+    contents: Contents,
+    *,
+    immutable: bool,
+    changed_at: str | None = None,
+) -> list[Use]:
     """Give each place where a pod has a resource, one for each container and directory.
 
     Args:
@@ -65,15 +93,26 @@ def uses_of(resource: Resource, pod: Json, contents: Contents, *, immutable: boo
         pod: as the API gives it.
         contents: gives the files of any ConfigMap or Secret of the namespace.
         immutable: the resource is, so that no pod sees a change before it is replaced.
+        changed_at: when it was last written, as the API writes times; ``None`` if that is unknown.
     """
-    spec, metadata = pod["spec"], pod["metadata"]
+    spec, metadata, status = pod["spec"], pod["metadata"], pod.get("status", {})
     volumes = {v["name"]: v for v in spec.get("volumes", ()) if _holds(v, resource)}
-    running = {s["name"]: s for s in pod.get("status", {}).get("containerStatuses", ())}
+    is_newer = changed_at is not None and metadata.get("creationTimestamp", "") > changed_at
+    started = {
+        each["name"]: each
+        for kind in ("containerStatuses", "initContainerStatuses")
+        for each in status.get(kind) or ()
+    }
     found: list[Use] = []
-    for container in spec["containers"]:
+    for container in _containers(spec):
         name = container["name"]
-        where = (metadata["name"], spec.get("nodeName", ""), name)
-        down = _down(running.get(name, {}))
+        here = Use(
+            *(metadata["name"], spec.get("nodeName", ""), name, "", None),
+            down=_down(started.get(name, {})),
+            pages=pages_of(container),
+            is_newer=is_newer,
+            uid=metadata.get("uid", ""),
+        )
         mounts = [m for m in container.get("volumeMounts", ()) if m["name"] in volumes]
         for mount in mounts:
             files = _files(volumes[mount["name"]], contents)
@@ -81,10 +120,33 @@ def uses_of(resource: Resource, pod: Json, contents: Contents, *, immutable: boo
             hindrance = "immutable: replaced pods only" if immutable else ""
             if mount.get("subPath") or mount.get("subPathExpr"):
                 hindrance = "subPath: the kubelet never updates it"
-            found.append(Use(*where, mount["mountPath"].rstrip("/"), revision, hindrance, down))
+            path = mount["mountPath"].rstrip("/")
+            found.append(here._replace(path=path, revision=revision, hindrance=hindrance))
         if not mounts and _is_variable(container, resource):
-            found.append(Use(*where, "", None, "variables only: nothing is mounted", down))
+            hindrance = "variables only: nothing is mounted"
+            found.append(here._replace(hindrance=hindrance))
     return found
+
+
+def pages_of(container: Json) -> tuple[Page, ...]:
+    """Give what a container's probes ask for by HTTP, each once."""
+    ports = {port.get("name"): port["containerPort"] for port in container.get("ports") or ()}
+    found = []
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        get = (container.get(probe) or {}).get("httpGet") or {}
+        port = ports.get(get.get("port"), get.get("port"))
+        if isinstance(port, int) and get.get("scheme", "HTTP") == "HTTP":
+            headers = tuple((h["name"], h["value"]) for h in get.get("httpHeaders") or ())
+            found.append(Page(port, get.get("path") or "/", headers))
+    return tuple(dict.fromkeys(found))
+
+
+def _containers(spec: Json) -> Iterator[Json]:
+    """Give the containers that run as long as their pod does."""
+    yield from spec["containers"]
+    for each in spec.get("initContainers") or ():
+        if each.get("restartPolicy") == "Always":  # a sidecar, since Kubernetes 1.28
+            yield each
 
 
 def _holds(volume: Json, resource: Resource) -> bool:

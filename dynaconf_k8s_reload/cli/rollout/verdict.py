@@ -24,6 +24,20 @@ class State(Enum):
     FIXED = "does not follow"
 
 
+class Answer(NamedTuple):
+    """What the processes of a container say.
+
+    Attributes:
+        statuses: of each settings object of each process that answered.
+        silence: why nobody did; empty if somebody has.
+        by_page: they were asked by a status page, of which nobody knows who has not answered.
+    """
+
+    statuses: Statuses = ()
+    silence: str = ""
+    by_page: bool = False
+
+
 class Verdict(NamedTuple):
     """What is known of one use.
 
@@ -50,32 +64,37 @@ class Verdict(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """Give it ready for JSON."""
         data = {**self._asdict(), **self.use._asdict(), "revision": self.revision}
-        del data["use"], data["hindrance"], data["down"]
+        for inner in ("use", "hindrance", "down", "pages", "is_newer", "uid"):
+            del data[inner]
         data["state"] = self.state.value
         data["expected"] = self.use.revision
         data["restart_required"] = list(self.restart_required)
         return data
 
 
-def judge(use: Use, answer: Statuses | str, rejected_before: Mapping[int, int]) -> Verdict:
+def judge(use: Use, answer: Answer, rejected_before: Mapping[int, int]) -> Verdict:
     """Compare what a container's processes say with what they should serve.
 
     Args:
         use: the place, and what belongs there.
-        answer: the status of each settings object of each process; a sentence if nobody answered.
+        answer: what the container's processes say.
         rejected_before: process to how many updates it had rejected when the roll-out began; one
             that has rejected none since may still speak of an earlier content.
     """
     if use.down:
         return Verdict(use, State.DOWN, use.down)
-    if isinstance(answer, str):
+    if use.hindrance and use.is_newer:
+        return Verdict(use, State.SERVED, f"since its start ({use.hindrance})")
+    if answer.silence:
         state = State.FIXED if use.hindrance else State.SILENT
-        return Verdict(use, state, use.hindrance or answer)
-    follow = [s for s in answer if any(m["path"] == use.path for m in s["mounts"])]
+        return Verdict(use, state, use.hindrance or answer.silence)
+    follow = [s for s in answer.statuses if any(m["path"] == use.path for m in s["mounts"])]
     if not follow:
         return Verdict(use, State.FIXED, use.hindrance or "no process follows this mount")
     revisions = {m["revision"] for s in follow for m in s["mounts"] if m["path"] == use.path}
     state, reason = _state(use, follow, revisions, rejected_before)
+    if answer.by_page and state is State.SERVED:
+        reason = "by its status page, which tells of the workers that answered"
     return Verdict(
         use,
         state,

@@ -1,0 +1,143 @@
+"""``rollout`` on a real node: real kubelet, real pods, in the order in which a person would go."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("click", reason="the command line is an extra")
+pytest.importorskip("kubernetes", reason="the client is an extra")
+pytest.importorskip("gunicorn", reason="gunicorn is not installed")
+
+from applications import PROGRAMS
+from real_cluster import Namespace, config_map, free_port, namespace
+
+pytestmark = pytest.mark.skipif(
+    "KUBECONFIG" not in os.environ,
+    reason="KUBECONFIG names no cluster whose node is this machine; see CONTRIBUTING.md",
+)
+
+WORKER = [sys.executable, str(PROGRAMS / "pod_worker.py")]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--workers", "2", "--no-control-socket"]
+WEB = [*GUNICORN, "pod_web:app", "--bind"]
+DJANGO = PROGRAMS.parent / "projects" / "django"
+TWO_PODS = 2
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Namespace]:
+    """Seven pods: two of a web server with two workers, and one of each trouble."""
+    with namespace() as made:
+        made.create(config_map("shop", **content(1)))
+        made.deploy("web", [*WEB, "127.0.0.1:0"], replicas=TWO_PODS)
+        django = {"PYTHONPATH": str(DJANGO), "MOUNTS": '["/config"]'}
+        command = [*GUNICORN, "project.wsgi", "--bind", "127.0.0.1:0"]
+        made.deploy("django", command, variables=django)
+        made.deploy("worker", [*WORKER, "1000"], readinessProbe=probe())
+        made.deploy("strict", [*WORKER, "10"])
+        one = {"mountPath": "/one/SHOP_POOL", "subPath": "SHOP_POOL"}
+        made.deploy("fixed", [*WORKER, "1000"], mount=one)
+        made.deploy("crashed", [*WORKER, "10"], variables={"NEEDED": "REGION"})
+        made.wait_for(web=TWO_PODS, django=1, worker=1, strict=1, fixed=1)
+        yield made
+
+
+def content(pool: int, database: str = ":memory:", **others: str) -> dict[str, str]:
+    """Make what the ConfigMap holds, for all of them."""
+    engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": database}
+    databases = json.dumps({"default": engine})
+    return {"SHOP_POOL": str(pool), "DJANGO_DATABASES": f"@json {databases}", **others}
+
+
+def probe() -> dict[str, Any]:
+    """Ask a worker that has no port."""
+    command = ["dynaconf-k8s-reload", "status", "--probe"]
+    return {"exec": {"command": command}, "periodSeconds": 10, "timeoutSeconds": 10}
+
+
+def states(found: dict[str, list[dict[str, Any]]]) -> dict[str, set[str]]:
+    """Give the states of each Deployment's pods."""
+    return {name: {row["state"] for row in rows} for name, rows in found.items()}
+
+
+def test_each_truth_is_told(shop: Namespace) -> None:
+    """Who serves it, with every process; who refuses it, who has crashed, who cannot follow."""
+    manifest = shop.manifest(**content(20))
+    status, found = shop.rows("cm/shop", "-f", manifest, "--timeout", "40s")
+    assert states(found) == {
+        "web": {"served"},
+        "django": {"served"},
+        "worker": {"served"},
+        "strict": {"refused"},
+        "fixed": {"does not follow"},
+        "crashed": {"down"},
+    }, shop.told()
+    assert status == 1
+    assert [row["processes"] for row in found["web"]] == [2, 2]
+    assert found["strict"][0]["reason"].startswith("POOL (SHOP_POOL)")
+    assert "subPath" in found["fixed"][0]["reason"]
+    assert found["crashed"][0]["reason"] in ("CrashLoopBackOff", "Error")
+    assert found["strict"][0]["revision"] != found["web"][0]["revision"]
+    assert {row["node"] for rows in found.values() for row in rows} != {""}
+
+
+def test_a_correction_is_served(shop: Namespace) -> None:
+    """What had refused takes it, what had crashed comes up; status 0 but for what cannot follow."""
+    manifest = shop.manifest(**content(5, SHOP_REGION="north"))
+    status, found = shop.rows("cm/shop", "-f", manifest, "-l", "app!=fixed", "--timeout", "3m")
+    assert {state for each in states(found).values() for state in each} == {"served"}, shop.told()
+    assert status == 0
+    status, found = shop.rows("status", "cm/shop")
+    assert (status, states(found)["fixed"]) == (1, {"does not follow"})
+
+
+def test_only_what_needs_it_is_restarted(shop: Namespace) -> None:
+    """The one whose DATABASES changed and the one with subPath are rolled; the others live on."""
+    before = {pod.metadata.uid: pod.metadata.labels["app"] for pod in shop.pods()}
+    manifest = shop.manifest(**content(6, "/tmp/other", SHOP_REGION="north"))
+    status, found = shop.rows("cm/shop", "-f", manifest, "--restart", "--timeout", "3m")
+    assert status == 0, (found, shop.told())
+    assert found["fixed"][0]["reason"].startswith("since its start")
+    assert found["django"][0]["generation"] == 1
+    assert [row["generation"] for row in found["web"]] == [4, 4]
+    after = {pod.metadata.uid for pod in shop.pods()}
+    assert {app for uid, app in before.items() if uid not in after} == {"django", "fixed"}
+    assert not [row for rows in found.values() for row in rows if row["restart_required"]]
+    assert shop.rows("status", "cm/shop")[0] == 0
+
+
+def test_without_the_command_the_status_page_tells(shop: Namespace) -> None:
+    """Both workers answer through the forwarded port of the page that the probe asks."""
+    port = free_port()
+    get = {"path": "/-/config/live", "port": port, "host": "127.0.0.1"}
+    probe = {"httpGet": get, "timeoutSeconds": 5}
+    command = [*WEB, f"127.0.0.1:{port}"]
+    shop.deploy("page", command, variables={"PATH": "/nowhere"}, readinessProbe=probe)
+    shop.wait_for(page=1)
+    manifest = shop.manifest(**content(7, "/tmp/other", SHOP_REGION="north"))
+    status, found = shop.rows("cm/shop", "-f", manifest, "-l", "app=page", "--timeout", "1m")
+    assert status == 0, (found, shop.told())
+    (row,) = found["page"]
+    assert row["reason"].startswith("by its status page")
+    assert row["processes"] == 2
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_kubectl_finds_its_plugin(shop: Namespace) -> None:
+    """``kubectl config-rollout`` is the same command."""
+    done = subprocess.run(
+        ["kubectl", "config-rollout", "status", "configmap/shop", "-n", shop.name, "-l", "app=web"],
+        env={**os.environ, "PATH": os.pathsep.join([f"{sys.prefix}/bin", os.environ["PATH"]])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] in ("2 pods: 2 served", "2 pods: 2 waiting"), done.stderr
