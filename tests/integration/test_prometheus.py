@@ -185,7 +185,7 @@ def test_a_process_of_many_writes_what_it_is(volume: AtomicWriter, tmp_path: Pat
 import json, os, sys, threading
 from dynaconf_k8s_reload import get_reloader, prometheus
 from dynaconf_k8s_reload.testing import AtomicWriter
-from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 from support import eventually, make_settings
 
 def scraped():
@@ -213,6 +213,9 @@ def is_over():
     return "k8s-reload-metrics" not in {t.name for t in threading.enumerate()}
 
 eventually(is_over)
+before = scraped()
+prometheus._instrumented[REGISTRY]._write()  # as if the thread had woken just before
+assert scraped() == before
 """
     shared = tmp_path / "shared"
     shared.mkdir()
