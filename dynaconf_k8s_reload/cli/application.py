@@ -90,7 +90,8 @@ def load(name: str) -> Application:
     kept: list[str | None] = []
 
     def prepare(module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        kept.append(_last_good(keywords))
+        with suppress(K8sReloadError):  # which is a problem of its own
+            kept.append(Options.read(keywords, os.environ, default_mounts()).k8s_last_good)
         return for_a_look(module, keywords)
 
     with (
@@ -223,13 +224,6 @@ def _options(made: Sequence[Settings]) -> Options | None:
         except (K8sReloadError, AttributeError, KeyError):
             continue
     return None
-
-
-def _last_good(keywords: Mapping[str, Any]) -> str | None:
-    try:
-        return Options.read(keywords, os.environ, default_mounts()).k8s_last_good
-    except K8sReloadError:  # which is a problem of its own
-        return None
 
 
 def uses_loader(keywords: Mapping[str, Any]) -> bool:

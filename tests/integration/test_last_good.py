@@ -84,6 +84,28 @@ def test_a_validator_that_raises_refuses_as_well(volume: AtomicWriter, kept: Pat
     assert "hunter2" not in last_error
 
 
+class Odd(Validator):  # type: ignore[misc] # reason: dynaconf ships no types
+    """A validator that does without dynaconf's own checks."""
+
+    def validate(self, settings: Any, *_: Any, **__: Any) -> None:
+        if settings.get("NAME") == "bad":
+            raise RuntimeError("hunter2")
+
+
+def test_an_error_of_nobody_s_refuses_as_well(volume: AtomicWriter, kept: Path) -> None:
+    """Where no validator is at fault, the place is told, and which keys changed."""
+    volume.write(GOOD)
+    get_reloader(start(volume, kept, validators=[Odd("NAME")])).stop(restore=True)
+    volume.write({"MYAPP_POOL": "1", "MYAPP_NAME": "bad"})
+    settings = start(volume, kept, validators=[Odd("NAME")])
+    assert settings.NAME == "good"
+    last_error = get_reloader(settings).status().last_error
+    assert last_error is not None
+    assert "in validate" in last_error
+    assert "MYAPP_OLD" in last_error
+    assert "hunter2" not in last_error
+
+
 def test_the_next_good_content_ends_it(volume: AtomicWriter, kept: Path) -> None:
     """The watch does not try the bad one again, and applies what comes after it."""
     volume.write(GOOD)
