@@ -37,7 +37,7 @@ class Following:
         self._mirror = process.mirror
         self._watcher = watcher
         self._watch: Watch | None = None
-        self._health = Health(generations, watcher)
+        self._health = Health(generations, watcher, notifier)
         self._published = Published(generations.key, self._health, watcher)
         generations.progress.on_long = self.told
         RENEWED_AFTER_FORK.add(self)
@@ -137,6 +137,7 @@ class Following:
 
     def looked(self) -> None:
         """The mounts have been compared."""
+        self._notifier.tend()
         if self._watch is not None:  # it may have been stopped meanwhile
             self._published.looked(self._watch)
 

@@ -12,6 +12,7 @@ from .._source.reader import DEFAULT_MOUNT, GONE
 from .._source.snapshot import Snapshot
 from .._watch import Watch, Watcher
 from .generations import Generations
+from .notifier import Notifier
 
 LATE_SECONDS = 5.0  # beyond twice the resync
 
@@ -27,11 +28,13 @@ class Health:
     Args:
         generations: what is being served.
         watcher: watches for it.
+        notifier: tells its subscribers.
     """
 
-    def __init__(self, generations: Generations, watcher: Watcher) -> None:
+    def __init__(self, generations: Generations, watcher: Watcher, notifier: Notifier) -> None:
         self._generations = generations
         self._watcher = watcher
+        self._notifier = notifier
         self._present: dict[str, bool] = {}
 
     def status(self, watch: Watch | None) -> Status:
@@ -107,6 +110,7 @@ class Health:
         generations = self._generations
         problems = [generations.progress.problem]
         problems += [generations.history.falling_back, generations.keeping_problem]
+        problems.append(self._notifier.problem)
         if watch is not None:
             problems.append(self._watcher.problem(watch))
             held_up = self._watcher.held_up()

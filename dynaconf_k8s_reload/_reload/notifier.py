@@ -16,6 +16,10 @@ from .._model.errors import ConfigError, RedactedCause, ReloadRejected
 from .._model.log import log
 
 LOOP_CHECK_SECONDS = 1.0
+NO_THREAD = (
+    "no thread can be started ({}), so subscribers have to wait; raise the limit of processes or "
+    "memory (pids.max, ulimit -u)"
+)
 
 Kind = Literal["change", "error"]
 Reference = Callable[[], Callable[..., Any] | None]
@@ -54,6 +58,12 @@ class _Board:
         self.thread: threading.Thread | None = None
         self.resting = False  # the thread ends once everybody has been told
         self.closed = False  # it ends as soon as it can
+        self.problem = ""  # why there is none although there should be
+        self.is_told = False
+
+    @property
+    def runs(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
 
 
 class Notifier:
@@ -82,6 +92,7 @@ class Notifier:
         with self._board.condition:
             self._board.subscribers.append(subscriber)
             _wake(self._board)
+        self._tell_problem()
 
     def unsubscribe(self, function: Callable[..., Any]) -> None:
         """Forget a function, however often it was registered."""
@@ -99,6 +110,25 @@ class Notifier:
                     subscriber.offer(news)
             if _next(self._board) is not None:
                 _wake(self._board)
+        self._tell_problem()
+
+    @property
+    def problem(self) -> str:
+        """Why subscribers are not called; empty if they are."""
+        return self._board.problem
+
+    def tend(self) -> None:
+        """Start the thread again where it could not be started, or where it has died."""
+        board = self._board
+        if board.problem or (not board.runs and _next(board) is not None):
+            with board.condition:
+                _wake(board)
+
+    def _tell_problem(self) -> None:
+        board = self._board
+        if board.problem and not board.is_told:
+            board.is_told = True
+            log.warning("%s", board.problem)
 
     def rest(self) -> None:
         """End the thread once everybody has been told; it starts again when there is news."""
@@ -133,14 +163,19 @@ def _is_async(function: Callable[..., Any]) -> bool:
 def _wake(board: _Board) -> None:
     board.resting = False
     board.condition.notify_all()
-    if board.thread is None:
-        board.thread = threading.Thread(  # in no context of whoever happens to start it
+    if not board.runs:
+        thread = threading.Thread(  # in no context of whoever happens to start it
             target=contextvars.Context().run,
             args=(_run, board),
             name="k8s-reload-notify",
             daemon=True,
         )
-        board.thread.start()
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            board.problem = NO_THREAD.format(type(error).__name__)
+        else:
+            board.thread, board.problem, board.is_told = thread, "", False
 
 
 def _close(board: _Board) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import shutil
+import signal
 import threading
 import time
 from collections import Counter
@@ -52,7 +53,7 @@ class Chaos:
         self.number = 0
         self.writer = AtomicWriter(root / "config")
         self.done: Counter[str] = Counter()
-        self.children: list[int] = []
+        self.children: dict[int, str] = {}
         self.writer.write({"MYAPP_NUMBER": "0"})
         resync = chance.choice([0.5, 30])  # the usual one leaves all to the events, and the status
         self.settings = make_settings(self.writer.directory, k8s_resync=resync)
@@ -189,24 +190,45 @@ class Chaos:
     def fork(self) -> None:
         """Fork, seen or unseen; the child follows, or says that it does not."""
         unseen = self.chance.random() < 0.3
-        if unseen:
-            threading.Event().wait(0.3)  # CPython's child is lost if a thread wants its lock
-        pid = int(ctypes.PyDLL(None).fork()) if unseen else os.fork()
+        pid = self.fork_in_c() if unseen else os.fork()
         if pid == 0:
             status = 1
             try:
-                threading.Event().wait(0.1)
-                if unseen or self.chance.random() < 0.5:
-                    self.reloader.status()
+                if not unseen and self.chance.random() < 0.5:
+                    is_well = self.is_mirrored  # variables are all that it looks at
                 else:
-                    os.environ.get("MYAPP_NUMBER")  # which is all that it does
-                deadline = time.monotonic() + QUIET + 10
-                while not self.is_true() and time.monotonic() < deadline:
+                    self.reloader.status()
+                    is_well = self.is_true
+                end = time.monotonic() + QUIET + 10
+                while not is_well() and time.monotonic() < end:
                     threading.Event().wait(0.05)
-                status = 0 if self.is_true() else 1
+                status = 0 if is_well() or self.reloader.status().last_error else 1
             finally:
                 os._exit(status)
-        self.children.append(pid)
+        self.children[pid] = "unseen" if unseen else "seen"
+
+    def fork_in_c(self) -> int:
+        """Fork while no thread wants the interpreter's lock: CPython's child would never have it."""
+        watch = self.reloader._watch
+        assert watch is not None
+        with watch.lock:  # the watching thread waits for this one, or for a hint
+            threading.Event().wait(0.1)
+            return int(ctypes.PyDLL(None).fork())
+
+    def exits(self) -> list[str]:
+        """Wait for the children; give how those ended that are not well."""
+        bad: list[str] = []
+        for pid, kind in self.children.items():
+            end, ended = time.monotonic() + 60, 0
+            while not ended and time.monotonic() < end:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                threading.Event().wait(0.01)
+            if not ended:
+                os.kill(pid, signal.SIGKILL)
+                _, status = os.waitpid(pid, 0)
+            if status:
+                bad.append(f"{kind}: {os.waitstatus_to_exitcode(status)}")
+        return bad
 
     def faults(self) -> list[Callable[[], None]]:
         return [
@@ -220,6 +242,10 @@ class Chaos:
         fault = self.chance.choice(self.faults())
         self.done[fault.__name__] += 1
         fault()
+
+    def is_mirrored(self) -> bool:
+        """Tell whether the variable is the mount's."""
+        return os.environ.get("MYAPP_NUMBER") == self.writer.payload["MYAPP_NUMBER"].decode()
 
     def is_served(self) -> bool:
         """Tell whether settings and variable are those of the mount, as far as these can be."""
@@ -266,10 +292,12 @@ def test_the_status_never_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         looks += 1
         lies += not chaos.is_true()
         served += chaos.is_served()
-        exits = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in chaos.children]
+        looks += len(chaos.children)
+        bad = chaos.exits()
         chaos.children.clear()
-        looks += len(exits)
-        lies += sum(exit_ != 0 for exit_ in exits)
+        lies += len(bad)
+        for each in bad:
+            print(each)
     print(
         f"{chaos.number} generations, {sum(chaos.done.values())} faults ({dict(chaos.done)}), "
         f"{looks} looks, {served} times all was served, {lies} lies"

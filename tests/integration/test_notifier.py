@@ -57,6 +57,48 @@ def test_patterns_choose_what_a_subscriber_is_told(bell: Notifier) -> None:
     assert told == {"db": [["A", "DB.X"]], "all": [["A", "B", "DB.X"]], "none": []}
 
 
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_where_no_thread_starts_subscribers_wait_and_that_is_told(
+    bell: Notifier,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    """Neither subscribing nor publishing raises; one warning; all are told once it can start."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise error
+
+    told: list[Changes] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        bell.subscribe("change", told.append, ())
+        bell.publish("change", modified("A", 1, 2))
+        bell.publish("change", modified("A", 2, 3))
+        bell.tend()
+        assert bell.problem.startswith(f"no thread can be started ({type(error).__name__})")
+    assert [record.getMessage() for record in caplog.records] == [bell.problem]
+    bell.tend()
+    eventually(lambda: told)
+    assert told == [modified("A", 1, 3)]
+    assert bell.problem == ""
+
+
+def test_a_thread_that_has_died_is_replaced(
+    bell: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the next news, or by whoever looks whether somebody waits for it."""
+    told: list[Changes] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(notifier, "_run", lambda board: None)
+        bell.subscribe("change", told.append, ())
+        eventually(lambda: not bell._board.runs)
+        bell.publish("change", modified("A", 1, 2))
+        eventually(lambda: not bell._board.runs)
+    bell.tend()
+    eventually(lambda: told == [modified("A", 1, 2)])
+
+
 def test_subscribers_are_called_in_order_of_registration_in_one_thread(bell: Notifier) -> None:
     """One thread calls them, first registered first called, errors and changes alike."""
     calls: list[tuple[str, str]] = []
