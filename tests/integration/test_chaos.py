@@ -208,8 +208,8 @@ class Chaos:
         self.children[pid] = "unseen" if unseen else "seen"
 
     def fork_in_c(self) -> int:
-        """Fork while no thread wants the interpreter's lock: CPython's child would never have it."""
-        watch = self.reloader._watch
+        """Fork while no thread wants the interpreter's lock: the child would never have it."""
+        watch = self.reloader.following._watch
         assert watch is not None
         with watch.lock:  # the watching thread waits for this one, or for a hint
             threading.Event().wait(0.1)
