@@ -10,6 +10,7 @@ the live object is one assignment, and everybody who holds the live object follo
 
 from .blame import Blame, blame
 from .build import adopt, candidate_for, complete_candidate, load_candidate, seal
+from .children import replay
 from .constructions import constructions
 from .exports import renew as renew_exports
 from .files import dotenv, files_loaded, files_now, note_files, settings_files
@@ -30,7 +31,7 @@ from .state import (
     remember,
     unwrap,
 )
-from .takeover import is_current, is_replayed, publish, replay
+from .takeover import is_current, is_replayed, publish
 from .title import title_of
 from .values import changes_between, lost, values
 from .variables import ENV_LOADER, has_env_loader, load, replaced_loaders

@@ -9,21 +9,13 @@ from dynaconf.base import Settings
 
 from . import state
 from .assembly import follow_env_loader
+from .children import renew_children, succeed
 from .completion import complete_with_validators
-from .files import note_files
+from .files import note_files, restore_dotenv, without_dotenv
 from .generation import ATTACHMENT, Attachment, attached
 from .live import following
 from .quiet import quieten
-from .takeover import (
-    remember_built,
-    renew_children,
-    restore_dotenv,
-    share_hooks,
-    succeed,
-    unbind,
-    unbound_among,
-    without_dotenv,
-)
+from .takeover import remember_built, share_hooks, unbind, unbound_among
 from .values import copied, pin
 
 SKIP_VALIDATORS = "dynaconf_skip_validators"

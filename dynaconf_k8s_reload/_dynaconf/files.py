@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +24,7 @@ NAMING = (  # options that name files, or patterns of such
     "DYNACONF_INCLUDE",
     "PRELOAD_FOR_DYNACONF",
 )
+LOAD_DOTENV = "load_dotenv"
 DOTENV = "DOTENV_PATH_FOR_DYNACONF"
 
 # Imported by its name: it says that it is typed, and type checkers would take dynaconf for typed.
@@ -77,10 +78,28 @@ def dotenv(settings: Settings) -> dict[str, str]:
     return {str(name): str(text) for name, text in found.items() if text is not None}
 
 
+def without_dotenv(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Keep dynaconf from writing a ``.env`` file into the environment once more.
+
+    Its variables have been in the process's environment since the first load.
+    """
+    names = tuple(
+        name for name in keywords if name.lower() == LOAD_DOTENV and keywords[name] is True
+    )
+    return {**keywords, **dict.fromkeys(names, False)}, names
+
+
+def restore_dotenv(settings: Settings, names: Iterable[str]) -> None:
+    """Show the option again as the application gave it."""
+    for name in names:
+        state.get(settings, "defaults")[name] = True
+        settings.set(name, value=True, loader_identifier="init_kwargs", validate=False)
+
+
 def _dotenv_path(settings: Settings) -> str | None:
     """Find the file as dynaconf does (``default_settings.start_dotenv``), if it is to be loaded."""
     keywords = attached(settings).generation.keywords
-    if not any(str(name).lower() == "load_dotenv" and keywords[name] for name in keywords):
+    if not any(str(name).lower() == LOAD_DOTENV and keywords[name] for name in keywords):
         return None
     path = os.environ.get(DOTENV) or find_file(
         ".env", project_root=os.environ.get("ROOT_PATH_FOR_DYNACONF")

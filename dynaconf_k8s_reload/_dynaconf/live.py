@@ -6,7 +6,7 @@ import copy
 import inspect
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,18 @@ from dynaconf.base import Settings
 from dynaconf.utils.functional import empty
 
 from . import state
-from .assembly import called_by_dynaconf, in_loading, recorded
-from .completion import complete_with_validators
-from .defaults import KEYWORDS, loading, put_defaults, put_keyword
+from .assembly import called_by_dynaconf, recorded
+from .children import child_of
+from .defaults import KEYWORDS, put_keyword
+from .environments import alone, switched, touch
 from .exports import populate
 from .generation import ATTACHMENT, Attachment, attached, attachment_of
-from .takeover import child_of, take_over
-from .values import pin, pin_key
+from .loading import execute, includes
+from .values import pin_key
 
 # Stands before a settings class among the bases, see `following`; to type checkers it is one.
 Base: Any = Settings if TYPE_CHECKING else object
 
-FRESH_VARS = "FRESH_VARS_FOR_DYNACONF"
-LOADER = "dynaconf_k8s_reload.loader"
 POPULATE_OBJ = inspect.signature(Settings.populate_obj)
 
 
@@ -47,42 +46,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
 
     def execute_loaders(self, *args: Any, **kwargs: Any) -> None:
         """Run the loaders; a candidate first takes over what code did to the live object."""
-        held = vars(self)
-        attachment: Attachment | None = held.get(ATTACHMENT)
-        if attachment is None:
-            super().execute_loaders(*args, **kwargs)
-            return
-        key, anchor = kwargs.get("key"), attachment.generation.anchor
-        if (
-            key is not None
-            and attachment.build is None
-            and self is not anchor
-            and held is vars(anchor)
-        ):
-            # Into the generation that it is of, even if another one is published meanwhile.
-            anchor.execute_loaders(*args, **kwargs)
-            return
-        build = attachment.build
-        with _not_fresh(self, key=key):
-            if key is None:
-                put_defaults(self)
-            if build is None:
-                with in_loading(self):
-                    super().execute_loaders(*args, **kwargs)
-            else:
-                build.loading = state.get(self, "store"), state.get(self, "deleted")
-                carried, build.carried = build.carried, None
-                if carried is not None:
-                    take_over(self, carried)
-                    if build.is_candidate:
-                        complete_with_validators(self)
-                try:
-                    loading(self)(*args, **kwargs)
-                finally:
-                    build.loading = None
-                for operation in () if carried is None else carried.assembly:
-                    operation.repeat(self)
-        pin(self, attachment.generation.anchor, attachment.generation.plan.environment)
+        execute(self, super().execute_loaders, *args, **kwargs)
 
     def exists(self, key: Any, fresh: Any = False) -> Any:  # noqa: FBT002 -- because the signature is dynaconf's
         """Tell whether a key is set; while loading, without evaluating it.
@@ -107,21 +71,8 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         return super().get_environ(key, default, cast)
 
     def load_includes(self, env: Any, silent: Any, key: Any) -> None:
-        """Load the includes, and the mounts again, which beat them as the environment does.
-
-        dynaconf does so only for its own ``env_loader`` (``Settings.load_includes``).
-        """
-        before = _count_of_files(self)
-        super().load_includes(env, silent=silent, key=key)
-        if _count_of_files(self) != before:
-            for loader in self.loaders:
-                if loader.__name__ == LOADER:
-                    loader.load(self, env, silent=silent, key=key)
-        attachment = attachment_of(self)
-        build = None if attachment is None else attachment.build
-        if attachment is not None and build is not None and build.completes_at_includes:
-            build.completes_at_includes = False
-            attachment.generation.owner.constructed(self, lambda: None)
+        """Load the includes, and the mounts again, which beat them as the environment does."""
+        includes(self, super().load_includes, env, silent, key)
 
     def set(  # noqa: PLR0913, PLR0917 -- because the signature is dynaconf's
         self,
@@ -209,23 +160,9 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         silent: Any = True,  # noqa: FBT002 -- as above
         filename: Any = None,
     ) -> Iterator[None]:
-        """Switch the environment for a while, whatever the mounts switch it to meanwhile.
-
-        dynaconf keeps the environment of before as one that code has chosen, and takes the default
-        one for none, so that leaving it fails where the default is another by then
-        (``Settings.using_env``).
-        """
-        before = list(state.get(self, "loaded_envs"))
-        try:
-            with _alone(self):
-                self.setenv(env, clean=clean, silent=silent, filename=filename)
-                state.put(self, "loaded_envs", [*before, env.upper()])
+        """Switch the environment for a while, whatever the mounts switch it to meanwhile."""
+        with switched(self, env, clean=clean, silent=silent, filename=filename):
             yield
-        finally:
-            with _alone(self):
-                state.put(self, "loaded_envs", list(before))
-                self.setenv(self.current_env, clean=clean, filename=filename)
-                state.put(self, "loaded_envs", before)
 
     using_namespace = using_env
 
@@ -237,17 +174,17 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         filename: Any = None,
     ) -> None:
         """Switch the environment, not in the middle of a reload."""
-        with _alone(self):
+        with alone(self):
             super().setenv(env, clean=clean, silent=silent, filename=filename)
-            _touch(self, cleaned=clean)
+            touch(self, cleaned=clean)
 
     namespace = setenv
 
     def reload(self, *args: Any, **kwargs: Any) -> None:
         """Clean and load again as dynaconf does; the mounts serve the published generation."""
-        with _alone(self):
+        with alone(self):
             super().reload(*args, **kwargs)
-            _touch(self, cleaned=True)
+            touch(self, cleaned=True)
 
     def from_env(self, env: str = "", keep: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002 -- because the signature is dynaconf's
         """Give a settings object of another environment, which follows this one's generations."""
@@ -291,41 +228,3 @@ def following(base: type[Settings]) -> type[Settings]:
     if issubclass(base, FollowsMounts):
         return base
     return type(base.__name__, (FollowsMounts, base), {"__module__": base.__module__})
-
-
-def _count_of_files(settings: Settings) -> int:
-    return len(state.get(settings, "loaded_files")) + len(state.get(settings, "loaded_py_modules"))
-
-
-def _touch(settings: Settings, *, cleaned: bool) -> None:
-    """Note that dynaconf has loaded anew and, if it cleaned first, that what code added is gone."""
-    attachment = attachment_of(settings)
-    if attachment is not None and attachment.build is None:
-        if cleaned:
-            attachment.assembly = ()
-        attachment.generation.owner.touched()
-
-
-@contextmanager
-def _not_fresh(settings: Settings, *, key: Any) -> Iterator[None]:
-    """Load what ``fresh()`` or ``fresh_vars`` asks for once, not again for each nested key."""
-    if key is None:
-        yield
-        return
-    held: Any = vars(settings).get("__core__")
-    held = vars(settings) if held is None else vars(held.config)
-    fresh, names = ("fresh", "fresh_vars") if "fresh" in held else ("_fresh", FRESH_VARS)
-    before = {fresh: held[fresh], names: held[names]}
-    held.update({fresh: False, names: []})
-    try:
-        yield
-    finally:
-        held.update(before)
-
-
-def _alone(settings: Settings) -> AbstractContextManager[object]:
-    attachment = attachment_of(settings)
-    if attachment is None or attachment.build is not None:
-        return nullcontext()
-    lock: AbstractContextManager[object] = attachment.generation.owner.lock
-    return lock

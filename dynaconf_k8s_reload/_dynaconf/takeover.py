@@ -1,11 +1,8 @@
-"""From one generation to the next: what a candidate takes over, its children, its publication.
-
-The settings objects of other environments, ``from_env()``, follow their parent.
-"""
+"""From one generation to the next: what a candidate takes over, and its publication."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,13 +13,12 @@ from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 
 from . import state
-from .generation import ATTACHMENT, NOTHING, Attachment, Build, Carried, attached
+from .generation import Carried, attached
 from .identity import adopt_kept
 from .state import unwrap
-from .values import copied, pin
+from .values import copied
 
 SOURCE = SourceMetadata("code", "set", "global")
-DOTENV = "load_dotenv"
 REGISTERED_HOOKS = ("_registered_hooks", "_REGISTERED_HOOKS")
 
 
@@ -144,57 +140,6 @@ def _hooks_of_code(settings: Settings) -> tuple[Any, ...]:
     return hooks
 
 
-def child_of(
-    parent: Attachment, kind: type[Settings], predecessor: Settings | None
-) -> Callable[..., Settings]:
-    """Give the constructor of a child of one generation.
-
-    Args:
-        parent: the attachment of the object that ``from_env`` is called on.
-        kind: the class of the child.
-        predecessor: the child of the generation before, whose state it takes over.
-    """
-
-    def construct(settings_module: Any = None, **keywords: Any) -> Settings:
-        child: Any = object.__new__(kind)
-        attachment = vars(child)[ATTACHMENT] = Attachment(
-            replace(parent.generation, anchor=child, keywords=NOTHING, wrapper=None, unbound=()),
-            None if parent.build is None else Build(),
-        )
-        keywords, dotenv = without_dotenv(keywords)
-        if predecessor is not None:
-            succeed(attachment, predecessor)
-        child.__init__(settings_module=settings_module, **keywords)
-        restore_dotenv(child, dotenv)
-        pin(child, child, parent.generation.plan.environment)
-        remember_built(child)
-        return child
-
-    return construct
-
-
-def succeed(attachment: Attachment, predecessor: Settings) -> None:
-    """Have an object that is about to be constructed take over the state of its predecessor."""
-    build = attachment.under_way
-    build.carried = build.taken = carried_from(predecessor)
-    attachment.code, attachment.assembly = build.taken.code, build.taken.assembly
-    build.predecessors = {
-        key: unwrap(state.get(predecessor, "env_cache")[key])
-        for key in list(attached(predecessor).children)
-    }
-
-
-def renew_children(old: Settings, new: Settings) -> None:
-    """Build the children of `old`, and theirs, for the candidate `new`, unless it has them."""
-    attachment = attached(new)
-    for key, (env, keep, arguments) in list(attached(old).children.items()):
-        predecessor = unwrap(state.get(old, "env_cache")[key])
-        if key not in attachment.children:
-            attachment.under_way.predecessors[key] = predecessor
-            new.from_env(env, keep, **arguments)
-        renew_children(predecessor, unwrap(state.get(new, "env_cache")[key]))
-
-
 def is_current(live: Settings, candidate: Settings) -> bool:
     """Tell whether a candidate, and each of its children, was built with what code has done."""
     return _is_current_alone(live, candidate) and all(
@@ -212,16 +157,11 @@ def is_replayed(live: Settings, candidate: Settings) -> bool:
     )
 
 
-def replay(live: Settings, candidate: Settings) -> None:
-    """Replay what code has set meanwhile, in the children too, and build the new ones of these."""
-    renew_children(live, candidate)
-    _replay(live, candidate)
-
-
-def _replay(live: Settings, candidate: Settings) -> None:
+def replay_code(live: Settings, candidate: Settings) -> None:
+    """Do again what code has set meanwhile, to a candidate and to the children that it has."""
     _replay_one(live, candidate)
     for key in attached(candidate).children.keys() & attached(live).children.keys():
-        _replay(*_pair(live, candidate, key))
+        replay_code(*_pair(live, candidate, key))
 
 
 def _is_replayed_alone(live: Settings, candidate: Settings) -> bool:
@@ -251,22 +191,6 @@ def publish(live: Settings, candidate: Settings) -> None:
         attachment.build = None  # or each generation would keep the one before
     state.end_cache(live)  # a reader may be between the two
     object.__setattr__(live, "__dict__", vars(candidate))
-
-
-def without_dotenv(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Keep dynaconf from writing a ``.env`` file into the environment once more.
-
-    Its variables have been in the process's environment since the first load.
-    """
-    names = tuple(name for name in keywords if name.lower() == DOTENV and keywords[name] is True)
-    return {**keywords, **dict.fromkeys(names, False)}, names
-
-
-def restore_dotenv(settings: Settings, names: Iterable[str]) -> None:
-    """Show the option again as the application gave it."""
-    for name in names:
-        state.get(settings, "defaults")[name] = True
-        settings.set(name, value=True, loader_identifier="init_kwargs", validate=False)
 
 
 def _pair(live: Settings, candidate: Settings, key: str) -> tuple[Settings, Settings]:

@@ -1,0 +1,108 @@
+"""How a settings object that follows mounts loads: as dynaconf does it, with what we add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dynaconf.base import Settings
+
+from . import state
+from .assembly import in_loading
+from .completion import complete_with_validators
+from .defaults import loading, put_defaults
+from .generation import ATTACHMENT, Attachment, attachment_of
+from .takeover import take_over
+from .values import pin
+
+FRESH_VARS = "FRESH_VARS_FOR_DYNACONF"
+LOADER = "dynaconf_k8s_reload.loader"
+
+
+def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    """Run the loaders; a candidate first takes over what code did to the live object.
+
+    Args:
+        settings: the object that loads.
+        usual: dynaconf's own ``execute_loaders`` of it.
+        args: for `usual`.
+        kwargs: for `usual`; with ``key`` only that one is loaded.
+    """
+    held = vars(settings)
+    attachment: Attachment | None = held.get(ATTACHMENT)
+    if attachment is None:
+        usual(*args, **kwargs)
+        return
+    key, anchor = kwargs.get("key"), attachment.generation.anchor
+    if (
+        key is not None
+        and attachment.build is None
+        and settings is not anchor
+        and held is vars(anchor)
+    ):
+        # Into the generation that it is of, even if another one is published meanwhile.
+        anchor.execute_loaders(*args, **kwargs)
+        return
+    build = attachment.build
+    with _once(settings, key=key):
+        if key is None:
+            put_defaults(settings)
+        if build is None:
+            with in_loading(settings):
+                usual(*args, **kwargs)
+        else:
+            build.loading = state.get(settings, "store"), state.get(settings, "deleted")
+            carried, build.carried = build.carried, None
+            if carried is not None:
+                take_over(settings, carried)
+                if build.is_candidate:
+                    complete_with_validators(settings)
+            try:
+                loading(settings)(*args, **kwargs)
+            finally:
+                build.loading = None
+            for operation in () if carried is None else carried.assembly:
+                operation.repeat(settings)
+    pin(settings, attachment.generation.anchor, attachment.generation.plan.environment)
+
+
+def includes(
+    settings: Settings, usual: Callable[..., None], env: Any, silent: Any, key: Any
+) -> None:
+    """Load the includes, and the mounts again, which beat them as the environment does.
+
+    dynaconf does so only for its own ``env_loader`` (``Settings.load_includes``).
+    """
+    before = _count_of_files(settings)
+    usual(env, silent=silent, key=key)
+    if _count_of_files(settings) != before:
+        for loader in settings.loaders:
+            if loader.__name__ == LOADER:
+                loader.load(settings, env, silent=silent, key=key)
+    attachment = attachment_of(settings)
+    build = None if attachment is None else attachment.build
+    if attachment is not None and build is not None and build.completes_at_includes:
+        build.completes_at_includes = False
+        attachment.generation.owner.constructed(settings, lambda: None)
+
+
+@contextmanager
+def _once(settings: Settings, *, key: Any) -> Iterator[None]:
+    """Load what ``fresh()`` or ``fresh_vars`` asks for once, not again for each nested key."""
+    if key is None:
+        yield
+        return
+    held: Any = vars(settings).get("__core__")
+    held = vars(settings) if held is None else vars(held.config)
+    fresh, names = ("fresh", "fresh_vars") if "fresh" in held else ("_fresh", FRESH_VARS)
+    before = {fresh: held[fresh], names: held[names]}
+    held.update({fresh: False, names: []})
+    try:
+        yield
+    finally:
+        held.update(before)
+
+
+def _count_of_files(settings: Settings) -> int:
+    return len(state.get(settings, "loaded_files")) + len(state.get(settings, "loaded_py_modules"))
