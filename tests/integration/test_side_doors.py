@@ -12,7 +12,7 @@ import pytest
 from dynaconf import ValidationError, Validator
 
 from dynaconf_k8s_reload import MountError, get_reloader
-from dynaconf_k8s_reload._dynaconf import putting, takeover, unwrap
+from dynaconf_k8s_reload._dynaconf import children, putting, unwrap
 from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -151,7 +151,7 @@ def test_a_child_that_was_being_made_during_a_publication_follows(
     from dynaconf_k8s_reload._dynaconf import live as following
 
     done: list[Any] = []
-    real = takeover.child_of
+    real = children.child_of
 
     def child_of(*args: Any) -> Any:
         construct = real(*args)
