@@ -8,21 +8,24 @@ in the same order.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
 from dynaconf.base import Settings
 from dynaconf.loaders import env_loader
+from dynaconf.utils import missing
 
 from . import state
-from .generation import attachment_of
+from .generation import Carried, attached, attachment_of
 from .values import copied, is_scalar
 
+NUMBERS = itertools.count()
 _loading: ContextVar[frozenset[int]] = ContextVar("loading", default=frozenset())
 
 
@@ -34,11 +37,15 @@ class Operation:
         function: the method that was called, or a function with the settings as first argument.
         arguments: the positional ones behind the settings.
         keywords: the others.
+        lasting: what it did outlasts dynaconf's own ``reload()``.
+        number: where it stands in the order of what code did.
     """
 
     function: str | Callable[..., object]
     arguments: tuple[Any, ...]
     keywords: Mapping[str, Any]
+    lasting: bool = False
+    number: int = field(default_factory=NUMBERS.__next__, compare=False)
 
     def __repr__(self) -> str:
         return f"<Operation {getattr(self.function, '__name__', self.function)}>"
@@ -65,6 +72,28 @@ class Operation:
             and is_scalar(self.arguments[1])
             and self.keywords.get("merge") is not True
         )
+
+
+def repeat(settings: Settings, carried: Carried) -> None:
+    """Do to a candidate, in order, what code did to the live object."""
+    for operation in carried.assembly:
+        with noting(settings, operation):
+            operation.repeat(settings)
+
+
+@contextmanager
+def noting(candidate: Settings, operation: Operation) -> Iterator[None]:
+    """Note what an operation changes, if something was exported before it, without that."""
+    build = attached(candidate).under_way
+    if all(export.number > operation.number for export in build.taken.exports):
+        yield
+        return
+    store = state.get(candidate, "store")
+    before = dict(dict.items(store))
+    yield
+    names = [name for name in store if dict.get(store, name) is not before.get(name, missing)]
+    changed = {name: before.get(name, missing) for name in names}
+    build.changed.append((operation.number, changed))
 
 
 @contextmanager

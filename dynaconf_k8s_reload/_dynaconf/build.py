@@ -11,6 +11,7 @@ from . import state
 from .assembly import follow_env_loader
 from .children import renew_children, succeed
 from .completion import complete_with_validators
+from .django_start import fill_in
 from .files import note_files, restore_dotenv, without_dotenv
 from .generation import ATTACHMENT, Attachment, attached
 from .live import following
@@ -117,6 +118,7 @@ def complete_candidate(live: Settings, candidate: Settings) -> None:
     validate, attachment.under_way.validate = attachment.under_way.validate, None
     if validate is not None:
         validate()
+    fill_in(candidate)
     # a validator's default may be lazy
     pin(candidate, candidate, attachment.generation.plan.environment)
     remember_built(candidate)

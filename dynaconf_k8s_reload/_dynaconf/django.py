@@ -15,9 +15,6 @@ from dynaconf import LazySettings
 from dynaconf.base import Settings
 from dynaconf.contrib import django_dynaconf_v2 as contrib
 
-from .. import _dynaconf
-from . import state
-
 URLS = ("MEDIA_URL", "STATIC_URL")
 ORIGINS = ("csrf_trusted_origins_hosts", "allowed_origins_exact", "allowed_origin_subdomains")
 MISSING = object()
@@ -57,29 +54,12 @@ def sender_of_changes() -> Any:
 def make_live(settings: Any) -> None:
     """Make Django follow dynaconf's settings, in place; call it once in a process."""
     if settings is django_settings():
-        _fall_back(settings)
         _follow_module(settings)
         original = contrib.django_settings
         _follow_original(original, settings, vars(original)["_wrapped"])
     else:
         _follow_exported()
     _follow_csrf()
-
-
-def _fall_back(settings: Any) -> None:
-    """Let a key that leaves the mount fall back to what the project or Django has beneath it.
-
-    At the first load dynaconf takes over Django's defaults, but not those of names that the mount
-    provides at that moment.
-    """
-    live = _dynaconf.unwrap(settings)
-    defaults, built = state.get(live, "defaults"), _dynaconf.attached(live).built
-    for name in filter(str.isupper, dir(global_settings)):
-        default = getattr(global_settings, name)
-        if name in URLS and hasattr(contrib, "fix_absolute_urls"):
-            defaults[name] = built.get(name, default)  # dynaconf has put the mount's there, fixed
-        else:
-            defaults.setdefault(name, default)
 
 
 def _follow_exported() -> None:

@@ -40,7 +40,7 @@ def touch(settings: Settings, *, cleaned: bool) -> None:
     attachment = attachment_of(settings)
     if attachment is not None and attachment.build is None:
         if cleaned:
-            attachment.assembly = ()
+            attachment.assembly = tuple(each for each in attachment.assembly if each.lasting)
         attachment.generation.owner.touched()
 
 

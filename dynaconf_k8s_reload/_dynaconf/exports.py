@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
@@ -12,8 +13,11 @@ from typing import Any
 from dynaconf.base import Settings
 from dynaconf.utils import missing
 
+from . import state
+from .assembly import NUMBERS
 from .generation import attached, attachment_of
-from .values import raw
+from .state import REGISTERED_HOOKS
+from .values import put_raw, raw
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,14 +27,18 @@ class Export:
     Attributes:
         target: gives the object, ``None`` once it is gone.
         arguments: of ``populate_obj``, by their names.
-        before: what the object had of these keys before, for what is merged.
-        put: what it was given.
+        before: what the object had before, for what is merged, and for what is given no more.
+        put: what it had afterwards.
+        hooks: dynaconf's hooks around reading that were registered by then.
+        number: where it stands in the order of what code did.
     """
 
     target: Callable[[], Any]
     arguments: Mapping[str, Any]
     before: Mapping[str, Any]
     put: Mapping[str, Any]
+    hooks: Mapping[str, Any]
+    number: int
 
     def __repr__(self) -> str:
         return f"<Export of {len(self.put)} settings>"
@@ -44,10 +52,12 @@ def populate(
     if attachment is None or attachment.build is not None:
         populate_obj(target, **arguments)
         return
-    names = [str(name).upper() for name in arguments.get("keys") or settings.keys()]
-    before = _held(target, names)
+    names = {str(name).upper() for name in arguments.get("keys") or settings.keys()}
+    names |= {name for name in getattr(target, "__dict__", ()) if name.isupper()}
+    before, hooks = _held(target, names), _hooks(settings)
     populate_obj(target, **arguments)
-    export = Export(_reference_to(target), arguments, before, _held(target, names))
+    put, number = _held(target, names), next(NUMBERS)
+    export = Export(_reference_to(target), arguments, before, put, hooks, number)
     attachment.exports = (*_others(attachment.exports, target), export)
 
 
@@ -63,12 +73,49 @@ def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
         target = export.target()
         if target is not None:
             scratch: Any = SimpleNamespace(**export.before)
-            candidate.populate_obj(scratch, **export.arguments)
+            with _as_exported(candidate, export):
+                candidate.populate_obj(scratch, **export.arguments)
             renewed = replace(export, put={**vars(scratch), **_kept(export, live, candidate)})
             exports.append(renewed)
             steps.append(partial(_follow, target, export, renewed))
     attached(candidate).exports = tuple(exports)
     return steps
+
+
+def _hooks(settings: Settings) -> dict[str, Any]:
+    held = {name: vars(settings)[name] for name in REGISTERED_HOOKS if name in vars(settings)}
+    return {
+        name: {kind: list(each) for kind, each in hooks.items()} for name, hooks in held.items()
+    }
+
+
+@contextmanager
+def _as_exported(candidate: Settings, export: Export) -> Iterator[None]:
+    """Have a candidate be for a while what it was before code did what followed the export.
+
+    ``DjangoDynaconf`` adds Django's defaults, and a hook around reading, once it has exported.
+    """
+    store, now = state.get(candidate, "store"), raw(candidate)
+    hooks = {name: vars(candidate)[name] for name in REGISTERED_HOOKS if name in vars(candidate)}
+    vars(candidate).update({**{name: {} for name in hooks}, **export.hooks})
+    for number, changed in reversed(attached(candidate).under_way.changed):
+        if number > export.number:
+            _put_all(store, changed)
+    state.clear_cache(candidate)
+    try:
+        yield
+    finally:
+        _put_all(store, now)
+        state.clear_cache(candidate)
+        vars(candidate).update(hooks)
+
+
+def _put_all(store: Any, values: Mapping[Any, Any]) -> None:
+    for name, value in values.items():
+        if value is missing:
+            dict.pop(store, name, None)
+        else:
+            put_raw(store, name, value)
 
 
 def _kept(export: Export, live: Settings, candidate: Settings) -> dict[str, Any]:

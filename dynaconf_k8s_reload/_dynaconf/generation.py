@@ -60,6 +60,7 @@ class Carried:
         hooks: functions that run after loading.
         validators: the validators.
         assembly: what code did by dynaconf's own means.
+        exports: the objects that code has populated.
     """
 
     code: Mapping[Any, Any] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Carried:
     hooks: tuple[Callable[..., Any], ...] = ()
     validators: tuple[Any, ...] = ()
     assembly: tuple[Any, ...] = ()
+    exports: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Carried, {len(self.code)} settings of code>"
@@ -120,6 +122,7 @@ class Build:
         is_candidate: it is to take the place of a published generation.
         validate: the last step of construction, which is put off until all objects stand.
         kept: the settings whose values it shares with the generation before.
+        changed: by the number of what code did once more, the values that it has changed.
     """
 
     carried: Carried | None = None
@@ -130,6 +133,7 @@ class Build:
     is_candidate: bool = False
     validate: Callable[[], object] | None = None
     kept: dict[str, Any] = field(default_factory=dict)
+    changed: list[tuple[int, dict[Any, Any]]] = field(default_factory=list)
 
 
 @dataclass(eq=False, repr=False)

@@ -17,6 +17,7 @@ from . import state
 from .assembly import called_by_dynaconf, recorded
 from .children import child_of
 from .defaults import KEYWORDS, put_keyword
+from .django_start import note_start
 from .environments import alone, switched, touch
 from .exports import populate
 from .generation import ATTACHMENT, Attachment, attached, attachment_of
@@ -130,6 +131,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         """Set several values; what has a loader identifier is done to each candidate again."""
         if loader_identifier is None or called_by_dynaconf():
             super().update(data, loader_identifier, **kw)
+            note_start(self, data)
             return
         with recorded(self, "update", data, loader_identifier=loader_identifier, **kw):
             super().update(data, loader_identifier, **kw)

@@ -9,7 +9,7 @@ from typing import Any
 from dynaconf.base import Settings
 
 from . import state
-from .assembly import in_loading
+from .assembly import in_loading, repeat
 from .completion import complete_with_validators
 from .defaults import loading, put_defaults
 from .generation import ATTACHMENT, Attachment, attachment_of
@@ -62,8 +62,8 @@ def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs
                 loading(settings)(*args, **kwargs)
             finally:
                 build.loading = None
-            for operation in () if carried is None else carried.assembly:
-                operation.repeat(settings)
+            if carried is not None:
+                repeat(settings, carried)
     pin(settings, attachment.generation.anchor, attachment.generation.plan.environment)
 
 

@@ -22,6 +22,7 @@ from .._model.names import Names
 from .generation import attached
 
 UP_TO_3_2 = DataDict is None
+REGISTERED_HOOKS = ("_registered_hooks", "_REGISTERED_HOOKS")  # see dynaconf.hooking
 WRAPPER_ATTRIBUTE = "_k8s_reloader"
 CONSTRUCTOR = Settings.__init__.__code__  # also where something has wrapped it since
 _CONSTRUCTING = (LazySettings.configure.__code__, LazySettings._setup.__code__)

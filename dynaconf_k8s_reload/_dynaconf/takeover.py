@@ -13,13 +13,13 @@ from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 
 from . import state
+from .django_start import hooks_of_start
 from .generation import Carried, attached
 from .identity import adopt_kept
-from .state import unwrap
+from .state import REGISTERED_HOOKS, unwrap
 from .values import copied
 
 SOURCE = SourceMetadata("code", "set", "global")
-REGISTERED_HOOKS = ("_registered_hooks", "_REGISTERED_HOOKS")
 
 
 def carried_from(live: Settings) -> Carried:
@@ -33,6 +33,7 @@ def carried_from(live: Settings) -> Carried:
         hooks=_hooks_of_code(live),
         validators=tuple(state.get(live, "validators")),
         assembly=attached(live).assembly,
+        exports=attached(live).exports,
     )
 
 
@@ -42,8 +43,9 @@ def take_over(candidate: Settings, carried: Carried) -> None:
         _set(candidate, key, value)
         state.get(candidate, "defaults")[key] = value
     state.put(candidate, "loaded_envs", list(carried.envs))
-    state.put(candidate, "loaded_py_modules", list(carried.modules))
-    state.put(candidate, "post_hooks", list(carried.hooks))
+    at_start = hooks_of_start(carried.assembly)
+    for name, held in (("loaded_py_modules", carried.modules), ("post_hooks", carried.hooks)):
+        state.put(candidate, name, [each for each in held if each not in at_start])
 
 
 def _replay_one(live: Settings, candidate: Settings) -> None:

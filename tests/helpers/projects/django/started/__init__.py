@@ -1,0 +1,1 @@
+"""A project without this package's app, and without a line for it."""
