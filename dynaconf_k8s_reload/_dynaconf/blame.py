@@ -106,8 +106,9 @@ def _file(frame: Frame) -> str:
 def _in_line(error: BaseException, file: str, frames: Sequence[Frame]) -> str:
     """Say of what type an error in a settings file is, and in which line."""
     mark: Any = getattr(error, "problem_mark", None)  # YAML's
-    shown = _LINE.search(str(error))
     executed = [frame.line for frame in frames if frame.code.co_filename == file]
+    message = "" if executed else str(error)  # what an application raises may have none
+    shown = _LINE.search(message)
     if executed:
         line: Any = executed[-1]
     elif mark is not None:
@@ -117,7 +118,7 @@ def _in_line(error: BaseException, file: str, frames: Sequence[Frame]) -> str:
     name = type(error).__name__
     if line:
         return f"{name} in line {line}"
-    return f"{name} at its end" if _END in str(error) else name
+    return f"{name} at its end" if _END in message else name
 
 
 _CONVERTER = code_of(parse_conf.apply_converter)

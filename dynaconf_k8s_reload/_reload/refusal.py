@@ -134,9 +134,13 @@ def _same_type(error: Exception, text: str) -> Any:
     if isinstance(error, ValidationError):
         return type(error)(text, details=[(detail[0], text) for detail in error.details or ()])
     kind = type(error)
-    explained = kind.__new__(kind, text)
-    explained.args = (text,)
-    return explained if text in str(explained) else ReloadRejected(text)
+    try:
+        explained = kind.__new__(kind, text)
+        explained.args = (text,)
+        says_it = text in str(explained)
+    except Exception:  # noqa: BLE001 -- because an error may need what its `__init__` was not given
+        says_it = False
+    return explained if says_it else ReloadRejected(text)
 
 
 def changed_names(old: Payload, new: Payload) -> list[str]:

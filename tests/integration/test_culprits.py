@@ -105,6 +105,10 @@ def lazily(value: str) -> str:
     return f"@format {{this.NOT_THERE_{value}}}"
 
 
+MUTE = f"""class MuteError(Exception):
+    def __str__(self):
+        raise ValueError('{MARKER}')
+raise MuteError"""
 NOT_MARKED = Validator("BAD", ne=Hidden(MARKER))
 FINE = Validator("NEXT", gte=0)
 
@@ -239,6 +243,11 @@ WAYS: dict[str, Way] = {
     "a template that a validator reads": validated(
         lazily(MARKER), "BAD (its @format template: ", Validator("BAD", must_exist=True)
     ),
+    "a template of jinja's that a validator reads": validated(
+        f"@jinja {{{{ '{MARKER}' | no_filter }}}}",
+        "BAD (its @jinja template: ",
+        Validator("BAD", must_exist=True),
+    ),
     "a lazy cast that a validator reads": validated(
         f"@int @format {MARKER}{{this.NEXT}}",
         "BAD (its @format template: ",
@@ -260,6 +269,9 @@ WAYS: dict[str, Way] = {
     ),
     "Python that raises": in_file(
         "app.py", f"X = 1\n\nraise ValueError('{MARKER}')", "ValueError in line 3", "X = 1"
+    ),
+    "Python that raises what cannot be shown": in_file(
+        "app.py", MUTE, "MuteError in line 4", "X = 1"
     ),
     "a setting in TOML": in_file(
         "app.toml",

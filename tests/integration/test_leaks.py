@@ -46,7 +46,7 @@ def test_no_viewer_of_errors_shows_a_content(viewer: str, needs: str) -> None:
     done = run(str(PROGRAM), viewer)
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
-    assert said.count("-- ") >= 22
+    assert said.count("-- ") >= 34
     assert [line for line in said.splitlines() if MARKER in line] == []
 
 
@@ -56,7 +56,8 @@ from leaks import POINTS, failures
 
 @pytest.mark.parametrize("point", POINTS)
 def test_failure(point):
-    raise next(failures(point))
+    made = failures(point)  # kept: a dead one's frame crashes viewers (CPython issue 125723)
+    raise next(made)
 """
 
 
@@ -64,7 +65,7 @@ def test_pytest_shows_no_content(tmp_path: Path) -> None:
     """A failed test of an application, shown with the local variables of each frame."""
     (tmp_path / "test_application.py").write_text(A_TEST)
     done = run("-m", "pytest", "-l", "-p", "no:cacheprovider", str(tmp_path))
-    assert "12 failed" in done.stdout, done.stdout
+    assert "20 failed" in done.stdout, done.stdout
     assert [line for line in done.stdout.splitlines() if MARKER in line] == []
 
 

@@ -46,7 +46,11 @@ def good() -> dict[str, str | bytes]:
     }
 
 
-SETTINGS_FILES = {"a file", "a python file"}  # at a first load dynaconf's business, before ours
+SETTINGS_FILES = {  # at a first load dynaconf's business, before ours
+    *("a file", "a python file", "an unfinished python file", "a yaml file", "a json file"),
+    "a file of bytes",
+}
+FORMATS = ("toml", "py", "yaml", "json")
 Point = tuple[Callable[[], dict[str, str | bytes]], dict[str, Any]]
 POINTS: dict[str, Point] = {
     "too large": (lambda: {"BIG": MARKER * 200_000}, {}),
@@ -54,6 +58,10 @@ POINTS: dict[str, Point] = {
     "a table": (lambda: {"MYAPP_N": f'@json {{"{MARKER}": '}, {}),
     "a file": (lambda: {"app.toml": f'X = "{MARKER}'}, {}),
     "a python file": (lambda: {"app.py": f"X = '{MARKER}'\n1 / 0"}, {}),
+    "an unfinished python file": (lambda: {"app.py": f"X = '{MARKER}\n"}, {}),
+    "a yaml file": (lambda: {"app.yaml": f"a: [{MARKER}\nb: {MARKER}: {MARKER}\n"}, {}),
+    "a json file": (lambda: {"app.json": f'{{"{MARKER}": {MARKER}}}'}, {}),
+    "a file of bytes": (lambda: {"app.toml": MARKER.encode() + b' = "\xff"'}, {}),
     "an operation": (
         lambda: {"MYAPP_TEXT": MARKER * 2},
         {"validators": [Validator("TEXT", len_max=len(MARKER))]},
@@ -77,6 +85,19 @@ POINTS: dict[str, Point] = {
     "a template": (
         lambda: {"MYAPP_LAZY": f"@format {{this.{MARKER}}}"},
         {"validators": [Validator("LAZY", ne=1)]},
+    ),
+    "a filter": (
+        lambda: {"MYAPP_LAZY": f"@jinja {{{{ '{MARKER}' | {MARKER} }}}}"},
+        {"validators": [Validator("LAZY", ne=1)]},
+    ),
+    "an unfinished template": (
+        lambda: {"MYAPP_LAZY": f"@jinja {{{{ '{MARKER}'"},
+        {"validators": [Validator("LAZY", ne=1)]},
+    ),
+    "a merged template": (lambda: {"MYAPP_DB__x": f"@merge @jinja {{{{ {MARKER} "}, {}),
+    "a condition that raises": (
+        lambda: {"MYAPP_TEXT": MARKER * 2},
+        {"validators": [Validator("TEXT", condition=lambda value: value == MARKER or int(value))]},
     ),
     "a hook": (
         lambda: {"MYAPP_N": "2"},
@@ -183,7 +204,7 @@ def failures(point: str) -> Iterator[BaseException]:
     secrets.write(secret())
     options |= {
         "k8s_watch": False,
-        "settings_files": [str(config.directory / name) for name in ("app.toml", "app.py")],
+        "settings_files": [str(config.directory / f"app.{kind}") for kind in FORMATS],
     }
     mounts = (Mount(str(secrets.directory), secret=True), Mount(str(config.directory)))
     config.write({**good(), **change()})
@@ -195,6 +216,7 @@ def failures(point: str) -> Iterator[BaseException]:
     config.write(good())  # whoever looks at lazy settings in a frame has them loaded
     if error is not None and point not in SETTINGS_FILES:
         yield error
+    error = None
     settings = make_settings(*mounts, **options)
     reloader = get_reloader(settings)
     config.write({**good(), **change()})
