@@ -69,11 +69,20 @@ def statuses(pid: int) -> list[Json]:
     inherited: list[Json] = []
     for path in _files(pid):
         content = _read(path)
-        if content is not None and content["pid"] == pid:
+        if content is not None and content["pid"] in (pid, _own_number(pid)):
             return [_judged(each) for each in content["objects"]]
         if content is not None:
             inherited = [_not_followed(each["status"], pid) for each in content["objects"]]
     return inherited
+
+
+def _own_number(pid: int) -> int:
+    """Give what a process calls itself: in a container, seen from outside, something else.
+
+    Of all its numbers the innermost namespace's comes last (``NSpid`` in proc_pid_status(5)).
+    """
+    with open(os.path.join(PROC, str(pid), "status"), "rb") as file:
+        return next((int(line.split()[-1]) for line in file if line.startswith(b"NSpid:")), pid)
 
 
 def _files(pid: int) -> Iterator[str]:

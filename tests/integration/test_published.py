@@ -6,7 +6,10 @@ import ctypes
 import gc
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -282,3 +285,33 @@ def test_writing_costs_nothing_to_speak_of(volume: AtomicWriter) -> None:
     assert per_look < 0.0005
     assert per_write < 0.01
     assert memory_file.SECONDS >= 5
+
+
+CONTAINED = """
+import sys, time
+from dynaconf import Dynaconf
+settings = Dynaconf(loaders=["dynaconf_k8s_reload.loader"], k8s_mounts=[sys.argv[1]])
+print(settings.KEY, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_process_of_a_container_is_known_from_outside(volume: AtomicWriter) -> None:
+    """It calls itself by a number of its own namespace, and is no child of that number."""
+    volume.write({"KEY": "1"})
+    contained = ["unshare", "--pid", "--fork", "--kill-child"]
+    if shutil.which("unshare") is None or subprocess.call([*contained, "true"]):
+        pytest.skip("no namespace can be made here")
+    with subprocess.Popen(
+        [*contained, sys.executable, "-c", CONTAINED, str(volume.directory)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "1\n"
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            (status,) = published.statuses(int(children))
+            assert (status["pid"], status["healthy"], status["problems"]) == (1, True, [])
+        finally:
+            process.kill()
