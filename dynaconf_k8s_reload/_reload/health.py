@@ -123,7 +123,8 @@ class Health:
             if missed:
                 problems.append(
                     f"{', '.join(missed)}: a change since the last comparison, {watch.age:.0f} s "
-                    "ago, has not been noticed yet; it is looked at now, ask again"
+                    "ago, has not been noticed yet; ask again, and if it stays so restart the "
+                    "process"
                 )
             if watch.age > self.limit(watch):
                 problems.append(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextvars
 import inspect
+import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from .._model.changes import Changes
-from .._model.errors import ConfigError, RedactedCause, ReloadRejected
+from .._model.clock import monotonic
+from .._model.errors import RedactedCause, ReloadRejected
 from .._model.log import log
+from .event_loops import running_loop, wait_for
 
-LOOP_CHECK_SECONDS = 1.0
+LONG_SECONDS = 30.0
 NO_THREAD = (
     "no thread can be started ({}), so subscribers have to wait; raise the limit of processes or "
     "memory (pids.max, ulimit -u)"
@@ -60,6 +62,7 @@ class _Board:
         self.closed = False  # it ends as soon as it can
         self.problem = ""  # why there is none although there should be
         self.is_told = False
+        self.calling: tuple[str, float] | None = None  # whom, and since when
 
     @property
     def runs(self) -> bool:
@@ -115,7 +118,14 @@ class Notifier:
     @property
     def problem(self) -> str:
         """Why subscribers are not called; empty if they are."""
-        return self._board.problem
+        calling = self._board.calling
+        if calling is None or monotonic() - calling[1] < LONG_SECONDS:
+            return self._board.problem
+        name, since = calling
+        return (
+            f"subscriber {name} has been running for {monotonic() - since:.0f} s, and the others "
+            f"wait for it; py-spy dump --pid {os.getpid()} shows where it is"
+        )
 
     def tend(self) -> None:
         """Start the thread again where it could not be started, or where it has died."""
@@ -210,41 +220,14 @@ def _call(board: _Board, subscriber: _Subscriber, news: Any) -> None:
         with board.condition:
             board.subscribers[:] = [s for s in board.subscribers if s is not subscriber]
         return
+    name = getattr(function, "__qualname__", type(function).__name__)
+    board.calling = (name, monotonic())
     try:
         if subscriber.loop is None:
             function(news)
         else:
-            _wait_for(function(news), subscriber.loop)
+            wait_for(function(news), subscriber.loop)
     except BaseException as error:  # noqa: BLE001 -- because one subscriber must not stop the others
-        name = getattr(function, "__qualname__", type(function).__name__)
         log.error("subscriber %s failed: %s", name, RedactedCause.of(error))
-
-
-def running_loop(remedy: str) -> asyncio.AbstractEventLoop:
-    """Give the running event loop.
-
-    Raises:
-        ConfigError: none runs; the message says `remedy`.
-    """
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        raise ConfigError(f"no event loop is running; {remedy}") from None
-
-
-def _wait_for(coroutine: Coroutine[Any, Any, object], loop: asyncio.AbstractEventLoop) -> None:
-    """Run a coroutine on its loop and wait for it, as long as that loop lives.
-
-    Raises:
-        RuntimeError: the loop is closed, or is before the coroutine has ended.
-        BaseException: whatever the coroutine raises.
-    """
-    try:
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-    except RuntimeError:
-        coroutine.close()
-        raise
-    while not concurrent.futures.wait([future], timeout=LOOP_CHECK_SECONDS).done:
-        if loop.is_closed():
-            raise RuntimeError("the event loop was closed")
-    future.result()
+    finally:
+        board.calling = None

@@ -6,7 +6,8 @@ import asyncio
 import weakref
 
 from .._model.changes import Changes
-from .notifier import Notifier, running_loop
+from .event_loops import running_loop
+from .notifier import Notifier
 
 
 class _Mailbox:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import Change, Changes, ConfigError, get_reloader
-from dynaconf_k8s_reload._reload import notifier
+from dynaconf_k8s_reload._reload import event_loops, notifier
 from dynaconf_k8s_reload._reload.notifier import Notifier
 from dynaconf_k8s_reload._reload.stream import Stream
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -82,6 +82,20 @@ def test_where_no_thread_starts_subscribers_wait_and_that_is_told(
     eventually(lambda: told)
     assert told == [modified("A", 1, 3)]
     assert bell.problem == ""
+
+
+def test_a_subscriber_that_takes_long_is_named(
+    bell: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others wait for it, so the status says so until it has ended."""
+    monkeypatch.setattr(notifier, "LONG_SECONDS", 0.0)
+    blocking = Blocking()
+    bell.subscribe("change", blocking, ())
+    bell.publish("change", modified("A", 1, 2))
+    assert blocking.entered.wait(10)
+    assert bell.problem.startswith("subscriber Blocking has been running for 0 s")
+    blocking.go.set()
+    eventually(lambda: bell.problem == "")
 
 
 def test_a_thread_that_has_died_is_replaced(
@@ -330,7 +344,7 @@ def test_async_subscribers_run_on_their_loop(
     bell: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ``async def``, a partial of one and an object with one run where they were registered."""
-    monkeypatch.setattr(notifier, "LOOP_CHECK_SECONDS", 0.0001)
+    monkeypatch.setattr(event_loops, "LOOP_CHECK_SECONDS", 0.0001)
     told: list[Any] = []
 
     async def main() -> None:
@@ -373,7 +387,7 @@ def test_an_async_subscriber_of_a_closed_loop_is_reported(
     bell: Notifier, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loop that is closed, before or while the coroutine runs, is an error of that subscriber."""
-    monkeypatch.setattr(notifier, "LOOP_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(event_loops, "LOOP_CHECK_SECONDS", 0.01)
     told: list[Any] = []
     entered = threading.Event()
 
