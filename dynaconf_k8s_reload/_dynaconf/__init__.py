@@ -8,10 +8,10 @@ A `Settings` keeps all its state in its instance dictionary, so handing a candid
 the live object is one assignment, and everybody who holds the live object follows.
 """
 
-from .blame import Blame, blame
+from .blame import Blame, culprit_of
 from .build import adopt, candidate_for, complete_candidate, load_candidate, seal
 from .children import replay
-from .constructions import constructions
+from .constructions import noting_constructions
 from .exports import renew as renew_exports
 from .files import dotenv, files_loaded, files_now, note_files, settings_files
 from .first_use import before_first_use, used
@@ -33,7 +33,7 @@ from .state import (
 )
 from .takeover import is_current, is_replayed, publish
 from .title import title_of
-from .values import changes_between, lost, values
+from .values import changes_between, flat_values, lost
 from .variables import ENV_LOADER, has_env_loader, load, replaced_loaders
 
 # The face of this room: nobody outside uses anything else of it.
@@ -48,15 +48,15 @@ __all__ = [
     "attached",
     "attachment_of",
     "before_first_use",
-    "blame",
     "candidate_for",
     "changes_between",
     "complete_candidate",
     "constructing_wrapper",
-    "constructions",
+    "culprit_of",
     "dotenv",
     "files_loaded",
     "files_now",
+    "flat_values",
     "has_env_loader",
     "is_current",
     "is_replayed",
@@ -68,6 +68,7 @@ __all__ = [
     "lost",
     "names",
     "note_files",
+    "noting_constructions",
     "publish",
     "quieten",
     "reads_mounts",
@@ -85,6 +86,5 @@ __all__ = [
     "told",
     "unwrap",
     "used",
-    "values",
     "words_of",
 ]

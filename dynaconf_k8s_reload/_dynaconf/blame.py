@@ -46,7 +46,7 @@ class Blame(NamedTuple):
     refused: bool = False
 
 
-def blame(error: BaseException) -> Blame:
+def culprit_of(error: BaseException) -> Blame:
     """Find what an exception is about, as far as the frames that it came through tell it."""
     settings = refused(error)
     if settings:

@@ -12,7 +12,7 @@ Prepare = Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
 
 
 @contextmanager
-def constructions(
+def noting_constructions(
     prepare: Prepare = lambda module, keywords: (module, keywords),
     complete: Callable[[Settings], object] = id,
 ) -> Iterator[list[Settings]]:

@@ -172,7 +172,7 @@ def is_container(value: object) -> bool:
     return type(value) in (dict, list) or type(value).__module__.startswith("dynaconf.")
 
 
-def values(settings: Settings) -> dict[str, Any]:
+def flat_values(settings: Settings) -> dict[str, Any]:
     """Lay out an application's settings as dotted keys, lazy values evaluated.
 
     A lazy value that cannot be evaluated is given as it is.
@@ -194,8 +194,8 @@ def changes_between(old: Settings, new: Settings) -> Changes:
     What an application has added to a value in place, as Django does to ``DATABASES``, and will add
     to the next one as well, is no change.
     """
-    published, after = attached(old).values, attached(new).values or values(new)
-    changes = diff(values(old), after)
+    published, after = attached(old).values, attached(new).values or flat_values(new)
+    changes = diff(flat_values(old), after)
     names = {key.partition(".")[0] for key in after}
     real = [change for change in changes.values() if not _added(change, published, names)]
     changes = changes if len(real) == len(changes) else Changes(real)

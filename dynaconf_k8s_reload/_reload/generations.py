@@ -160,7 +160,7 @@ class Generations:
         """Publish a new object, the first one or what ``configure()`` made, as a generation."""
         attachment, before = _dynaconf.attached(settings), self._live
         changes = Changes() if before is None else _dynaconf.changes_between(before, settings)
-        attachment.values = _dynaconf.values(settings)
+        attachment.values = _dynaconf.flat_values(settings)
         generation = attachment.generation
         with self.publishing:
             self.options = generation.options

@@ -117,7 +117,7 @@ def without_values(settings: Settings, step: Callable[[], object]) -> None:
 def _explain_first(error: Exception, settings: Settings) -> Any:
     if isinstance(error, K8sReloadError):
         return None
-    blamed = _dynaconf.blame(error)
+    blamed = _dynaconf.culprit_of(error)
     if not (blamed.refused or blamed.variable or blamed.file):
         return None
     payload = _dynaconf.attached(settings).generation.payload
@@ -170,7 +170,7 @@ def _fault(
         return Fault(
             listed or raised.mount or "", escaped(raised.reason), raised.keys, raised.mount
         )
-    blamed = Blame() if isinstance(raised, K8sReloadError) else _dynaconf.blame(raised)
+    blamed = Blame() if isinstance(raised, K8sReloadError) else _dynaconf.culprit_of(raised)
     if blamed.keys or blamed.file or blamed.variable:
         return _of_blame(blamed, raised, names, payloads)
     subject = f"the hook {blamed.hook}" if blamed.hook else ""

@@ -97,7 +97,7 @@ def load(name: str) -> Application:
     with (
         _only_looking(),
         redirect_stdout(sys.stderr),  # what it prints is not for our screen
-        _dynaconf.constructions(prepare) as made,
+        _dynaconf.noting_constructions(prepare) as made,
     ):
         try:
             found, finished = find(name)

@@ -1,4 +1,4 @@
-"""Processes of multiprocessing, however they are started, and interpreters beside the main one."""
+"""Processes of multiprocessing, other interpreters, and a debugger that follows along."""
 
 from __future__ import annotations
 
@@ -55,3 +55,28 @@ def test_another_interpreter_reloads_when_told_to(volume: AtomicWriter) -> None:
         f"beside.exec({inside!r})\nbeside.close()"
     )
     assert _run("-c", program, mount=volume.directory) == "1 1\napplied 2 2\noff\n"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the module came with Python 3.12")
+def test_a_debugger_may_follow_a_reload(volume: AtomicWriter) -> None:
+    """A tool of ``sys.monitoring`` sees our functions start, and nothing else is different."""
+    volume.write({"MYAPP_NUMBER": "1"})
+    program = textwrap.dedent("""
+        import os, sys
+        from dynaconf import Dynaconf
+        from dynaconf_k8s_reload import get_reloader
+        from dynaconf_k8s_reload.testing import AtomicWriter
+        started, monitoring = set(), sys.monitoring
+        monitoring.use_tool_id(monitoring.DEBUGGER_ID, "debugger")
+        event = monitoring.events.PY_START
+        monitoring.register_callback(
+            monitoring.DEBUGGER_ID, event, lambda code, _: started.add(code.co_qualname))
+        monitoring.set_events(monitoring.DEBUGGER_ID, event)
+        settings = Dynaconf(envvar_prefix="MYAPP", loaders=["dynaconf_k8s_reload.loader"],
+            k8s_mounts=[os.environ["MOUNT"]])
+        print(settings.NUMBER)
+        AtomicWriter(os.environ["MOUNT"]).write({"MYAPP_NUMBER": "2"})
+        result = get_reloader(settings).reload()
+        print(result.error, settings.NUMBER, os.environ["MYAPP_NUMBER"], "Pass.run" in started)
+    """)
+    assert _run("-c", program, mount=volume.directory) == "1\nNone 2 2 True\n"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import dynaconf_k8s_reload
+from dynaconf_k8s_reload.testing import AtomicWriter
+
+ROOMS = sorted(Path(dynaconf_k8s_reload.__file__).parent.rglob("__init__.py"))
 
 PROGRAM = """
 import json, sys
@@ -56,3 +63,35 @@ except AttributeError as error:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert run.stdout == "module 'dynaconf_k8s_reload' has no attribute 'settings'\n"
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.parent.name)
+def test_no_name_of_a_face_is_that_of_a_module_beside_it(room: Path) -> None:
+    """Importing the module would put it in the place of the name, where imports are lazy."""
+    tree = ast.parse(room.read_text())
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {alias.asname or alias.name for node in imported for alias in node.names if node.module}
+    names |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert not names & {path.stem for path in room.parent.iterdir()}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="the option came with Python 3.15")
+def test_it_works_where_every_import_is_lazy(volume: AtomicWriter) -> None:
+    """With ``-X lazy_imports=all`` settings are loaded, and reloaded, as ever."""
+    volume.write({"MYAPP_A": "1"})
+    program = """
+import sys
+from dynaconf import Dynaconf
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+settings = Dynaconf(envvar_prefix="MYAPP", loaders=["dynaconf_k8s_reload.loader"],
+    k8s_mounts=[sys.argv[1]], k8s_watch=False)
+print(settings.A)
+AtomicWriter(sys.argv[1]).write({"MYAPP_A": "2"})
+print(get_reloader(settings).reload().outcome, settings.A)
+"""
+    command = [sys.executable, "-W", "ignore", "-X", "lazy_imports=all", "-c", program]
+    run = subprocess.run(
+        [*command, str(volume.directory)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (run.stdout, run.stderr) == ("1\napplied 2\n", "")

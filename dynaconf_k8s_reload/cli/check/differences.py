@@ -105,7 +105,7 @@ def _are_equal_settings(change: Change, added: Collection[str]) -> bool:
     old, new = change.old, change.new
     if type(old) is not type(new) or not issubclass(type(old), (LazySettings, Settings)):
         return False
-    both = (_dynaconf.values(_dynaconf.unwrap(each)) for each in (old, new))
+    both = (_dynaconf.flat_values(_dynaconf.unwrap(each)) for each in (old, new))
     return set(diff(*both)) <= set(added)
 
 

@@ -62,10 +62,10 @@ def examine(name: str, places: Places) -> dict[str, Any]:
     loaded: dict[int, dict[str, Any]] = {}
 
     def complete(settings: Settings) -> None:
-        loaded.setdefault(id(settings), _dynaconf.values(settings))
+        loaded.setdefault(id(settings), _dynaconf.flat_values(settings))
 
     problem = None
-    with _dynaconf.constructions(places.prepare, complete) as made:
+    with _dynaconf.noting_constructions(places.prepare, complete) as made:
         try:
             found, finished = find(name)
             settings = _dynaconf.unwrap(found)
@@ -110,7 +110,7 @@ def _of_settings(settings: Any, places: Places, loaded: Mapping[str, Any]) -> It
     yield from _unused(places)
     files = settings_files(settings)
     yield from check_keys(payload, options, {}, _dynaconf.names(settings), files)
-    yield from set_by_code(loaded, _dynaconf.values(settings))
+    yield from set_by_code(loaded, _dynaconf.flat_values(settings))
     yield from _rehearsed(settings, options.k8s_mounts)
 
 
@@ -136,14 +136,14 @@ def _rehearsed(settings: Settings, mounts: tuple[Mount, ...]) -> Iterator[Findin
     reloader.stop()
     writer = AtomicWriter(mount.path)
     probe = next((key for key in _probes(mount) if mount.takes(key)), PROBE)
-    before = _dynaconf.values(settings)
+    before = _dynaconf.flat_values(settings)
     writer.write({**writer.payload, probe: b"x"})
     result = reloader.reload()
     writer.write({key: text for key, text in writer.payload.items() if key != probe})
     names = _dynaconf.names(settings)
     added = {".".join(names.path(key)) for key in names.keys(mount.prefix + probe)}
     if result.error is None:
-        yield from differing(before, _dynaconf.values(settings), added)
+        yield from differing(before, _dynaconf.flat_values(settings), added)
     else:
         yield refused_by_reload(result.error)
 
