@@ -117,7 +117,6 @@ class Town:
 def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     """A cluster that holds ``configmap/shop``, and little patience."""
     monkeypatch.setattr(following, "ASK_EVERY", 0.05)
-    monkeypatch.setattr(following, "LATER", 0.0)
     with ApiServer().serving() as api:
         api.write_config(tmp_path / "kubeconfig")
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))

@@ -82,7 +82,6 @@ class Scripted:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "ASK_EVERY", 0.001)
-    monkeypatch.setattr(following, "LATER", 0.0)
 
 
 def follow(cluster: Scripted, seconds: float = 10.0) -> Following:

@@ -150,19 +150,6 @@ def test_a_container_that_is_down_says_why() -> None:
     assert uses(made)[0].down == "not started"
 
 
-def test_a_pod_that_is_newer_than_the_change_is_told() -> None:
-    """It has had the content since its start; times are as the API writes them."""
-    made = pod({"configMap": {"name": "shop"}}, {"mountPath": "/one", "subPath": "A"})
-    made["metadata"]["creationTimestamp"] = "2026-01-02T03:04:05Z"
-    for changed_at, newer in (
-        ("2026-01-02T03:04:04Z", True),
-        ("2026-01-02T03:04:05Z", False),
-        (None, False),
-    ):
-        (use,) = uses_of(SHOP, made, contents, immutable=False, changed_at=changed_at)
-        assert (use.is_newer, use.hindrance.partition(":")[0]) == (newer, "subPath")
-
-
 def test_sidecars_are_containers() -> None:
     """An init container that goes on running has a state of its own; others have ended."""
     made = pod({"configMap": {"name": "shop"}}, {"mountPath": "/config"})
@@ -249,8 +236,6 @@ def test_the_other_states() -> None:
     assert judge(USE, silent, {})[1:3] == (State.SILENT, "no command")
     fixed = USE._replace(hindrance="subPath")
     assert judge(fixed, silent, {})[1:3] == (State.FIXED, "subPath")
-    newer = judge(fixed._replace(is_newer=True), silent, {})
-    assert newer[1:3] == (State.SERVED, "since its start (subPath)")
     page = judge(USE, Answer([status()], by_page=True), {})
     assert page[1:3] == (
         State.SERVED,

@@ -13,7 +13,8 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
-from urllib3.exceptions import HTTPError
+from urllib3 import disable_warnings
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from ..screen import CannotRunError
 from .containers import ask, told
@@ -54,6 +55,8 @@ class Cluster:
                 ) from None
             own = None
         self.namespace: str = namespace or own or "default"
+        # The kubeconfig says so (insecure-skip-tls-verify); kubectl does not repeat it either.
+        disable_warnings(InsecureRequestWarning)
         self._core = client.CoreV1Api()
         self._apps = client.AppsV1Api()
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from ..screen import counted
 from .uses import Files, Resource, Use, uses_of
-from .verdict import Answer, State, Verdict, judge
+from .verdict import NOBODY, Answer, State, Verdict, judge
 
 ASKED_AT_ONCE = 16
 ASK_EVERY = 1.0
 REFUSED_SECONDS = 15.0  # then a refusal from before the roll-out is one of this content
-LATER = 1.0  # so that new pods are of a later second than the change, as the API writes times
+STARTING_SECONDS = 30.0  # a process that has just been started may not have loaded its settings
 PENDING = (State.WAITING, State.UNHEALTHY, State.SILENT, State.DOWN)
 UNDECIDED = (State.WAITING, State.REFUSED)  # with these a workload is not restarted
 
@@ -79,6 +80,8 @@ class Following:
         self._show = show
         self.restarted: list[Workload] = []
         self._before: dict[str, dict[int, int]] = {}
+        self._older: set[str] | None = None
+        self._seen: dict[Use, float] = {}
         self._settled: dict[Use, Verdict] = {}
         self._began = time.monotonic()
 
@@ -92,6 +95,7 @@ class Following:
         self._note()
         if write is not None:
             write()
+        self._older = {use.uid for use in self._uses()}
         self.nudge()
         while True:
             rolled = all(self._cluster.has_rolled(kind, name) for kind, name in self.restarted)
@@ -124,11 +128,30 @@ class Following:
         uses = self._uses()
         found = {use: self._settled[use] for use in uses if use in self._settled}
         for use, answer in self._answers([use for use in uses if use not in found]):
-            found[use] = judge(use, answer, self._before.get(use.pod, {}))
+            found[use] = self._patient(judge(use, answer, self._before.get(use.pod, {})))
         self._settled = {use: each for use, each in found.items() if each.state not in PENDING}
         verdicts = [found[use] for use in uses]
         self._show(verdicts)
         return verdicts
+
+    def _patient(self, verdict: Verdict) -> Verdict:
+        """Give what a roll-out makes of a verdict, since it has seen what was there before.
+
+        A pod that is newer has had the content since its start, even if it cannot follow. And a
+        container that nobody answers for may just be starting, again and again where it crashes.
+        """
+        use, since = verdict.use, self._seen.setdefault(verdict.use, time.monotonic())
+        if self._older is None or verdict.state is not State.FIXED:
+            return verdict
+        if use.hindrance and use.uid not in self._older:
+            return Verdict(use, State.SERVED, f"since its start ({use.hindrance})")
+        if use.hindrance or time.monotonic() - since > STARTING_SECONDS:
+            return verdict
+        if use.starts:
+            return Verdict(
+                use, State.DOWN, f"restarted {counted(use.starts, 'time')}; {NOBODY} yet"
+            )
+        return Verdict(use, State.WAITING, f"{NOBODY} yet")
 
     def _restart(self, verdicts: Sequence[Verdict]) -> bool:
         """Begin to replace, by its own strategy, what only a restart brings to this content.
@@ -146,8 +169,6 @@ class Following:
         undecided = {owners.get(v.use.pod) for v in verdicts if v.state in UNDECIDED}
         chosen = {owner for v in wanting if (owner := owners.get(v.use.pod)) is not None}
         begun = sorted(chosen - undecided - {*self.restarted})
-        if begun:
-            time.sleep(LATER)
         for kind, name in begun:
             self._cluster.restart(kind, name)
         self.restarted = sorted([*self.restarted, *begun])
@@ -163,14 +184,10 @@ class Following:
 
         found = self._cluster.read(self._resource) or {}
         immutable = bool(found.get("immutable"))
-        fields = found.get("metadata", {}).get("managedFields") or ()
-        changed_at = max((each["time"] for each in fields if "time" in each), default=None)
         return [
             use
             for pod in self._cluster.pods(self._selector)
-            for use in uses_of(
-                self._resource, pod, content, immutable=immutable, changed_at=changed_at
-            )
+            for use in uses_of(self._resource, pod, content, immutable=immutable)
         ]
 
     def _answers(self, uses: Sequence[Use]) -> list[tuple[Use, Answer]]:

@@ -61,9 +61,8 @@ class Use(NamedTuple):
         hindrance: why it can never follow; empty if it can.
         down: why the container cannot be asked; empty while it runs.
         pages: what its probes ask for.
-        is_newer: the pod was created after the resource had changed, so it has had this content
-            since its start.
         uid: the pod's; one that takes the place of another may have its name.
+        starts: how often the container has been started again.
     """
 
     pod: str
@@ -74,18 +73,11 @@ class Use(NamedTuple):
     hindrance: str = ""
     down: str = ""
     pages: tuple[Page, ...] = ()
-    is_newer: bool = False
     uid: str = ""
+    starts: int = 0
 
 
-def uses_of(
-    resource: Resource,
-    pod: Json,
-    contents: Contents,
-    *,
-    immutable: bool,
-    changed_at: str | None = None,
-) -> list[Use]:
+def uses_of(resource: Resource, pod: Json, contents: Contents, *, immutable: bool) -> list[Use]:
     """Give each place where a pod has a resource, one for each container and directory.
 
     Args:
@@ -93,11 +85,9 @@ def uses_of(
         pod: as the API gives it.
         contents: gives the files of any ConfigMap or Secret of the namespace.
         immutable: the resource is, so that no pod sees a change before it is replaced.
-        changed_at: when it was last written, as the API writes times; ``None`` if that is unknown.
     """
     spec, metadata, status = pod["spec"], pod["metadata"], pod.get("status", {})
     volumes = {v["name"]: v for v in spec.get("volumes", ()) if _holds(v, resource)}
-    is_newer = changed_at is not None and metadata.get("creationTimestamp", "") > changed_at
     started = {
         each["name"]: each
         for kind in ("containerStatuses", "initContainerStatuses")
@@ -110,8 +100,8 @@ def uses_of(
             *(metadata["name"], spec.get("nodeName", ""), name, "", None),
             down=_down(started.get(name, {})),
             pages=pages_of(container),
-            is_newer=is_newer,
             uid=metadata.get("uid", ""),
+            starts=started.get(name, {}).get("restartCount", 0),
         )
         mounts = [m for m in container.get("volumeMounts", ()) if m["name"] in volumes]
         for mount in mounts:

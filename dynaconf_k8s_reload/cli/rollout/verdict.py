@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from .uses import Use
 
+NOBODY = "no process follows this mount"
+
 Statuses = Sequence[Mapping[str, Any]]
 
 
@@ -64,7 +66,7 @@ class Verdict(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """Give it ready for JSON."""
         data = {**self._asdict(), **self.use._asdict(), "revision": self.revision}
-        for inner in ("use", "hindrance", "down", "pages", "is_newer", "uid"):
+        for inner in ("use", "hindrance", "down", "pages", "uid", "starts"):
             del data[inner]
         data["state"] = self.state.value
         data["expected"] = self.use.revision
@@ -83,14 +85,12 @@ def judge(use: Use, answer: Answer, rejected_before: Mapping[int, int]) -> Verdi
     """
     if use.down:
         return Verdict(use, State.DOWN, use.down)
-    if use.hindrance and use.is_newer:
-        return Verdict(use, State.SERVED, f"since its start ({use.hindrance})")
     if answer.silence:
         state = State.FIXED if use.hindrance else State.SILENT
         return Verdict(use, state, use.hindrance or answer.silence)
     follow = [s for s in answer.statuses if any(m["path"] == use.path for m in s["mounts"])]
     if not follow:
-        return Verdict(use, State.FIXED, use.hindrance or "no process follows this mount")
+        return Verdict(use, State.FIXED, use.hindrance or NOBODY)
     revisions = {m["revision"] for s in follow for m in s["mounts"] if m["path"] == use.path}
     state, reason = _state(use, follow, revisions, rejected_before)
     if answer.by_page and state is State.SERVED:
