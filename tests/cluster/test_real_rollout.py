@@ -115,7 +115,7 @@ def test_only_what_needs_it_is_restarted(shop: Namespace) -> None:
     after = {pod.metadata.uid for pod in shop.pods()}
     assert {app for uid, app in before.items() if uid not in after} == {"django", "fixed"}
     assert not [row for rows in found.values() for row in rows if row["restart_required"]]
-    assert shop.rows("status", "cm/shop")[0] == 0
+    assert shop.rows("status", "cm/shop", "-l", "app!=fixed")[0] == 0
 
 
 def test_without_the_command_the_status_page_tells(shop: Namespace) -> None:

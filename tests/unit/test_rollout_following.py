@@ -21,7 +21,18 @@ FILES = {"A": b"1"}
 class Scripted:
     """A cluster of one pod that serves the content once it has been asked so many times."""
 
-    def __init__(self, served_at: int = 1, rolled_at: int = 1, **status: Any) -> None:
+    def __init__(
+        self,
+        served_at: int = 1,
+        rolled_at: int = 1,
+        loaded_at: int = 1,
+        starts: int = 0,
+        sub_path: bool = False,
+        **status: Any,
+    ) -> None:
+        self._loaded_at = loaded_at
+        self._starts = starts
+        self._sub_path = sub_path
         self.asked = 0
         self.looked = 0
         self.restarted: list[Workload] = []
@@ -37,6 +48,9 @@ class Scripted:
 
     def pods(self, selector: str) -> list[Mapping[str, Any]]:
         mount = {"name": "v", "mountPath": "/config"}
+        if self._sub_path:
+            mount["subPath"] = "A"
+        state = {"name": "c", "state": {"running": {}}, "restartCount": self._starts}
         return [
             {
                 "metadata": {"name": "p", "uid": str(self.looked >= self._rolled_at)},
@@ -44,7 +58,7 @@ class Scripted:
                     "volumes": [{"name": "v", "configMap": {"name": "shop"}}],
                     "containers": [{"name": "c", "volumeMounts": [mount]}],
                 },
-                "status": {"containerStatuses": [{"name": "c", "state": {"running": {}}}]},
+                "status": {"containerStatuses": [state]},
             }
         ]
 
@@ -53,6 +67,8 @@ class Scripted:
 
     def ask(self, use: Use) -> Answer:
         self.asked += 1
+        if self.asked < self._loaded_at:
+            return Answer()
         revision = revision_of(FILES) if self.asked >= self._served_at else "old"
         status = {
             "pid": 1,
@@ -133,3 +149,44 @@ def test_nothing_is_restarted_without_need() -> None:
     one = follow(cluster)
     one.run(None, restart=True)
     assert one.restarted == []
+
+
+def test_a_process_that_is_just_starting_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody follows the mount there as long as the settings are not loaded."""
+    cluster = Scripted(loaded_at=4)
+    (verdict,) = follow(cluster).run(None, restart=True)
+    assert (verdict.state, cluster.asked, cluster.restarted) == (State.SERVED, 4, [])
+
+
+@pytest.mark.parametrize(("starts", "state"), [(0, State.WAITING), (1, State.DOWN)])
+def test_one_that_starts_again_and_again_is_down(starts: int, state: State) -> None:
+    """At the end of the time it is told that it has been restarted, if it has."""
+    cluster = Scripted(loaded_at=10**9, starts=starts)
+    (verdict,) = follow(cluster, 0.05).run(None, restart=False)
+    assert verdict.state is state
+    assert verdict.reason.endswith("no process follows this mount yet")
+    assert ("restarted 1 time" in verdict.reason) == bool(starts)
+
+
+def test_one_that_never_follows_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it has had the time to load its settings."""
+    monkeypatch.setattr(following, "STARTING_SECONDS", 0.05)
+    cluster = Scripted(loaded_at=10**9, rolled_at=2)
+    (verdict,) = follow(cluster).run(None, restart=True)
+    assert (verdict.state, cluster.restarted) == (State.FIXED, [("Deployment", "shop")])
+
+
+def test_to_look_is_not_to_wait() -> None:
+    """Who only looks is told what is so now."""
+    (verdict,) = follow(Scripted(loaded_at=10**9)).look()
+    assert (verdict.state, verdict.reason) == (State.FIXED, "no process follows this mount")
+
+
+def test_a_new_pod_that_cannot_follow_has_the_content() -> None:
+    """Since its start, which comes after the change; one that was there before has not."""
+    cluster = Scripted(rolled_at=3, sub_path=True)
+    (verdict,) = follow(cluster).run(None, restart=True)
+    assert (verdict.state, cluster.restarted) == (State.SERVED, [("Deployment", "shop")])
+    assert verdict.reason.startswith("since its start (subPath")
+    (verdict,) = follow(Scripted(sub_path=True)).run(None, restart=False)
+    assert verdict.state is State.FIXED
