@@ -24,7 +24,7 @@ class ImportUnfinishedError(BaseException):
 
     def __init__(self, name: str, module: Any) -> None:
         super().__init__(
-            f"importing {name} has not come to its end; put what it runs under "
+            f"importing {name} never ends; put what it runs under "
             'if __name__ == "__main__", or name the module that makes the settings'
         )
         self.module = module

@@ -189,7 +189,7 @@ def test_directories(tmp_path: Path) -> None:
         ("import os\nos._exit(3)\n", 2, "loading examined:settings ended its process, with status"),
         ("x = 1\n", 2, "examined has no settings; write package.module:settings"),
         (f"{SETTINGS}print('s3c' + 'ret')\nassert settings.POOL == 0\n", 0, "Accepted."),
-        (f"import time\n{SETTINGS}time.sleep(60)\n", 0, "The module does not come to its end"),
+        (f"import time\n{SETTINGS}time.sleep(60)\n", 0, "The module never ends"),
     ],
 )
 def test_applications_of_every_kind(module: str, status: int, told: str) -> None:

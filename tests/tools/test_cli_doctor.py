@@ -340,7 +340,7 @@ def test_a_program_that_never_ends(volume: AtomicWriter, examine: Examine) -> No
         "settings.A, os.environ['MYAPP_A']\nthreading.Event().wait()"
     )
     done = examine(module)
-    finds(done, "NOTE     The module does not come to its end", '__name__ == "__main__"', "1 find")
+    finds(done, "NOTE     The module never ends", '__name__ == "__main__"', "1 find")
 
 
 def test_a_module_that_never_makes_its_settings(
@@ -353,7 +353,7 @@ def test_a_module_that_never_makes_its_settings(
         "while True:\n"
         "    try:\n        time.sleep(60)\n    except Exception:\n        continue\n"
     )
-    finds(examine(module), "ERROR    The settings cannot be loaded", "has not come to its end")
+    finds(examine(module), "ERROR    The settings cannot be loaded", "never ends")
 
 
 def test_settings_by_other_names(

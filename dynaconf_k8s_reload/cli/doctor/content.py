@@ -113,6 +113,6 @@ def _where(
             "warning",
             title,
             f"{path}: {KEYS}; {why}",
-            "Save the files that the ConfigMap is made of as UTF-8, with line ends as on Linux.",
+            "Save the files that the ConfigMap is made of as UTF-8, with Linux line endings.",
             keys,
         )

@@ -26,7 +26,7 @@ NO_LOADER = Finding(
 UNFINISHED = Finding(
     "import-unfinished",
     "note",
-    "The module does not come to its end",
+    "The module never ends",
     "It makes its settings and then goes on and on; it was interrupted to look at them.",
     'Put what it runs under if __name__ == "__main__", or make the settings in a module of '
     "their own.",
