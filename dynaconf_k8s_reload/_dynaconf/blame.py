@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from dynaconf import loaders
 from dynaconf.base import Settings
 from dynaconf.loaders import py_loader
 from dynaconf.loaders.base import BaseLoader, SourceMetadata
@@ -18,7 +17,7 @@ from dynaconf.utils import parse_conf
 
 from .._source.content import Variable
 from . import variables
-from .frames import Frame, code_of, frames_of
+from .frames import RUNS_HOOK, Frame, code_of, frames_of
 from .refusing import described, refused
 
 _LINE = re.compile(r"\(at line (\d+)")  # the errors of TOML have no attribute for it
@@ -123,7 +122,7 @@ def _in_line(error: BaseException, file: str, frames: Sequence[Frame]) -> str:
 
 _CONVERTER = code_of(parse_conf.apply_converter)
 _JOBS = {
-    code_of(loaders._run_hook_function): "hook",
+    RUNS_HOOK: "hook",
     code_of(variables._set_all): "variables",
     code_of(variables._parse): "parse",
     code_of(Settings.set): "set",

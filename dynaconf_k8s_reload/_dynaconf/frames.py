@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from itertools import dropwhile
 from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
 
 import dynaconf
+from dynaconf import loaders
 
 _OURS = tuple(
     f"{Path(file).parent}/" for file in (str(dynaconf.__file__), str(Path(__file__).parent))
 )
+RUNS_HOOK = inspect.unwrap(loaders._run_hook_function).__code__
 _PYTHONS = (f"{Path(inspect.__file__).parent}/", "<frozen ")
 _PACKAGES = ("/site-packages/", "/dist-packages/")
 
@@ -66,9 +69,14 @@ def told(error: BaseException) -> str:
 
 
 def words_of(error: BaseException) -> set[str]:
-    """Give the names and the texts, in upper case, in the application's code that raised."""
+    """Give the names and the texts, in upper case, in the application's code that raised.
+
+    Of a hook, the code that has asked for the settings is not a part.
+    """
     words: set[str] = set()
-    for frame in frames_of(error):
+    frames = list(frames_of(error))
+    within = list(dropwhile(lambda frame: frame.code is not RUNS_HOOK, frames))
+    for frame in within or frames:
         if is_the_applications(frame):
             found = (*frame.code.co_names, *frame.code.co_consts)
             texts = [word.upper().replace("__", ".") for word in found if isinstance(word, str)]

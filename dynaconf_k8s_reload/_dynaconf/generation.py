@@ -41,6 +41,9 @@ class Owner(Protocol):
     def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Validate a new object, and publish it as a first generation."""
 
+    def explaining(self, settings: Settings, step: Callable[[], object]) -> None:
+        """Do a step of a first load; what it raises names the culprit."""
+
     def withdraw(self) -> None:
         """The first load was refused after all: leave nothing of it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from dynaconf.base import Settings
@@ -74,14 +75,18 @@ def includes(
 
     dynaconf does so only for its own ``env_loader`` (``Settings.load_includes``).
     """
+    attachment = attachment_of(settings)
+    build = None if attachment is None else attachment.build
+    load = partial(usual, env, silent=silent, key=key)
     before = _count_of_files(settings)
-    usual(env, silent=silent, key=key)
+    if attachment is None or build is None or build.is_candidate:
+        load()
+    else:
+        attachment.generation.owner.explaining(settings, load)
     if _count_of_files(settings) != before:
         for loader in settings.loaders:
             if loader.__name__ == LOADER:
                 loader.load(settings, env, silent=silent, key=key)
-    attachment = attachment_of(settings)
-    build = None if attachment is None else attachment.build
     if attachment is not None and build is not None and build.completes_at_includes:
         build.completes_at_includes = False
         attachment.generation.owner.constructed(settings, lambda: None)

@@ -92,7 +92,8 @@ def fault_of(error: BaseException, names: Names, payload: Payload) -> Fault:
         names: how the application makes settings of names.
         payload: what the mounts hold.
     """
-    return _fault(error, names, [payload], ())
+    held = changed_names(Payload([]), payload) if _dynaconf.culprit_of(error).hook else ()
+    return _fault(error, names, [payload], held)
 
 
 def without_values(settings: Settings, step: Callable[[], object]) -> None:

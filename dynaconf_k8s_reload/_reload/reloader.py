@@ -26,6 +26,7 @@ from .memory_file import MEMORY_FILE
 from .notifier import Notifier
 from .pin import Pin, pinned
 from .process import PROCESS, Process
+from .refusal import without_values
 from .stream import Stream
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -231,6 +232,10 @@ class Reloader:
         if self._process.is_building:
             return self._process.read_for_part(options)
         return self._generations.reader.read_first(options)
+
+    def explaining(self, settings: Settings, step: Callable[[], object]) -> None:
+        """Do a step of a first load; what it raises names the culprit."""
+        without_values(settings, step)
 
     def withdraw(self) -> None:
         """The first load was refused after all: leave no variable and no thread."""

@@ -12,7 +12,8 @@ import os
 MAX_FILE_BYTES = 1024 * 1024  # all of a ConfigMap is at most 1 MiB
 USUAL_FILE_BYTES = 16 * 1024
 NOT_FOLLOWED = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-A_DIRECTORY = NOT_FOLLOWED | os.O_DIRECTORY
+# With O_PATH, which is Linux's, a directory that may be entered need not be readable.
+A_DIRECTORY = NOT_FOLLOWED | os.O_DIRECTORY | getattr(os, "O_PATH", 0)
 A_FILE = NOT_FOLLOWED | os.O_NONBLOCK  # never waits for a FIFO
 
 

@@ -198,9 +198,10 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
         mounts: those of the application.
     """
     keys, reason = getattr(error, "keys", None), getattr(error, "reason", None)
-    if isinstance(keys, tuple) and isinstance(reason, str):  # the culprit has been named already
-        return Problem(str(error), keys)
-    if isinstance(error, (K8sReloadError, ImportUnfinishedError)):
+    begins_with_mount = isinstance(error, MountError) and error.keys
+    if isinstance(keys, tuple) and isinstance(reason, str) and not begins_with_mount:
+        return Problem(str(error), keys)  # the culprit has been named already
+    if isinstance(error, (K8sReloadError, ImportUnfinishedError)) and not begins_with_mount:
         return Problem(str(error))
     snapshots = []
     for mount in mounts:

@@ -89,7 +89,12 @@ def _sub_path(path: str, table: Sequence[MountEntry]) -> Iterator[Finding]:
 def _unreadable(error: MountError) -> Finding:
     problem, _, remedy = str(error).partition("; ")
     return Finding(
-        "unreadable-mount", "error", "The mount cannot be read", sentence(problem), sentence(remedy)
+        "unreadable-mount",
+        "error",
+        "The mount cannot be read",
+        sentence(problem),
+        sentence(remedy),
+        error.keys,
     )
 
 
