@@ -4,8 +4,8 @@
 
 Each round changes one ConfigMap that so many pods follow, twice: once by itself, once with
 ``rollout -f``, which annotates the pods. Each pod tells when its kubelet swapped the files and when
-it served them. Before each change is a pause of a random length, so that it meets the kubelet's
-rounds at any moment. Like tests/cluster it needs a cluster whose only node is this machine.
+it served them. Before a change that comes by itself is a pause of a random length, so that it meets
+the kubelet's rounds at any moment. Like tests/cluster it needs a cluster whose only node is this machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from kubernetes import client
 
 from applications import PROGRAMS
-from dynaconf_k8s_reload.cli.rollout.containers import ask
+from dynaconf_k8s_reload.cli.rollout.cluster import Cluster
 from dynaconf_k8s_reload.cli.rollout.uses import Use
 from real_cluster import PATIENCE, Namespace, api, config_map, namespace
 
@@ -43,12 +43,13 @@ def change(shop: Namespace, pool: int) -> float:
 
 def arrivals(shop: Namespace, since: float) -> list[tuple[float, float]]:
     """Wait until all pods serve a later content; give when each kubelet swapped, and it served."""
+    cluster = Cluster(shop.name)
     waiting = {pod.metadata.name for pod in shop.pods()}
     found: list[tuple[float, float]] = []
     deadline = time.time() + 2 * PATIENCE
     while waiting and time.time() < deadline:
         for name in sorted(waiting):
-            for status in ask(Use(name, "", "main", "/config", None), shop.name).statuses:
+            for status in cluster.ask(Use(name, "", "main", "/config", None)).statuses:
                 served = datetime.fromisoformat(status["applied_at"]).timestamp() - since
                 if served > 0:
                     waiting.discard(name)
@@ -82,7 +83,6 @@ def main() -> None:
             found = arrivals(shop, change(shop, 2 * number + 2))
             alone += found
             last.append(max(served for _, served in found))
-            time.sleep(PAUSE * random.random())  # noqa: S311 -- as above
             manifest = shop.manifest(SHOP_POOL=str(2 * number + 3))
             since = time.time()
             done = shop.rollout("cm/shop", "-f", manifest)
