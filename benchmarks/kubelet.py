@@ -5,7 +5,8 @@
 Each round changes one ConfigMap that so many pods follow, twice: once by itself, once with
 ``rollout -f``, which annotates the pods. Each pod tells when its kubelet swapped the files and when
 it served them. Before a change that comes by itself is a pause of a random length, so that it meets
-the kubelet's rounds at any moment. Like tests/cluster it needs a cluster whose only node is this machine.
+the kubelet's rounds at any moment. Like tests/cluster it needs a cluster whose only node is this
+machine.
 """
 
 from __future__ import annotations

@@ -223,3 +223,45 @@ def test_a_process_that_is_killed_comes_up_again(volume: AtomicWriter, kept: Pat
         assert json.dumps(second("reloader.status().problems")).count("last good") == 1
         volume.write({"MYAPP_KEY": "3"})
         second.eventually("settings.KEY", 3)
+
+
+def test_a_full_disk_keeps_what_was_there(volume: AtomicWriter, kept: Path) -> None:
+    """What does not fit stops nothing, is a problem, and leaves the content before in its place."""
+    kept.mkdir()
+    directory = repr(str(kept))
+    files = f"{{name: open({directory} + '/' + name).read() for name in os.listdir({directory})}}"
+    volume.write({"MYAPP_KEY": "1"})
+    first = f"namespaces.enter(); namespaces.mount_tmpfs({directory}, '64k')"
+    with Application(volume.directory, first=first, k8s_last_good=str(kept)) as application:
+        application.eventually("settings.KEY", 1)
+        before = application(files)
+        assert len(before) == 1
+        volume.write({"MYAPP_KEY": "2", "MYAPP_LONG": "x" * 100_000})
+        application.eventually("settings.KEY", 2)
+        application.eventually("'ENOSPC' in str(reloader.status().problems)")
+        assert application(files) == before
+        volume.write({"MYAPP_KEY": "3"})
+        application.eventually("settings.KEY", 3)
+        application.eventually("len(reloader.status().problems)", 0)
+        assert application(files) != before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_what_another_user_has_kept_is_not_used(
+    volume: AtomicWriter, kept: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """It may be planted; and a user who may not write there is told."""
+    volume.write(GOOD)
+    get_reloader(start(volume, kept)).stop(restore=True)
+    (file,) = kept.iterdir()
+    os.chown(file, 65534, 65534)
+    volume.write(BAD["a validator"])
+    with pytest.raises(ValidationError, match="POOL"):
+        start(volume, kept)
+    assert "does not belong to this process's user alone" in logged.text
+    volume.write({"MYAPP_KEY": "1"})
+    os.chown(kept, 65534, 65534)
+    first = "namespaces.drop_privileges()"
+    with Application(volume.directory, first=first, k8s_last_good=str(kept)) as application:
+        assert application("settings.KEY") == 1
+        assert "EACCES" in application("str(reloader.status().problems)")

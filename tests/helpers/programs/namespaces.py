@@ -38,9 +38,9 @@ def limit(*, instances: int, watches: int) -> bool:
     return True
 
 
-def mount_tmpfs(path: str) -> bool:
-    """Mount an empty file system."""
-    _call("mount", b"none", path.encode(), b"tmpfs", 0, None)
+def mount_tmpfs(path: str, size: str = "50%") -> bool:
+    """Mount an empty file system of a size, by default of half the memory as the kernel has it."""
+    _call("mount", b"none", path.encode(), b"tmpfs", 0, f"size={size}".encode())
     return True
 
 
