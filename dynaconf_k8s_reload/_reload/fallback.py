@@ -11,7 +11,6 @@ from dynaconf.base import Settings
 from .. import _dynaconf
 from .._environ.mirror import Mirror, Proposal
 from .._model.errors import ConfigError, MountError, RedactedCause, ReloadRejected
-from .._model.log import log
 from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.fingerprint import name_of
@@ -55,7 +54,10 @@ class Fallback:
         try:
             recalled = recall(directory, generation.payload.snapshots)
         except UnusableError as unusable:
-            log.warning("the last good content in %s cannot be used: %s", directory, unusable)
+            self._owner.lines.begin(settings)
+            self._owner.lines.warning(
+                "the last good content in %s cannot be used: %s", directory, unusable
+            )
             return False
         payload = Payload(recalled.snapshots)
         proposal = Proposal(payload, (generation.options, _dynaconf.names(settings)))
@@ -94,7 +96,7 @@ class Fallback:
             f"{self._owner.label} holds is refused: {rejected.reason}; correct it"
         )
         self._owner.history.falls_back(problem)
-        log.warning("%s", problem)
+        self._owner.lines.warning("%s", problem)
 
     def observe(self, result: ReloadResult) -> None:
         """Keep what a reload has applied."""
@@ -131,7 +133,10 @@ class Fallback:
         try:
             without_values(settings, build)
         except Exception as error:  # noqa: BLE001 -- because what refuses the content may raise anything
-            log.warning("the last good content is refused, too: %s", RedactedCause.of(error))
+            self._owner.lines.begin(settings)
+            self._owner.lines.warning(
+                "the last good content is refused, too: %s", RedactedCause.of(error)
+            )
             return False
         _dynaconf.publish(settings, candidate.built)
         return True

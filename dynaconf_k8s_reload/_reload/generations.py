@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from dynaconf.base import Settings
@@ -23,7 +24,7 @@ from . import report
 from .checks import Checks
 from .lines import Lines
 from .name_warnings import NameWarnings
-from .notifier import Notifier
+from .notifier import Kind, Notifier
 from .outside_files import OutsideFiles
 from .progress import Progress
 from .refusal import explain
@@ -76,10 +77,10 @@ class Generations:
         self._checks = Checks()
         self._snapshot: Settings | None = None
         self._counted: Attachment | None = None
-        self.progress: Progress = Progress(lambda: self.label)
+        self.lines: Lines = Lines()
+        self.progress: Progress = Progress(lambda: self.label, self.lines)
         self.stopped: bool = False
         self.files: OutsideFiles = OutsideFiles()
-        self.lines: Lines = Lines()
         self.warnings: NameWarnings = NameWarnings(self.lines)
 
     @property
@@ -221,7 +222,7 @@ class Generations:
         """Note that content, identified by `content`, was refused; tells whether that is news."""
         is_news = self.history.refused(content, refusal)
         if is_news:
-            report.guarded(lambda: self._notifier.publish("error", refusal.error))
+            report.guarded(lambda: self._publish("error", refusal.error), self.lines)
         return is_news
 
     def refusal_of(self, payload: Payload) -> ReloadRejected | None:
@@ -237,17 +238,20 @@ class Generations:
 
     def _tell(self, attachment: Attachment, changes: Changes) -> None:
         if changes:
-            self._notifier.publish("change", changes)
+            self._publish("change", changes)
         self.warnings.of_skipped(attachment)
         self.warnings.of_doubles(attachment, _dynaconf.names(self.settings))
         self.warnings.of_contested(self.label, self._mirror.contested(self.key))
         self.warnings.of_restart(self.history.restart_required)
         self.lines.rewritten(lambda: self.drifted)
 
+    def _publish(self, kind: Kind, news: Changes | ReloadRejected) -> None:
+        self._notifier.publish(kind, news, self.lines.whose())
+
     def observed(self, result: ReloadResult) -> None:
         """Tell the observers of a reload that has ended."""
         for observer in self.observers:
-            report.guarded(lambda observer=observer: observer(result))  # type: ignore[misc] # reason: mypy knows no lambda with a default
+            report.guarded(partial(observer, result), self.lines)
 
     def add_check(self, function: Callable[..., Any]) -> None:
         with self.publishing:

@@ -33,17 +33,27 @@ class Lines:
 
     def info(self, message: str, *args: object) -> None:
         """Write what went as it should."""
-        log.info(f"{message}%s", *args, self._whose())
+        log.info(f"{message}%s", *args, self.whose())
 
     def warning(self, message: str, *args: object) -> None:
         """Write what a person should look at."""
-        log.warning(f"{message}%s", *args, self._whose())
+        log.warning(f"{message}%s", *args, self.whose())
+
+    def error(self, message: str, *args: object) -> None:
+        """Write what has failed."""
+        log.error(f"{message}%s", *args, self.whose())
 
     def once(self, message: str) -> None:
         """Write a warning unless it has been written before."""
         if message not in self._said:
             self._said.add(message)
             self.warning("%s", message)
+
+    def whose(self) -> str:
+        """Name the object at the end of a line: its prefix, or the module that has it."""
+        if not self._title and self._settings is not None:
+            self._title = _dynaconf.title_of(self._settings)
+        return f" [{self._title}]" if self._title else ""
 
     def loaded(self, snapshots: Sequence[Snapshot], *, watching: bool) -> None:
         """Say what a first load has found."""
@@ -71,7 +81,7 @@ class Lines:
 
     def rejected(self, error: ReloadRejected) -> None:
         """Say that an update was refused."""
-        log.error("%s%s", error, self._whose())
+        self.error("%s", error)
 
     def rewritten(self, names: Callable[[], Collection[str]]) -> None:
         """Say which variables the application has written itself, to whoever wants details."""
@@ -80,11 +90,5 @@ class Lines:
             log.debug(
                 "written by the application and left so until the mount's value changes: %s%s",
                 listed,
-                self._whose(),
+                self.whose(),
             )
-
-    def _whose(self) -> str:
-        """Name the object at the end of a line: its prefix, or the module that has it."""
-        if not self._title and self._settings is not None:
-            self._title = _dynaconf.title_of(self._settings)
-        return f" [{self._title}]" if self._title else ""

@@ -57,6 +57,7 @@ class _Board:
     def __init__(self, subscribers: Iterable[_Subscriber] = ()) -> None:
         self.condition = threading.Condition()
         self.subscribers = list(subscribers)
+        self.whose = ""
         self.thread: threading.Thread | None = None
         self.resting = False  # the thread ends once everybody has been told
         self.closed = False  # it ends as soon as it can
@@ -105,9 +106,16 @@ class Notifier:
                 s for s in board.subscribers if s.reference() not in (function, None)
             ]
 
-    def publish(self, kind: Kind, news: Changes | ReloadRejected) -> None:
-        """Tell the subscribers of this kind; returns at once."""
+    def publish(self, kind: Kind, news: Changes | ReloadRejected, whose: str = "") -> None:
+        """Tell the subscribers of this kind; returns at once.
+
+        Args:
+            kind: of news.
+            news: what there is to tell.
+            whose: names the settings object, at the end of a line of the log.
+        """
         with self._board.condition:
+            self._board.whose = whose
             for subscriber in self._board.subscribers:
                 if subscriber.kind == kind:
                     subscriber.offer(news)
@@ -138,7 +146,7 @@ class Notifier:
         board = self._board
         if board.problem and not board.is_told:
             board.is_told = True
-            log.warning("%s", board.problem)
+            log.warning("%s%s", board.problem, board.whose)
 
     def rest(self) -> None:
         """End the thread once everybody has been told; it starts again when there is news."""
@@ -228,6 +236,6 @@ def _call(board: _Board, subscriber: _Subscriber, news: Any) -> None:
         else:
             wait_for(function(news), subscriber.loop)
     except BaseException as error:  # noqa: BLE001 -- because one subscriber must not stop the others
-        log.error("subscriber %s failed: %s", name, RedactedCause.of(error))
+        log.error("subscriber %s failed: %s%s", name, RedactedCause.of(error), board.whose)
     finally:
         board.calling = None

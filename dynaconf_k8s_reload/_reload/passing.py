@@ -170,9 +170,9 @@ class Pass:
         """Tell whoever wants to know; nothing in here undoes what has been published."""
         for each in candidates:
             for step in each.exports:
-                report.guarded(step)
+                report.guarded(step, each.owner.lines)
             tell = partial(each.owner.tell, each.changes, each.lost, self._started)
-            report.guarded(tell)
+            report.guarded(tell, each.owner.lines)
         return self._results("applied", candidates)
 
     def _explain(self, error: BaseException, candidates: Sequence[Candidate]) -> Refusal:

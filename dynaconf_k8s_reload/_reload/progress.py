@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from .._model import clock
-from .._model.log import log
+from .lines import Lines
 
 LONG_SECONDS = 5.0
 REMEDY = (
@@ -34,14 +34,16 @@ class Progress:
 
     Args:
         label: gives the mounts, for messages.
+        lines: are written.
 
     Attributes:
         since: when the reload that is under way began; ``None`` if none is.
         on_long: called, in a thread of its own, once a reload has taken long.
     """
 
-    def __init__(self, label: Callable[[], str]) -> None:
+    def __init__(self, label: Callable[[], str], lines: Lines) -> None:
         self._label = label
+        self._lines = lines
         self._began = 0.0
         self.since: datetime | None = None
         self.on_long: Callable[[], object] = lambda: None
@@ -84,7 +86,7 @@ class Progress:
         problem = self.problem
         if problem:
             self.on_long()  # before the log: it may be what hangs
-            log.warning("%s", problem)
+            self._lines.warning("%s", problem)
 
 
 @contextlib.contextmanager

@@ -11,18 +11,17 @@ from typing import Any, Literal, NamedTuple, Protocol
 from .._model.changes import Changes
 from .._model.clock import monotonic, now
 from .._model.errors import RedactedCause, ReloadRejected
-from .._model.log import log
 from .._model.status import ReloadResult, Status
 from .._source.content import Payload
 from .lines import Lines
 
 
-def guarded(step: Callable[[], object]) -> None:
-    """Do what can no longer change the outcome of a reload; whatever it raises ends here."""
+def guarded(step: Callable[[], object], lines: Lines) -> None:
+    """Do what can no longer change the outcome of a reload; whatever it raises ends in the log."""
     try:
         step()
     except Exception as error:  # noqa: BLE001 -- because a populated object may raise anything, and no thread may be left to start
-        log.error("what follows a reload failed: %s", RedactedCause.of(error))
+        lines.error("what follows a reload failed: %s", RedactedCause.of(error))
 
 
 def lag(before: Payload, after: Payload) -> float | None:

@@ -202,7 +202,8 @@ class Session:
         return due
 
     def _failed(self, watch: Watch, error: BaseException) -> None:
-        problem = f"the comparison failed and is made again: {RedactedCause.of(error)}"
+        mounts = ", ".join(watch.paths)
+        problem = f"the comparison of {mounts} failed and is made again: {RedactedCause.of(error)}"
         if problem != watch.problem:  # once, not every second for as long as it lasts
             log.error("%s", problem)
         watch.problem = problem

@@ -156,7 +156,8 @@ def test_a_reload_that_hangs_is_told_and_holds_nobody_up(
         (problem,) = beside.status().problems
         assert "has been held up for" in problem
         assert str(volume.directory) in problem
-        assert len([line for line in lines(logged) if "has been running for" in line]) == 1
+        (line,) = [line for line in logged.messages if "has been running for" in line]
+        assert line.endswith(" [MYAPP]")
         started = time.monotonic()
         hung.stop()
         assert time.monotonic() - started < 5
@@ -357,8 +358,9 @@ def test_a_comparison_that_fails_is_told_once(
         volume.write({"KEY": "2"})
         eventually(lambda: looks > 2)
         (problem,) = reloader.status().problems
-    assert problem.startswith("the comparison failed and is made again: MemoryError")
-    assert len([line for line in lines(logged) if "the comparison failed" in line]) == 1
+    place = f"the comparison of {volume.directory}"
+    assert problem.startswith(f"{place} failed and is made again: MemoryError")
+    assert len([line for line in lines(logged) if place in line]) == 1
     assert "s3cret" not in logged.text
     eventually(lambda: settings.KEY == 2)
     eventually(lambda: not reloader.status().problems)

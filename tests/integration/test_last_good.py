@@ -59,7 +59,7 @@ def test_a_refused_first_load_falls_back(
     assert problem.startswith("serving the last good content, of 2")
     assert str(volume.directory) in problem
     warnings = [record.getMessage() for record in logged.records if record.levelname == "WARNING"]
-    assert problem in warnings
+    assert f"{problem} [MYAPP]" in warnings
     assert "11" not in status.last_error + problem.split("since")[1].replace("test_", "")
     assert get_reloader(settings).reload().outcome == "rejected"
     assert settings.NAME == "good"
@@ -152,7 +152,7 @@ def test_without_one_the_first_load_fails(
     volume.write(BAD["a validator"])
     with pytest.raises(ValidationError):
         start(volume, kept)
-    assert f"the last good content in {kept} cannot be used: none was kept" in logged.text
+    assert f"the last good content in {kept} cannot be used: none was kept [MYAPP]" in logged.text
     assert "MYAPP_NAME" not in os.environ
 
 
@@ -176,7 +176,8 @@ def test_one_that_is_refused_as_well_helps_nobody(
     volume.write(BAD["a validator"])
     with pytest.raises(ValidationError, match="POOL"):
         start(volume, kept, validators=[Validator("POOL", lt=2)])
-    assert "the last good content is refused, too: ValidationError" in logged.text
+    (line,) = [each for each in logged.messages if "is refused, too: Valid" in each]
+    assert line.endswith(" [MYAPP]")
 
 
 def test_it_hides_no_absent_mount(volume: AtomicWriter, kept: Path, tmp_path: Path) -> None:

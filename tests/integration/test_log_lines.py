@@ -17,7 +17,7 @@ from dynaconf import Dynaconf
 from dynaconf_k8s_reload import Changes, get_reloader
 from dynaconf_k8s_reload._model.changes import Change
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import LOADERS, make_settings
+from support import LOADERS, eventually, make_settings
 
 MANY = 2000
 KEY = "sk-live-4242"  # inside a value
@@ -174,6 +174,23 @@ def test_an_object_without_a_prefix_is_told_by_its_module(
     volume.write({"A": "2"})
     get_reloader(nowhere).reload()
     assert at_level(logged, logging.INFO)[-1].endswith(" s [myapp_config]")
+
+
+def test_what_a_subscriber_raises_is_told_with_the_object(
+    volume: AtomicWriter, settings: Any, logged: pytest.LogCaptureFixture
+) -> None:
+    """Also what an observer raises, which runs after a reload."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+    reloader.on_change()(_refuse)
+    reloader.observe(_refuse)
+    volume.write({"A": "2"})
+    assert reloader.reload().outcome == "applied"
+    eventually(lambda: len(at_level(logged, logging.ERROR)) == 2)
+    told = sorted(at_level(logged, logging.ERROR))
+    assert told[0].startswith("subscriber _refuse failed: ValueError at ")
+    assert told[1].startswith("what follows a reload failed: ValueError at ")
+    assert [line.rpartition(" ")[2] for line in told] == ["[MYAPP]", "[MYAPP]"]
 
 
 def test_a_restart_key_is_a_warning(volume: AtomicWriter, logged: pytest.LogCaptureFixture) -> None:
