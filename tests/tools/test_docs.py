@@ -128,6 +128,15 @@ def test_shown_manifests_can_be_read() -> None:
         assert "kind" not in parsed or {"apiVersion", "metadata"} < parsed.keys(), path.name
 
 
+def test_the_cluster_tutorial_names_files_of_the_example() -> None:
+    """Each file that its commands name is where the reader is by then."""
+    page = (DOCS / "tutorial-cluster.md").read_text()
+    (directory,) = re.findall(r"^\$ cd (\S+)$", page, re.MULTILINE)
+    named = re.findall(r"-f (\S+)", page)
+    assert named
+    assert [name for name in named if not (ROOT / directory / name).exists()] == []
+
+
 def test_shown_commands_exist() -> None:
     """Each command of ours that a page shows is there, with the options that it is given."""
     pytest.importorskip("click", reason="the command line is an extra")
