@@ -23,7 +23,8 @@ SWAPS = 200
 
 
 @pytest.mark.heavy
-def test_no_task_is_mixed_or_fails(volume: AtomicWriter, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pool", ["threads", "prefork"])
+def test_no_task_is_mixed_or_fails(volume: AtomicWriter, tmp_path: Path, pool: str) -> None:
     """10,000 tasks read ten keys twice each over 200 swaps; unpinned reads do get mixed."""
     volume.write(ten_keys.content(0))
     variables = {
@@ -39,7 +40,7 @@ def test_no_task_is_mixed_or_fails(volume: AtomicWriter, tmp_path: Path) -> None
 
     with seen.open("w") as output, log.open("w") as errors:
         worker = subprocess.Popen(
-            [sys.executable, PROGRAMS / "pinned_celery.py"],
+            [sys.executable, PROGRAMS / "pinned_celery.py", pool],
             env=variables,
             stdin=subprocess.PIPE,
             stdout=output,

@@ -1,4 +1,7 @@
-"""A Celery worker each of whose tasks is pinned; each line of its input sends so many of them."""
+"""A Celery worker each of whose tasks is pinned; each line of its input sends so many of them.
+
+The argument is the pool: ``threads`` or ``prefork``.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,6 @@ def send() -> None:
     worker.stop()
 
 
-worker = app.Worker(pool="threads", concurrency=4, loglevel="WARNING", quiet=True)
+worker = app.Worker(pool=sys.argv[1], concurrency=4, loglevel="WARNING", quiet=True)
 threading.Thread(target=send, daemon=True).start()
 worker.start()
