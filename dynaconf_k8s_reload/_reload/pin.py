@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import wraps
 from types import MappingProxyType, TracebackType
@@ -99,22 +99,24 @@ class Pin:
         return cast("Function", call)
 
 
-def keep(items: Iterator[Item]) -> Iterator[Item]:
-    """Give the items of an answer that is sent later, each made with what is pinned now."""
-    held = _pinned.get()
+class keep(Iterator[Item]):  # noqa: N801 -- because it is called as `keep_async` is
+    """Give the items of an answer that is sent later, each made with what is pinned now.
 
-    def give() -> Iterator[Item]:
-        while True:
-            token = _pinned.set(held)
-            try:
-                item = next(items)
-            except StopIteration:
-                return
-            finally:
-                _pinned.reset(token)
-            yield item
+    A class, since most answers have one item: a generator within a wrapper costs more than the pin.
+    """
 
-    return give()
+    __slots__ = ("_held", "_items")
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._held = _pinned.get()
+        self._items = iter(items)
+
+    def __next__(self) -> Item:
+        token = _pinned.set(self._held)
+        try:
+            return next(self._items)
+        finally:
+            _pinned.reset(token)
 
 
 def keep_async(items: AsyncIterator[Item]) -> AsyncIterator[Item]:

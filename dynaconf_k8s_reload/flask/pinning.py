@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
-
-from werkzeug.wsgi import ClosingIterator
 
 from .._reload.pin import Pin, keep
 
@@ -23,7 +21,21 @@ class PinMiddleware:
             body: Iterable[bytes] = self._app(environ, start_response)
             if isinstance(body, list | tuple) or _is_file(body, environ):
                 return body
-            return ClosingIterator(keep(iter(body)), getattr(body, "close", None))
+            return _Kept(body)
+
+
+class _Kept(keep[bytes]):
+    """An answer that a server closes once it is sent."""
+
+    __slots__ = ("close",)
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        super().__init__(body)
+        self.close: Callable[[], object] = getattr(body, "close", _nothing)
+
+
+def _nothing() -> None:
+    """Close what needs no closing."""
 
 
 def _is_file(body: object, environ: dict[str, Any]) -> bool:
