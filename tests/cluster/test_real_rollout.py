@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,6 +134,32 @@ def test_without_the_command_the_status_page_tells(shop: Namespace) -> None:
     (row,) = found["page"]
     assert row["reason"].startswith("by its status page")
     assert row["processes"] == 2
+
+
+def test_a_secret_arrives_in_a_projected_volume(shop: Namespace, tmp_path: Path) -> None:
+    """By its items, beside one of the ConfigMap's and one that is not there; the rest is awaited."""
+
+    def secret(pool: int) -> dict[str, Any]:
+        encoded = base64.b64encode(str(pool).encode()).decode()
+        head = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}}
+        return {**head, "data": {"pool": encoded, "other": encoded}}
+
+    shop.create(secret(1))
+    sources = [
+        {"secret": {"name": "keys", "items": [{"key": "pool", "path": "SHOP_POOL"}]}},
+        {"configMap": {"name": "shop", "items": [{"key": "SHOP_REGION", "path": "sub/REGION"}]}},
+        {"configMap": {"name": "absent", "optional": True}},
+    ]
+    volume = {"projected": {"sources": sources}}
+    shop.deploy("keys", [*WORKER, "1000"], volume=volume)
+    shop.wait_for(keys=1)
+    manifest = tmp_path / "secret.json"
+    manifest.write_text(json.dumps(secret(2)))
+    status, found = shop.rows("secret/keys", "-f", manifest, "--timeout", "2m")
+    assert (status, states(found)) == (0, {"keys": {"served"}}), (found, shop.told())
+    manifest = shop.manifest(**content(8, "/tmp/other", SHOP_REGION="south"))
+    status, found = shop.rows("cm/shop", "-f", manifest, "-l", "app=keys", "--timeout", "2m")
+    assert (status, found["keys"][0]["generation"]) == (0, 3), (found, shop.told())
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")

@@ -81,9 +81,10 @@ class Namespace:
         replicas: int = 1,
         variables: Mapping[str, str] | None = None,
         mount: Json | None = None,
+        volume: Json | None = None,
         **container: Any,
     ) -> None:
-        """Make a Deployment whose container has ``configmap/shop`` at `MOUNT`.
+        """Make a Deployment whose container has ``configmap/shop``, or another volume, at `MOUNT`.
 
         Args:
             name: its own, and its pods' label ``app``.
@@ -91,6 +92,7 @@ class Namespace:
             replicas: how many pods.
             variables: its environment's, beside those that every pod here has.
             mount: more of the mount, such as ``subPath``.
+            volume: its source, such as ``secret``; ``configmap/shop`` by default.
             container: more of the container, such as ``livenessProbe``.
         """
         environment = {
@@ -108,7 +110,7 @@ class Namespace:
             "terminationGracePeriodSeconds": 5,
             "tolerations": [{"operator": "Exists"}],
             "volumes": [
-                {"name": "config", "configMap": {"name": "shop"}},
+                {"name": "config", **(volume or {"configMap": {"name": "shop"}})},
                 *({"name": f"host-{n}", "hostPath": {"path": p}} for n, p in enumerate(HOST)),
             ],
             "containers": [
