@@ -137,7 +137,7 @@ def test_without_the_command_the_status_page_tells(shop: Namespace) -> None:
 
 
 def test_a_secret_arrives_in_a_projected_volume(shop: Namespace, tmp_path: Path) -> None:
-    """By its items, beside one of the ConfigMap's and one that is not there; the rest is awaited."""
+    """By its items, beside a key of the ConfigMap and a volume source that is not there."""
 
     def secret(pool: int) -> dict[str, Any]:
         encoded = base64.b64encode(str(pool).encode()).decode()
