@@ -134,6 +134,22 @@ def test_processes_with_the_same_content_have_the_same_hash(
     assert value(registry, "config_hash") != first == value(other_registry, "config_hash")
 
 
+def test_the_last_good_is_shown(
+    volume: AtomicWriter, registry: CollectorRegistry, tmp_path: Path
+) -> None:
+    """A process that serves it since its start has never been successful, until it is."""
+    options: dict[str, Any] = {"k8s_watch": False, "k8s_last_good": str(tmp_path / "kept")}
+    volume.write({"A": "1"})
+    get_reloader(make_settings(volume.directory, **options)).stop(restore=True)
+    volume.write({"A": "@int x"})
+    settings = make_settings(volume.directory, **options)
+    instrument(settings, registry)
+    assert (settings.A, value(registry, "last_reload_successful")) == (1, 0)
+    volume.write({"A": "2"})
+    get_reloader(settings).reload()
+    assert value(registry, "last_reload_successful") == 1
+
+
 def test_a_mount_that_goes_is_shown(
     tmp_path: Path, volume: AtomicWriter, registry: CollectorRegistry
 ) -> None:
