@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -205,7 +206,7 @@ def config_map(name: str, **data: object) -> Json:
 @contextmanager
 def namespace() -> Iterator[Namespace]:
     """Make a namespace, and delete it with all that is in it."""
-    name = f"rollout-{os.getpid()}"
+    name = f"rollout-{uuid.uuid4().hex[:8]}"
     with tempfile.TemporaryDirectory() as scratch, api() as made:
         core, apps = client.CoreV1Api(made), client.AppsV1Api(made)
         core.create_namespace({"metadata": {"name": name}})
