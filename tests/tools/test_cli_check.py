@@ -181,6 +181,16 @@ def test_directories(tmp_path: Path) -> None:
     assert (done.status, done.err) == (2, f"Error: absent: {tmp_path / 'absent'}\n")
 
 
+@pytest.mark.parametrize("name", ["MYAPP_a b", "\x1b[31mred", "sub/\n", "x" * 255])
+def test_a_directory_with_a_name_that_no_config_map_has(name: str, tmp_path: Path) -> None:
+    """It cannot stand for a volume: the name is told, escaped, and nothing is loaded."""
+    (tmp_path / "plain" / "sub").mkdir(parents=True)
+    (tmp_path / "plain" / name).write_text("s3cret")
+    done = check(tmp_path / "plain")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"Error: mount {tmp_path}/plain: {name!r} cannot be a key: ")
+
+
 @pytest.mark.parametrize(
     ("module", "status", "told"),
     [

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..._model.errors import K8sReloadError
+from ..._model.errors import K8sReloadError, MountError
 from ..._model.mount import Mount
 from ..._model.options import SUFFIX, Options
 from ..._source.reader import DEFAULT_MOUNT, default_mounts
@@ -141,7 +141,10 @@ def copied(directory: str, path: str) -> str:
     """Copy what a directory holds into a volume.
 
     Raises:
-        MountError: it cannot be read.
+        MountError: it cannot be read, or has a name that no ConfigMap can have.
     """
     snapshot = read(Mount(os.path.abspath(directory)))
-    return laid_out({**snapshot.files, **snapshot.settings_files}, path)
+    try:
+        return laid_out({**snapshot.files, **snapshot.settings_files}, path)
+    except ValueError as error:
+        raise MountError(str(error), mount=snapshot.mount.path) from None
