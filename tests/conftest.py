@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import sampling  # noqa: F401 -- sets how examples are found, before any test asks for some
-from dynaconf_k8s_reload._environ import mirror as environ
+from dynaconf_k8s_reload._environ.mirror import Mirror
 from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import eventually, make_settings, open_descriptors, what_is_open
+from support import eventually, make_settings, open_descriptors, own_process, what_is_open
 
 AREAS = {
     "frameworks": ("test_asgi", "test_django", "test_flask", "test_probe"),
@@ -35,7 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
+def mirror() -> Iterator[Mirror]:
+    """The mirror of this test, as if each were a process: what another has mirrored is unknown."""
+    with own_process() as mirror:
+        yield mirror
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(mirror: Mirror) -> Iterator[None]:
     """Fail a test that leaves a thread, a descriptor or a changed environment behind."""
     threads = set(threading.enumerate())
     environment = _environment()
@@ -46,8 +53,7 @@ def nothing_is_left() -> Iterator[None]:
     for each in list(RENEWED_AFTER_FORK):
         each.stop(restore=True)
         each._notifier.close()
-    _put_back()
-    environ.MIRROR.__init__()  # type: ignore[misc] # reason: what is known of names is forgotten
+    _put_back(mirror)
     if loaded or set(threading.enumerate()) - threads or open_descriptors() > descriptors:
         gc.collect()  # which takes a while, so not after a test that has loaded nothing
     eventually(lambda: set(threading.enumerate()) <= threads)
@@ -58,9 +64,9 @@ def nothing_is_left() -> Iterator[None]:
     assert _environment() == environment
 
 
-def _put_back() -> None:
+def _put_back(mirror: Mirror) -> None:
     """Undo what is left of objects that have been collected, whose variables stay as they are."""
-    for name, record in environ.MIRROR._ledger.records.items():
+    for name, record in mirror._ledger.records.items():
         if record.owned and name in os.environ and os.environ[name] == record.left:
             if record.before is None:
                 del os.environ[name]

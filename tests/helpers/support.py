@@ -6,11 +6,17 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from dynaconf import Dynaconf
+
+from dynaconf_k8s_reload import Reloader, loader
+from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._reload.process import Process
 
 LOADERS = ["dynaconf_k8s_reload.loader"]
 
@@ -36,6 +42,15 @@ def make_settings(*mounts: Any, **options: Any) -> Any:
     options.setdefault("k8s_prefixed_only", False)  # most tests name their settings without it
     paths = [str(mount) if isinstance(mount, Path) else mount for mount in mounts]
     return Dynaconf(k8s_mounts=paths, **options)
+
+
+@contextlib.contextmanager
+def own_process() -> Iterator[Mirror]:
+    """Have what is loaded within belong to a process of its own, whose mirror knows no name yet."""
+    mirror = Mirror()
+    reloader = partial(Reloader, process=Process(mirror))
+    with mock.patch.object(loader, "Reloader", reloader):
+        yield mirror
 
 
 def open_descriptors() -> int:

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._environ.mirror import MIRROR
 from dynaconf_k8s_reload._environ.staging import PROCESS
 from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking
@@ -259,7 +258,7 @@ def test_locks_that_another_thread_held_are_free_in_the_child(volume: AtomicWrit
     inside, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with reloader.publishing, MIRROR._lock:
+        with reloader.publishing, reloader.mirror._lock:
             inside.set()
             leave.wait(30)
 

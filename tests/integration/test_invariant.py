@@ -6,6 +6,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload.testing import AtomicWriter
 from fresh_process import Application, FreshProcesses, load, see
 from sampling import examples
+from support import own_process
 
 SEQUENCES = examples(100, nightly=2_000)
 APPLICATIONS = examples(200, nightly=10_000)
@@ -237,20 +238,19 @@ class _Case:
         return fresh.ask(self.variables(), self.options, NAMES)
 
     def environment(self) -> Any:
-        environ.MIRROR.__init__()  # type: ignore[misc] # reason: another case knew the same names
-        patch = pytest.MonkeyPatch.context()
-        return _Started(patch, self.variables())
+        return _Started(self.variables())
 
 
 class _Started:
     """This process, as if it had just started with these variables."""
 
-    def __init__(self, patch: Any, variables: dict[str, str]) -> None:
-        self._patch = patch
+    def __init__(self, variables: dict[str, str]) -> None:
         self._variables = variables
+        self._contexts = ExitStack()
 
     def __enter__(self) -> None:
-        monkeypatch = self._patch.__enter__()
+        self._contexts.enter_context(own_process())  # another case knew the same names
+        monkeypatch = self._contexts.enter_context(pytest.MonkeyPatch.context())
         for name in NAMES:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv("MYAPP_FROM_DOTENV", raising=False)
@@ -260,4 +260,4 @@ class _Started:
     def __exit__(self, *error: object) -> None:
         for name in [*NAMES, "MYAPP_FROM_DOTENV"]:
             os.environ.pop(name, None)
-        self._patch.__exit__(*error)
+        self._contexts.close()

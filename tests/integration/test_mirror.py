@@ -18,7 +18,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import Mount, get_reloader
-from dynaconf_k8s_reload._environ import mirror as environ
 from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
 from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
@@ -26,7 +25,7 @@ from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.reading import read
 from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import make_settings
+from support import make_settings, own_process
 
 PREFIXED, PLAIN = "MYAPP_SHOWN", "SHOWN_PLAIN"
 FIRST, SECOND, ELSEWHERE = "first", "second", "elsewhere"
@@ -712,23 +711,25 @@ def test_other_variables_are_never_touched(
     outside = {name: text for name, text in os.environb.items() if name.decode() not in NAMES}
     try:
         os.environ.update(boot)
-        environ.MIRROR.__init__()  # type: ignore[misc] # reason: another example knew the same names
-        settings: Any = None
-        for step, (below, above) in enumerate(updates):
-            volume.write(below)
-            other.write({**above, "N_STEP": str(step)})
-            if settings is None:
-                settings = make_settings(
-                    mount_of(volume, **fields),
-                    mount_of(other, exclude=["N_STEP"]),
-                    k8s_watch=False,
-                    k8s_env_wins=wins,
-                )
-            get_reloader(settings).reload()
-            now = {name: text for name, text in os.environb.items() if name.decode() not in NAMES}
-            assert now == outside
-        get_reloader(settings).stop(restore=True)
-        assert {n: os.environ[n] for n in NAMES if n in os.environ} == boot
+        with own_process():  # another example knew the same names
+            settings: Any = None
+            for step, (below, above) in enumerate(updates):
+                volume.write(below)
+                other.write({**above, "N_STEP": str(step)})
+                if settings is None:
+                    settings = make_settings(
+                        mount_of(volume, **fields),
+                        mount_of(other, exclude=["N_STEP"]),
+                        k8s_watch=False,
+                        k8s_env_wins=wins,
+                    )
+                get_reloader(settings).reload()
+                now = {
+                    name: text for name, text in os.environb.items() if name.decode() not in NAMES
+                }
+                assert now == outside
+            get_reloader(settings).stop(restore=True)
+            assert {n: os.environ[n] for n in NAMES if n in os.environ} == boot
     finally:
         for name in NAMES:
             os.environ.pop(name, None)

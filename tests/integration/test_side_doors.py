@@ -13,7 +13,7 @@ from dynaconf import ValidationError, Validator
 
 from dynaconf_k8s_reload import MountError, get_reloader
 from dynaconf_k8s_reload._dynaconf import children, putting, unwrap
-from dynaconf_k8s_reload._environ import mirror as environ
+from dynaconf_k8s_reload._environ.mirror import Mirror
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -219,7 +219,7 @@ def test_validators_of_other_environments_see_the_candidate(
 
 
 def test_a_first_load_that_fails_leaves_nothing_behind(
-    volume: AtomicWriter,
+    volume: AtomicWriter, mirror: Mirror
 ) -> None:
     """Ten failed first loads leave no thread, no variable and no reloader; then one works."""
     from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
@@ -236,7 +236,7 @@ def test_a_first_load_that_fails_leaves_nothing_behind(
     assert dict(os.environ) == before
     assert set(threading.enumerate()) == threads
     assert len(RENEWED_AFTER_FORK) == reloaders
-    assert not environ.MIRROR._ledger.owners
+    assert not mirror._ledger.owners
     volume.write({"MYAPP_A": "1"})
     assert settings.A == 1
     assert get_reloader(settings).status().generation == 1
