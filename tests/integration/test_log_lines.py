@@ -108,6 +108,33 @@ def test_many_names_are_one_line(
         assert "1,999" in told
 
 
+def test_many_links_and_restart_keys_are_one_line_each(
+    volume: AtomicWriter, tmp_path: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """Of what only a plain directory can hold, and of what only a change brings; once each."""
+    plain, changing = tmp_path / "plain", AtomicWriter(tmp_path / "changing")
+    plain.mkdir()
+    changing.write({"COUNT": "first"})
+    (tmp_path / "outside").write_text("s3cret")
+    for name in numbered("L{}"):
+        (plain / name).symlink_to(tmp_path / "outside")
+    volume.write(numbered("R{}"))
+    settings = make_settings(
+        plain, volume.directory, changing.directory, k8s_watch=False, k8s_restart_keys=["R*"]
+    )
+    assert settings.R1 == 1
+    (told,) = at_level(logged)
+    assert told.startswith(f"mount {plain}: links that lead out of it are left out (L0, L1, L10 ")
+    assert " and 1,997 more)" in told
+    logged.clear()
+    volume.write(numbered("R{}", "2"))
+    for count in range(10):
+        changing.write({"COUNT": str(count)})
+        assert get_reloader(settings).reload().outcome == "applied"
+    (told,) = at_level(logged)
+    assert told.startswith("2,000 settings have changed that take effect with a restart only (R0,")
+
+
 def test_many_changes_are_one_line(
     volume: AtomicWriter, settings: Any, logged: pytest.LogCaptureFixture
 ) -> None:

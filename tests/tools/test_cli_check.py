@@ -228,12 +228,15 @@ def test_a_manifest_that_kubernetes_refuses() -> None:
 
 
 def test_a_django_project() -> None:
-    """Of a Django project no default counts as set by code; an assignment of its own does."""
+    """Of a Django project no default counts as set by code, and nothing that its hook returns:
+    all settings, or an object of its own; an assignment of its own does."""
     pytest.importorskip("django")
     Path("project.py").write_text(
-        "from dynaconf import DjangoDynaconf\n"
+        "from dynaconf import DjangoDynaconf, Dynaconf\n"
         'SECRET_KEY = "x"\nINSTALLED_APPS = ["dynaconf_k8s_reload.django"]\n'
-        "settings = DjangoDynaconf(__name__, envvar_prefix='MYAPP',\n"
+        f"def hook(settings):\n    own = {MAKE})\n"
+        "    return {**settings.as_dict(), 'OWN': own}\n"
+        "settings = DjangoDynaconf(__name__, envvar_prefix='MYAPP', post_hooks=[hook],\n"
         "    loaders=['dynaconf_k8s_reload.loader'])\n"
         "settings.set('BY_CODE', 1)\n"
     )
@@ -281,3 +284,20 @@ def test_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     done = check("-f", "app.yaml")
     assert done.status == 2
     assert "was not loaded and reloaded within 2 s" in done.err
+
+
+def test_content_that_cannot_be_copied(tmp_path: Path) -> None:
+    """A directory with a file that no ConfigMap could hold is told, and nothing is loaded."""
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "KEY").write_bytes(bytes(1024 * 1024 + 1))
+    done = run("check", "--settings", "examined:settings", tmp_path / "large")
+    assert done.status == 2
+    assert "KEY is larger than 1 MiB" in done.err
+
+
+def test_names_that_name_nothing() -> None:
+    """A name without a module, or without what comes after its colon, cannot be looked for."""
+    for name in (":settings", "examined:"):
+        done = run("check", "--settings", name, "-f", "app.yaml")
+        assert done.status == 2
+        assert f"--settings {name}: write package.module:settings" in done.err
