@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("click", reason="the command line is an extra")
+pytest.importorskip("rich", reason="the command line is an extra")
 from dynaconf_k8s_reload._source.snapshot import revision_of
 from dynaconf_k8s_reload.cli.rollout import following
 from dynaconf_k8s_reload.cli.rollout.following import Following, Workload
