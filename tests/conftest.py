@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401 -- watchdog imports it, and some builds of Python keep its library open
 import gc
 import logging
 import os
@@ -56,7 +57,10 @@ def nothing_is_left(mirror: Mirror) -> Iterator[None]:
     _put_back(mirror)
     if loaded or set(threading.enumerate()) - threads or open_descriptors() > descriptors:
         gc.collect()  # which takes a while, so not after a test that has loaded nothing
-    eventually(lambda: set(threading.enumerate()) <= threads)
+    eventually(
+        lambda: set(threading.enumerate()) <= threads,
+        else_show=lambda: f"{set(threading.enumerate()) - threads} still run",
+    )
     eventually(
         lambda: open_descriptors() <= descriptors or gc.collect() < 0,
         else_show=lambda: f"{descriptors} were open before, now {what_is_open()}",
