@@ -139,15 +139,15 @@ def test_one_directory_by_two_paths(tmp_path: Path) -> None:
         Options.read({"k8s_mounts": [str(tmp_path), str(tmp_path / "link")]}, {})
 
 
-@pytest.mark.parametrize("mirror", [False, True])
-def test_what_a_mount_says_counts(mirror: bool) -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_what_a_mount_says_counts(mirrored: bool) -> None:
     """A mount's own word beats the application's; a secret one is never mirrored."""
-    chosen = Options(k8s_mirror=mirror, k8s_prefixed_only=mirror)
-    assert chosen.mirrors(Mount("/c")) is mirror
-    assert chosen.mirrors(Mount("/c", mirror=not mirror)) is not mirror
+    chosen = Options(k8s_mirror=mirrored, k8s_prefixed_only=mirrored)
+    assert chosen.mirrors(Mount("/c")) is mirrored
+    assert chosen.mirrors(Mount("/c", mirror=not mirrored)) is not mirrored
     assert chosen.mirrors(Mount("/c", mirror=True, secret=True)) is False
-    assert chosen.prefixed_only(Mount("/c")) is mirror
-    assert chosen.prefixed_only(Mount("/c", prefixed_only=not mirror)) is not mirror
+    assert chosen.prefixed_only(Mount("/c")) is mirrored
+    assert chosen.prefixed_only(Mount("/c", prefixed_only=not mirrored)) is not mirrored
 
 
 # through dynaconf

@@ -65,10 +65,10 @@ def test_why_a_name_is_not_mirrored(name: str, content: bytes, reason: str | Non
 @pytest.mark.parametrize(
     "name", ["X_FOR_DYNACONF", "YAML", "MYAPP_YAML", "OTHER_YAML", "DYNACONF_INCLUDE"]
 )
-@pytest.mark.parametrize("mirror", [True, False])
-def test_reserved_names(name: str, mirror: bool) -> None:
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_reserved_names(name: str, mirrored: bool) -> None:
     """A reserved name is reported and nothing else, whatever the mount and whichever the prefix."""
-    decision = decided({name: b"1"}, Options(k8s_env_wins=("*",)), mirror=mirror)
+    decision = decided({name: b"1"}, Options(k8s_env_wins=("*",)), mirror=mirrored)
     assert decision.skipped[name] == "reserved for dynaconf, so it is not a setting either"
     assert not decision.claims
     assert not decision.shadowed
