@@ -160,9 +160,9 @@ def of_dotenv(
 
 
 def with_dotenv(moves: dict[str, Record], dotenv: Mapping[str, str]) -> dict[str, Record]:
-    """Give the moves with these values for the names that would be unset."""
+    """Give the moves with these values for the names that would be unset: the process has them."""
     shown = {
-        name: moves[name].leaving(text, owned=False)
+        name: Record(moves[name].before, text, text)
         for name, text in dotenv.items()
         if name in moves and moves[name].left is None
     }

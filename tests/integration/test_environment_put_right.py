@@ -90,6 +90,9 @@ def test_a_dotenv_value_shows_again(
         volume.write({})
         assert get_reloader(settings).reload().outcome == "applied"
         assert (settings.A, os.environ["MYAPP_A"]) == ("of the file", "of the file")
+        volume.write({"MYAPP_B": "1"})
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert (settings.A, os.environ["MYAPP_A"]) == ("of the file", "of the file")
         volume.write({"MYAPP_A": "2"})
         assert get_reloader(settings).reload().outcome == "applied"
         assert (settings.A, os.environ["MYAPP_A"]) == (2, "2")
