@@ -6,6 +6,8 @@ Name it in ``loaders=["dynaconf_k8s_reload.loader"]``, where ``dynaconf.loaders.
 from __future__ import annotations
 
 import os
+import weakref
+from functools import partial
 from typing import Any
 
 from dynaconf.base import Settings
@@ -13,6 +15,7 @@ from dynaconf.base import Settings
 from . import _dynaconf
 from ._dynaconf import Attachment, Build, Generation
 from ._environ.mirror import Proposal
+from ._environ.staging import begin_stage
 from ._model.errors import ConfigError
 from ._model.options import Options
 from ._reload.refusal import without_values
@@ -53,6 +56,8 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
         if not reloader.fallback.take(settings, error):
             raise
         _dynaconf.load(settings, first, key)
+    environment = first.generation.plan.environment.providing({})  # the rest is pending
+    begin_stage(environment, partial(_dynaconf.is_constructing, weakref.ref(settings)))
 
 
 def _first_load(settings: Settings) -> tuple[Attachment, Reloader]:

@@ -24,6 +24,7 @@ from .quiet import quieten
 from .snapshot import snapshot_of
 from .state import (
     constructing_wrapper,
+    is_constructing,
     keywords,
     names,
     reads_mounts,
@@ -58,6 +59,7 @@ __all__ = [
     "files_now",
     "flat_values",
     "has_env_loader",
+    "is_constructing",
     "is_current",
     "is_replayed",
     "keep_identity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import lru_cache, partial
 from types import FrameType
 from typing import Any
@@ -68,6 +68,16 @@ def constructing_wrapper(settings: Settings) -> LazySettings | None:
         return None
     wrapper: LazySettings = frame.f_locals["self"]
     return wrapper
+
+
+def is_constructing(reference: Callable[[], Settings | None]) -> bool:
+    """Tell whether this thread is within the constructor of the settings that are referred to."""
+    settings, frame = reference(), sys._getframe(1)
+    while settings is not None and frame is not None:
+        if frame.f_code is CONSTRUCTOR and frame.f_locals.get("self") is settings:
+            return True
+        frame = frame.f_back  # type: ignore[assignment] # reason: it is none at the last one
+    return False
 
 
 def reloader_of(wrapper: LazySettings | None) -> Any:

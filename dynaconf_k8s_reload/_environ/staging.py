@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from .overlay import Environment
 
 Environ: Any = type(os.environ)
 
-_views: dict[int, Environment] = {}
+
+class _Stage(NamedTuple):
+    """What one thread lives in, for as long as it goes on."""
+
+    environment: Environment
+    goes_on: Callable[[], bool]
+    outer: _Stage | None
+
+
+_stages: dict[int, _Stage] = {}
 _at_rest = Environ
 _lock = threading.RLock()  # reentrant, for a signal handler that makes settings
 
@@ -89,7 +98,8 @@ PROCESS = ProcessEnviron()
 
 def view_of_thread() -> Environment | None:
     """Give the environment that this thread builds in, if it is building."""
-    return _views.get(threading.get_ident())
+    stage = _stage_of_thread()
+    return None if stage is None else stage.environment
 
 
 def rest_as(kind: Any) -> None:
@@ -99,7 +109,7 @@ def rest_as(kind: Any) -> None:
     """
     global _at_rest  # noqa: PLW0603 -- because there is one `os.environ`, and it has one class
     _at_rest = kind
-    if not _views:
+    if not _stages:
         os.environ.__class__ = kind
 
 
@@ -112,37 +122,58 @@ def rest_as_usual() -> None:
 @contextmanager
 def staged(environment: Environment) -> Iterator[None]:
     """Have ``os.environ`` show `environment` to this thread, and to no other."""
-    ident = threading.get_ident()
-    with _lock:
-        outer = _views.get(ident)
-        _views[ident] = environment
-        os.environ.__class__ = _StagedEnviron
+    outer = _stages.get(threading.get_ident())
+    begin_stage(environment, lambda: True)
     try:
         yield
     finally:
-        with _lock:
-            _leave(ident, outer)
+        _go_back_to(outer)
 
 
-def _leave(ident: int, outer: Environment | None) -> None:
-    if outer is None:
-        del _views[ident]
-    else:
-        _views[ident] = outer
-    if not _views:
-        os.environ.__class__ = _at_rest
+def begin_stage(environment: Environment, goes_on: Callable[[], bool]) -> None:
+    """Do so until `end_stage`, or until a read finds that it goes on no longer.
+
+    A first load may end by an exception in dynaconf's constructor, of which nobody here is told.
+    """
+    ident = threading.get_ident()
+    with _lock:
+        _stages[ident] = _Stage(environment, goes_on, _stages.get(ident))
+        os.environ.__class__ = _StagedEnviron
+
+
+def end_stage() -> None:
+    """Have this thread live where it did before `begin_stage`."""
+    stage = _stage_of_thread()
+    if stage is not None:
+        stage.environment.settle()  # an object that was made meanwhile may have it for its own
+        _go_back_to(stage.outer)
+
+
+def _stage_of_thread() -> _Stage | None:
+    while (stage := _stages.get(threading.get_ident())) and not stage.goes_on():
+        stage.environment.settle()
+        _go_back_to(stage.outer)
+    return stage
+
+
+def _go_back_to(stage: _Stage | None) -> None:
+    ident = threading.get_ident()
+    with _lock:
+        if stage is None:
+            _stages.pop(ident, None)
+        else:
+            _stages[ident] = stage
+        if not _stages:
+            os.environ.__class__ = _at_rest
 
 
 def _in_forked_child() -> None:
     """Forget the threads that stayed behind; the one that forked may be building."""
     global _lock  # noqa: PLW0603 -- because a thread that stayed behind may hold it
     _lock = threading.RLock()
-    mine = view_of_thread()
-    _views.clear()
-    if mine is None:
-        os.environ.__class__ = _at_rest
-    else:
-        _views[threading.get_ident()] = mine
+    mine = _stages.get(threading.get_ident())
+    _stages.clear()
+    _go_back_to(mine)
 
 
 os.register_at_fork(after_in_child=_in_forked_child)

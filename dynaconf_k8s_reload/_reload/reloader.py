@@ -12,6 +12,7 @@ from dynaconf.base import Settings
 
 from .. import _dynaconf
 from .._environ.mirror import Mirror
+from .._environ.staging import end_stage
 from .._model.errors import ConfigError
 from .._model.explanation import Explanation
 from .._model.options import Options
@@ -250,6 +251,7 @@ class Reloader:
 
         It is the very first one, or what ``configure()`` made: then subscribers stay.
         """
+        end_stage()
         with self.lock:
             self.fallback.construct(settings, validate)
             was_following = self.following.leave()

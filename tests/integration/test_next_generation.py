@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,72 @@ def test_what_reads_the_environment_while_it_is_built(
             assert os.environ.get("MYAPP_A") == expected
     finally:
         os.environ.pop("MYAPP_A", None)
+
+
+def test_a_hook_of_a_first_load_sees_the_variables_of_the_mount(volume: AtomicWriter) -> None:
+    """A process that is older than the content has other variables, but starts with the new ones.
+
+    So does an object that the hook makes, and nobody else: the variables are written at the end.
+    """
+    os.environ["MYAPP_A"] = "older"
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "2"})
+    others: list[Any] = []
+
+    def hook(settings: Any) -> dict[str, Any]:
+        seen = dict(os.environ)
+        thread = threading.Thread(target=lambda: others.append(os.environ.get("MYAPP_B")))
+        thread.start()
+        thread.join()
+        env_loader.load(settings, identifier="again")
+        own = make_settings(k8s_watch=False)
+        return {"SEEN": [settings.A, own.A, seen["MYAPP_A"], os.environ["MYAPP_B"]], "OWN": own}
+
+    settings = make_settings(volume.directory, k8s_watch=False, post_hooks=[hook])
+    try:
+        assert settings.SEEN == [1, 1, "1", "2"]
+        assert others == [None]
+        assert os.environ["MYAPP_A"] == "1"
+        os.environ["MYAPP_A"] = "later"
+        assert settings.OWN.get_fresh("A") == "later"
+    finally:
+        os.environ.pop("MYAPP_A", None)
+
+
+def test_a_first_load_that_a_hook_ends_leaves_the_present(volume: AtomicWriter) -> None:
+    """The thread sees the process's variables again, also where the loads were nested."""
+    volume.write({"MYAPP_A": "1"})
+    seen: list[str | None] = []
+
+    def fail(_: Any) -> None:
+        raise ArithmeticError
+
+    def outer(_: Any) -> dict[str, Any]:
+        with pytest.raises(ArithmeticError):
+            bool(make_settings(volume.directory, k8s_watch=False, post_hooks=[fail]))
+        seen.append(os.environ.get("MYAPP_A"))
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        bool(make_settings(volume.directory, k8s_watch=False, post_hooks=[outer]))
+    assert seen == ["1"]
+    assert "MYAPP_A" not in os.environ
+    assert type(os.environ).__name__ == "_Environ"
+
+
+def test_settings_that_load_themselves_end_as_with_dynaconf_alone(volume: AtomicWriter) -> None:
+    """A hook of a first load that asks for the application's own object ends in an error, soon."""
+    volume.write({"MYAPP_A": "1"})
+    settings: Any = make_settings(
+        volume.directory, k8s_watch=False, post_hooks=[lambda _: {"B": settings.A}]
+    )
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    try:
+        with pytest.raises(RecursionError):
+            bool(settings)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert "MYAPP_A" not in os.environ
 
 
 def test_a_hook_that_loads_the_environment(volume: AtomicWriter) -> None:
