@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,10 +22,12 @@ from dynaconf.loaders import env_loader
 from dynaconf.utils import missing
 
 from . import state
-from .generation import Carried, attached, attachment_of
+from .generation import attached, attachment_of
 from .values import copied, is_scalar
 
 NUMBERS = itertools.count()
+PUTTING = ("set", "update", "setdefault")
+
 _loading: ContextVar[frozenset[int]] = ContextVar("loading", default=frozenset())
 
 
@@ -50,6 +52,11 @@ class Operation:
     def __repr__(self) -> str:
         return f"<Operation {getattr(self.function, '__name__', self.function)}>"
 
+    @property
+    def loads(self) -> bool:
+        """It reads a file or the environment; otherwise it puts values that code has given."""
+        return self.function not in PUTTING
+
     def repeat(self, settings: Settings) -> None:
         """Do it to a candidate; the file or the environment is read anew.
 
@@ -67,16 +74,29 @@ class Operation:
         """Tell whether doing this alone comes to the same as doing both."""
         if self == earlier:
             return True
-        return self.function == earlier.function == "set" and (
-            self.arguments[0] == earlier.arguments[0]
-            and is_scalar(self.arguments[1])
-            and self.keywords.get("merge") is not True
+        mine, theirs = self._puts, earlier._puts
+        return bool(theirs) and (
+            self.keywords.get("merge") is not True
+            and all(key in mine and is_scalar(mine[key]) for key in theirs)
         )
 
+    def precludes(self, later: Operation) -> bool:
+        """Tell whether a later call comes to nothing after this one: it is a default once more."""
+        return self.function == later.function == "setdefault" and (
+            self.arguments[0] == later.arguments[0]
+        )
 
-def repeat(settings: Settings, carried: Carried) -> None:
+    @property
+    def _puts(self) -> Mapping[Any, Any]:
+        if self.function == "set":
+            return {self.arguments[0]: self.arguments[1]}
+        is_update = self.function == "update" and isinstance(self.arguments[0], Mapping)
+        return self.arguments[0] if is_update else {}
+
+
+def repeat(settings: Settings, operations: Iterable[Operation]) -> None:
     """Do to a candidate, in order, what code did to the live object."""
-    for operation in carried.assembly:
+    for operation in operations:
         with noting(settings, operation):
             operation.repeat(settings)
 
@@ -120,12 +140,17 @@ def recorded(
         tuple(copied(argument) for argument in arguments),
         {name: copied(value) for name, value in keywords.items()},
     )
+    owner = attachment.generation.owner
     with in_loading(settings):
         yield
-    attachment = attachment_of(settings) or attachment  # another generation may be out by now
-    earlier = [each for each in attachment.assembly if not operation.supersedes(each)]
-    attachment.assembly = (*earlier, operation)
-    attachment.generation.owner.touched()
+        with owner.publishing:
+            current = attachment_of(settings) or attachment
+            if not any(each.precludes(operation) for each in current.assembly):
+                earlier = [each for each in current.assembly if not operation.supersedes(each)]
+                current.assembly = (*earlier, operation)
+        if current is not attachment:  # it was done to a generation that is no longer served
+            operation.repeat(settings)
+    owner.touched()
 
 
 def called_by_dynaconf() -> bool:

@@ -64,7 +64,7 @@ def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs
             finally:
                 build.loading = None
             if carried is not None:
-                repeat(settings, carried)
+                repeat(settings, carried.assembly)
     pin(settings, attachment.generation.anchor, attachment.generation.plan.environment)
 
 

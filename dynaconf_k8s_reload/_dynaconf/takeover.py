@@ -13,6 +13,7 @@ from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 
 from . import state
+from .assembly import repeat
 from .django_start import hooks_of_start
 from .generation import Carried, attached
 from .identity import adopt_kept
@@ -50,24 +51,30 @@ def take_over(candidate: Settings, carried: Carried) -> None:
 
 def _replay_one(live: Settings, candidate: Settings) -> None:
     """Do to a candidate that is complete what code has set in `live` meanwhile."""
-    build = attached(candidate).under_way
+    build, assembly = attached(candidate).under_way, attached(live).assembly
     taken, defaults = build.taken, dict(dict.items(state.get(live, "defaults")))
-    build.taken = replace(taken, defaults=defaults)
+    build.taken = replace(taken, defaults=defaults, assembly=assembly)
     for key, value in defaults.items():
         if value is not taken.defaults.get(key, missing):
             _set(candidate, key, value)
             state.get(candidate, "defaults")[key] = value  # the live object's, to keep no candidate
-    attached(candidate).code = set_by_code(live, defaults)
+    repeat(candidate, _since(taken, assembly))
+    attached(candidate).code, attached(candidate).assembly = set_by_code(live, defaults), assembly
     share_hooks(live, candidate)
 
 
+def _since(taken: Carried, assembly: Iterable[Any]) -> list[Any]:
+    """Give what code has done since; doing once more what was done comes to the same."""
+    return [operation for operation in assembly if operation not in taken.assembly]
+
+
 def _is_current_alone(live: Settings, candidate: Settings) -> bool:
-    """Tell whether the candidate was built with the environment and the validators of now."""
+    """Tell whether the candidate was built with the environment, files and validators of now."""
     taken = attached(candidate).under_way.taken
     validators = state.get(live, "validators")
     return (
         tuple(state.get(live, "loaded_envs")) == taken.envs
-        and attached(live).assembly is taken.assembly
+        and not any(operation.loads for operation in _since(taken, attached(live).assembly))
         and len(validators) == len(taken.validators)
         and all(now is then for now, then in zip(validators, taken.validators, strict=True))
     )
@@ -167,9 +174,10 @@ def replay_code(live: Settings, candidate: Settings) -> None:
 
 
 def _is_replayed_alone(live: Settings, candidate: Settings) -> bool:
-    taken = attached(candidate).under_way.taken.defaults
+    taken = attached(candidate).under_way.taken
     defaults = dict.items(state.get(live, "defaults"))
-    return all(value is taken.get(key, missing) for key, value in list(defaults))
+    has_set = any(value is not taken.defaults.get(key, missing) for key, value in list(defaults))
+    return not (has_set or _since(taken, attached(live).assembly))
 
 
 def publish(live: Settings, candidate: Settings) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from dynaconf.base import Settings
 from dynaconf.loaders import env_loader, toml_loader
 
 from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._dynaconf.generation import attached
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -59,7 +62,8 @@ def test_what_is_set_often_does_not_pile_up(settings: Any, volume: AtomicWriter)
     volume.write({"MYAPP_A": "1"})
     for count in range(100):
         settings.set("POLLED", count, loader_identifier="code")
-        settings.update({"SAME": 1}, loader_identifier="code")
+        settings.update({"SAME": 1, "UPDATED": count}, loader_identifier="code")
+        settings.setdefault("DEFAULT", count)
     calls: list[str] = []
 
     class Counting(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
@@ -74,7 +78,9 @@ def test_what_is_set_often_does_not_pile_up(settings: Any, volume: AtomicWriter)
     reloaded(other, volume, {"MYAPP_A": "2"})
     assert calls.count("POLLED") == 1
     reloaded(settings, volume, {"MYAPP_A": "3"})
-    assert (settings.POLLED, settings.SAME) == (99, 1)
+    assert (settings.POLLED, settings.SAME, settings.UPDATED) == (99, 1, 99)
+    assert settings.DEFAULT == 0
+    assert len(attached(settings._wrapped).assembly) == 3
 
 
 def test_a_default_stays_a_default(settings: Any, volume: AtomicWriter) -> None:
@@ -152,6 +158,73 @@ def test_late_validators_judge_the_assembled_settings(settings: Any, volume: Ato
     volume.write({"MYAPP_A": "9"})
     assert get_reloader(settings).reload().outcome == "rejected"
     assert (settings.A, settings.LIMIT) == (2, 5)
+
+
+ADDING: dict[str, Any] = {
+    "set": lambda settings, n, _: settings.set("N", n, loader_identifier="code"),
+    "update": lambda settings, n, _: settings.update({"N": n}, loader_identifier="code"),
+    "setdefault": lambda settings, n, _: settings.setdefault(f"N{n % 3}", n),
+    "load_file": lambda settings, _, path: settings.load_file(path),
+    "env_loader": lambda settings, *_: env_loader.load(settings, identifier="code"),
+}
+
+
+@pytest.mark.parametrize("add", ADDING.values(), ids=ADDING)
+def test_code_that_adds_all_the_time_does_not_keep_an_update_away(
+    volume: AtomicWriter, tmp_path: Path, add: Callable[[Any, int, str], object]
+) -> None:
+    """While a generation is built another thread adds; both are there at once, nothing is lost."""
+    (tmp_path / "further.toml").write_text("FURTHER = 1\n")
+    adding, enough = threading.Event(), threading.Event()
+    added: list[int] = []
+    wrong: list[Any] = []
+
+    def go_on() -> None:
+        while not enough.is_set():
+            number = len(added)
+            add(settings, number, str(tmp_path / "further.toml"))
+            if settings.get("N", number) != number:
+                wrong.append((number, settings.N))
+            added.append(number)
+            adding.set()
+
+    def hook(_: Any) -> dict[str, Any]:
+        adding.clear()
+        adding.wait(10 if thread.is_alive() else 0)
+        return {}
+
+    thread = threading.Thread(target=go_on)
+    volume.write({"MYAPP_A": "0"})
+    settings = make_settings(volume.directory, k8s_watch=False, post_hooks=[hook])
+    assert settings.A == 0
+    thread.start()
+    try:
+        for text in ("1", "2", "3"):
+            reloaded(settings, volume, {"MYAPP_A": text})
+    finally:
+        enough.set()
+        thread.join()
+    assert (settings.A, wrong) == (3, [])
+
+
+def test_what_code_adds_while_a_generation_is_published_is_in_that_one(
+    volume: AtomicWriter,
+) -> None:
+    """A call that has begun with one generation and ends with the next is done to both."""
+
+    class Reloading(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        def set(self, key: Any, *args: Any, **kwargs: Any) -> None:
+            super().set(key, *args, **kwargs)
+            if key == "ADDED" and settings.A == 1:
+                volume.write({"MYAPP_A": "2"})
+                assert get_reloader(settings).reload().outcome == "applied"
+
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, _wrapper_class=Reloading)
+    settings.set("ADDED", 1, loader_identifier="code")
+    assert (settings.A, settings.ADDED) == (2, 1)
+    reloaded(settings, volume, {"MYAPP_A": "3"})
+    assert settings.ADDED == 1
 
 
 def test_what_cannot_be_done_again_is_named(
