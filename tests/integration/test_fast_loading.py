@@ -19,8 +19,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._dynaconf import live as following
-from dynaconf_k8s_reload._dynaconf import putting, state
+from dynaconf_k8s_reload._dynaconf import live, loading, putting, state
 from dynaconf_k8s_reload._dynaconf import variables as applying
 from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._source.content import UNPARSED, Variable
@@ -60,12 +59,12 @@ def the_long_way() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(putting, "put_all", put_all)
-        patch.setattr(following, "put_defaults", lambda _: None)
-        patch.setattr(following, "put_keyword", lambda *_: False)
-        patch.setattr(following, "loading", lambda held: partial(Settings.execute_loaders, held))
+        patch.setattr(loading, "put_defaults", lambda _: None)
+        patch.setattr(live, "put_keyword", lambda *_: False)
+        patch.setattr(loading, "loading", lambda held: partial(Settings.execute_loaders, held))
         patch.setattr(applying, "LETTERS", frozenset())
         patch.setattr(applying, "NUMBER", "(?!)")
-        patch.delattr(following.FollowsMounts, "get_environ")
+        patch.delattr(live.FollowsMounts, "get_environ")
         patch.setattr(Variable, "value", property(lambda _: UNPARSED, lambda *_: None))
         yield
 
