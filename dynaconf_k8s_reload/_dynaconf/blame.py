@@ -63,6 +63,8 @@ def culprit_of(error: BaseException) -> Blame:
     if source.loader == "k8s_mount":
         return Blame(file=source.identifier, reason=reason)
     if source.loader == "env_global":
+        # `set` has put dots in place of the separator by then.
+        key = key.replace(".", found["set"].values.get("nested_sep") or ".")
         return Blame(variable=_variable(key, source), reason=reason)
     keys = (_TOP.split(key)[0] or key,) if key else ()
     file = next((_file(found[job]) for job in ("read", "load", "python") if job in found), "")

@@ -165,7 +165,7 @@ def _attribute(module: Any, path: Sequence[str]) -> Any:
 
 def _settings_of(found: Any) -> Any:
     """Give the settings of a Flask app or of its configuration, and all else as it is."""
-    if "flask" not in sys.modules:
+    if not sys.modules.get("flask"):
         return found
     from .._dynaconf.flask import settings_of  # noqa: PLC0415 -- because only now it is Flask's
 

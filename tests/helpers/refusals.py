@@ -153,6 +153,12 @@ WAYS: dict[str, Way] = {
     "an operation": validated("9", "BAD (lte)", Validator("BAD", lte=5)),
     "a comparison with text": validated(MARKER, "BAD (gte)", Validator("BAD", gte=1)),
     "a comparison with what is secret": validated(MARKER, "BAD (ne)", NOT_MARKED),
+    "an operation that raises": validated(
+        "9",
+        "BAD (startswith)",
+        Validator("BAD", startswith="a"),
+        good={"MYAPP_BAD": "a"},
+    ),
     "the second of two operations": validated("9", "BAD (lt)", Validator("BAD", gt=0, lt=5)),
     "a length": validated(MARKER, "BAD (len_max)", Validator("NEXT", "BAD", cast=str, len_max=3)),
     "a type": validated(f"'{MARKER}'", "BAD (is_type_of)", Validator("BAD", is_type_of=int)),
@@ -229,6 +235,14 @@ WAYS: dict[str, Way] = {
         "a validator refuses DB.HOST (ne)",
         ("DB.HOST",),
         options={"validators": [Validator("DB.HOST", ne=Hidden(MARKER))]},
+    ),
+    "a key of what has none": Way(
+        {"MYAPP_BAD": "9"},
+        "BAD.x (MYAPP_BAD) of ",
+        "a validator refuses BAD.x (its value)",
+        ("BAD.x",),
+        good={"MYAPP_BAD": "{x=1}"},
+        options={"validators": [Validator("NEXT", "BAD.x", default=1)]},
     ),
     "when": validated(
         MARKER, "BAD (ne)", Validator("BAD", ne=Hidden(MARKER), when=Validator("NEXT", eq=2))

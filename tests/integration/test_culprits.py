@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dynaconf_k8s_reload import ReloadRejected, get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
-from refusals import MARKER, WAYS, content, hook, make
+from refusals import MARKER, WAYS, content, hook, lazily, make
 from support import make_settings
 
 
@@ -97,3 +98,66 @@ def test_a_variable_of_the_process_is_named(
     error: Any = raised.value
     assert (error.keys, error.mount) == (("FROM_POD",), None)
     assert_no_value(error)
+
+
+def test_a_variable_of_the_process_that_cannot_be_merged_is_named(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It parses, but what it is to be merged into fails when it is read."""
+    monkeypatch.setenv("MYAPP_BAD", lazily(MARKER))
+    monkeypatch.setenv("MYAPP_BAD__x", "1")
+    with pytest.raises(Exception, match=r"^MYAPP_BAD__x of the environment: ") as raised:
+        make_settings(volume.directory, k8s_watch=False).get("A")
+    error: Any = raised.value
+    assert (error.keys, error.mount) == (("MYAPP_BAD__x",), None)
+    assert_no_value(error)
+
+
+class OwnLoader:
+    """A loader of the application's, after ours."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def load(self, settings: Any, *_: object, **__: object) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def own_loader(monkeypatch: pytest.MonkeyPatch) -> OwnLoader:
+    made: Any = OwnLoader()
+    monkeypatch.setitem(sys.modules, "own_loader", made)
+    return cast("OwnLoader", made)
+
+
+def with_own_loader(volume: AtomicWriter) -> Any:
+    loaders = ["dynaconf_k8s_reload.loader", "own_loader"]
+    return make_settings(volume.directory, k8s_watch=False, loaders=loaders)
+
+
+def test_where_nothing_is_to_blame_the_update_is(
+    volume: AtomicWriter, own_loader: OwnLoader
+) -> None:
+    """What a loader of the application's raises has no setting; what has changed is told."""
+    volume.write({"MYAPP_A": "1"})
+    settings = with_own_loader(volume)
+    assert settings.A == 1
+    volume.write({"MYAPP_A": MARKER})
+    own_loader.error = ValueError(MARKER)
+    error: Any = get_reloader(settings).reload().error
+    assert str(error).startswith(f"update of {volume.directory} rejected: ValueError at ")
+    assert str(error).endswith("; changed keys: MYAPP_A")
+    assert (error.keys, error.mount) == ((), None)
+    assert_no_value(error)
+
+
+@pytest.mark.parametrize("kind", [ValueError, ReloadRejected])
+def test_a_loader_of_a_first_load_raises_its_own(
+    volume: AtomicWriter, own_loader: OwnLoader, kind: type[Exception]
+) -> None:
+    """Nothing is made of what names no setting, nor of words that were chosen for us."""
+    own_loader.error = kind("its own words")
+    with pytest.raises(kind) as raised:
+        with_own_loader(volume).get("A")
+    assert raised.value is own_loader.error

@@ -236,6 +236,20 @@ def test_one_use_by_many_threads_prepares_once(volume: AtomicWriter) -> None:
     assert type(wrapped) is usual
 
 
+def test_a_reader_that_comes_second_prepares_nothing(volume: AtomicWriter) -> None:
+    """It had begun to read when another one's use gave the object its usual class back."""
+    volume.write({"MYAPP_KEY": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    assert settings.KEY == 1
+    wrapped = vars(settings)["_wrapped"]
+    prepared: list[int] = []
+    _dynaconf.before_first_use(wrapped, lambda: prepared.append(1))
+    begun = type(wrapped).__getattribute__
+    _dynaconf.used(wrapped)
+    assert begun(wrapped, "KEY") == 1
+    assert prepared == []
+
+
 GEVENT = """
 from gevent import monkey
 monkey.patch_all()

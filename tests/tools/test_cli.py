@@ -37,6 +37,14 @@ def test_it_runs_as_a_module() -> None:
     assert done.stdout.startswith("Usage: dynaconf-k8s-reload [OPTIONS] COMMAND")
 
 
+def test_it_runs_as_a_plugin_of_kubectl() -> None:
+    """``kubectl config-rollout`` runs ``rollout`` with the arguments that follow."""
+    plugin = "from dynaconf_k8s_reload.__main__ import rollout; rollout()"
+    command = [sys.executable, "-c", plugin, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == run("rollout", "--help").out.split()
+
+
 @pytest.mark.parametrize("missing", ["click", "rich", "yaml"])
 def test_without_the_extra(missing: str) -> None:
     """Where a package of the extra is missing, one line says what to install."""

@@ -11,10 +11,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command import Done, approved, run, running, short_directory
+from dynaconf_k8s_reload.cli.apply import documents
 from dynaconf_k8s_reload.cli.apply.manifests import parse
 from dynaconf_k8s_reload.cli.apply.volume import ManifestError
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -223,6 +225,14 @@ def test_what_kubernetes_refuses(text: str, message: str, mount: Path) -> None:
     assert message in done.err
     assert "s3cret" not in done.err
     assert not mount.exists()
+
+
+def test_what_is_too_deep_without_libyaml(mount: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML's own parser has no limit to the depth; there is one all the same."""
+    monkeypatch.setattr(documents, "_Fastest", yaml.SafeLoader)
+    done = apply("[" * 2000, mount)
+    assert done.status == 2
+    assert "standard input: it is nested too deeply" in done.err
 
 
 WORDS = (

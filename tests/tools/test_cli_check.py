@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from command import Done, run, screens
+from dynaconf_k8s_reload.cli.check.github import annotation
+from dynaconf_k8s_reload.cli.findings import Finding
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 MAKE = 'Dynaconf(envvar_prefix="MYAPP", loaders=["dynaconf_k8s_reload.loader"]'
@@ -117,6 +119,49 @@ def test_what_a_reload_would_lose_or_change() -> None:
     assert done.status == 1
 
 
+def test_a_rehearsal_writes_a_key_that_the_mount_takes() -> None:
+    """Where a mount takes some keys only, the content is reloaded by one of these."""
+    Path("examined.py").write_text(
+        "import itertools\nfrom dynaconf import Dynaconf\n"
+        "from dynaconf_k8s_reload import Mount\ncounter = itertools.count()\n"
+        f"settings = {MAKE}, k8s_mounts=[Mount('/config', include=('MYAPP_P*',))],\n"
+        "    post_hooks=[lambda settings: {'COUNT': next(counter)}])\n"
+    )
+    (found,) = json.loads(check("-f", "app.yaml", "--json").out)["findings"]
+    assert (found["name"], found["keys"]) == ("changed-by-reload", ["COUNT"])
+
+
+def test_a_mount_that_is_nowhere(tmp_path: Path) -> None:
+    """Without content for its mount an application starts with none, and nothing is reloaded."""
+    absent = tmp_path / "absent"
+    made = SETTINGS.replace(MAKE, f"{MAKE}, k8s_mounts=['{absent}']")
+    Path("examined.py").write_text(made)
+    assert check().status == 0
+    assert not absent.exists()
+
+
+def test_a_wrong_option() -> None:
+    """An option that does not exist is told as a start tells it."""
+    Path("examined.py").write_text(SETTINGS.replace(MAKE, f"{MAKE}, k8s_mount='/config'"))
+    done = check("-f", "app.yaml")
+    assert done.status == 1
+    assert "The settings cannot be loaded" in done.out
+    assert "K8s_mount is not an option of dynaconf-k8s-reload" in done.out
+    assert "Write k8s_mounts" in done.out
+
+
+def test_annotations_of_several_manifests(tmp_path: Path) -> None:
+    """An annotation has the manifest that holds the key, and none where none does."""
+    files = [str(tmp_path / name) for name in ("one.yaml", "two.yaml")]
+    for file, key in zip(files, ("ONE", "TWO"), strict=True):
+        Path(file).write_text(f"data:\n  {key}: x\n")
+    finding = Finding("content-refused", "error", "Refused", "It is.", "Correct it.", ("TWO",))
+    assert annotation(finding, files).startswith(
+        f"::error title=Refused,file={files[1]},line=2::It is."
+    )
+    assert annotation(finding, files[:1]).startswith("::error title=Refused::It is.")
+
+
 def test_what_only_a_reload_refuses() -> None:
     """A hook that works only once is found before the cluster finds it."""
     Path("examined.py").write_text(
@@ -136,9 +181,9 @@ def test_what_only_a_reload_refuses() -> None:
 def test_several_mounts_and_a_settings_file() -> None:
     """A Secret stands for the secret mount, a ConfigMap for the other, with the files in it."""
     Path("examined.py").write_text(
-        "from dynaconf import Dynaconf\n"
+        "from pathlib import Path\nfrom dynaconf import Dynaconf\n"
         "from dynaconf_k8s_reload import Mount\n"
-        f'settings = {MAKE}, settings_files=["/etc/app.toml", "/mnt/config/app.toml"],\n'
+        f'settings = {MAKE}, settings_files=["/etc/app.toml", Path("/mnt/config/app.toml")],\n'
         '    k8s_mounts=["/mnt/config", Mount("/mnt/secret", secret=True, required=True)])\n'
         'assert settings.PASSWORD.startswith("@int")\nassert settings.FROM_TOML == 3\n'
     )

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -356,6 +357,25 @@ def test_a_module_that_never_makes_its_settings(
     finds(examine(module), "ERROR    The settings cannot be loaded", "never ends")
 
 
+def test_in_another_thread_an_import_has_no_limit(volume: AtomicWriter, examine: Examine) -> None:
+    """Signals come to the main thread only; a command in another one does without."""
+    volume.write({"MYAPP_A": "1"})
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(examine, SETTINGS.format(mount=volume.directory)).result()
+    assert (done.status, "All is fine." in done.out) == (0, True), done
+
+
+def test_where_flask_is_not_installed(volume: AtomicWriter, tmp_path: Path) -> None:
+    """Settings are found all the same."""
+    volume.write({"MYAPP_A": "1"})
+    (tmp_path / "examined.py").write_text(SETTINGS.format(mount=volume.directory))
+    done = run_process(
+        "doctor", "--settings", "examined",
+        first="sys.modules['flask'] = None", directory=tmp_path,
+    )  # fmt: skip
+    assert (done.status, "All is fine." in done.out) == (0, True), done
+
+
 def test_settings_by_other_names(
     volume: AtomicWriter, examine: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -517,9 +537,10 @@ def test_what_a_start_would_fall_back_to(examine: Examine, tmp_path: Path) -> No
     done = examine(module)
     finds(done, "The settings cannot be loaded", "POOL")
     assert "serves the last good content" in done.out
+    volume.write({"MYAPP_POOL": "3"})
+    assert "All is fine." in examine(module).out
     (file,) = kept.iterdir()
     file.write_bytes(b"damaged")
-    volume.write({"MYAPP_POOL": "3"})
     finds(examine(module), "There is no last good content", "damaged")
 
 
