@@ -239,7 +239,7 @@ WAYS: dict[str, Way] = {
     "a key of what has none": Way(
         {"MYAPP_BAD": "9"},
         "BAD.x (MYAPP_BAD) of ",
-        "a validator refuses BAD.x (its value)",
+        "a validator refuses BAD.x (its value",
         ("BAD.x",),
         good={"MYAPP_BAD": "{x=1}"},
         options={"validators": [Validator("NEXT", "BAD.x", default=1)]},

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
+from dynaconf import Validator
 
 from dynaconf_k8s_reload import ReloadRejected, get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -152,12 +153,22 @@ def test_where_nothing_is_to_blame_the_update_is(
     assert_no_value(error)
 
 
-@pytest.mark.parametrize("kind", [ValueError, ReloadRejected])
-def test_a_loader_of_a_first_load_raises_its_own(
-    volume: AtomicWriter, own_loader: OwnLoader, kind: type[Exception]
+@pytest.mark.parametrize(
+    ("where", "error"), [("validators", ReloadRejected("too many")), ("filter", ValueError("odd"))]
+)
+def test_what_names_no_setting_at_a_first_load_stays_as_it_is(
+    volume: AtomicWriter, where: str, error: Exception
 ) -> None:
-    """Nothing is made of what names no setting, nor of words that were chosen for us."""
-    own_loader.error = kind("its own words")
-    with pytest.raises(kind) as raised:
-        with_own_loader(volume).get("A")
-    assert raised.value is own_loader.error
+    """Nothing is made of words that were chosen for us, nor of what has no setting to name."""
+    volume.write({"MYAPP_A": "1"})
+
+    def refuse(*_: object) -> bool:
+        raise error
+
+    options: dict[str, Any] = {
+        "validators": {"validators": [Validator("A", condition=refuse)]},
+        "filter": {"filter_strategy": refuse},
+    }
+    with pytest.raises(type(error)) as raised:
+        make_settings(volume.directory, k8s_watch=False, **options[where]).get("A")
+    assert raised.value is error

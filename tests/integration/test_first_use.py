@@ -244,7 +244,7 @@ def test_a_reader_that_comes_second_prepares_nothing(volume: AtomicWriter) -> No
     wrapped = vars(settings)["_wrapped"]
     prepared: list[int] = []
     _dynaconf.before_first_use(wrapped, lambda: prepared.append(1))
-    begun = type(wrapped).__getattribute__
+    begun: Any = type(wrapped).__getattribute__
     _dynaconf.used(wrapped)
     assert begun(wrapped, "KEY") == 1
     assert prepared == []
