@@ -119,16 +119,22 @@ def test_what_a_reload_would_lose_or_change() -> None:
     assert done.status == 1
 
 
-def test_a_rehearsal_writes_a_key_that_the_mount_takes() -> None:
-    """Where a mount takes some keys only, the content is reloaded by one of these."""
+@pytest.mark.parametrize(
+    ("include", "expected"),
+    [("MYAPP_P*", [("changed-by-reload", ["COUNT"])]), ("MYAPP_[P]*", [])],
+)
+def test_a_rehearsal_writes_a_key_that_the_mount_takes(
+    include: str, expected: list[tuple[str, list[str]]]
+) -> None:
+    """Where a mount takes some keys only, one of these is added; a class of characters has none."""
     Path("examined.py").write_text(
         "import itertools\nfrom dynaconf import Dynaconf\n"
         "from dynaconf_k8s_reload import Mount\ncounter = itertools.count()\n"
-        f"settings = {MAKE}, k8s_mounts=[Mount('/config', include=('MYAPP_P*',))],\n"
+        f"settings = {MAKE}, k8s_mounts=[Mount('/config', include=('{include}',))],\n"
         "    post_hooks=[lambda settings: {'COUNT': next(counter)}])\n"
     )
-    (found,) = json.loads(check("-f", "app.yaml", "--json").out)["findings"]
-    assert (found["name"], found["keys"]) == ("changed-by-reload", ["COUNT"])
+    findings = json.loads(check("-f", "app.yaml", "--json").out)["findings"]
+    assert [(found["name"], found["keys"]) for found in findings] == expected
 
 
 def test_a_mount_that_is_nowhere(tmp_path: Path) -> None:
