@@ -3,7 +3,7 @@
 What other rooms use is imported from here; the modules are private to this one.
 """
 
-from .greenlets import patched_by
+from .greenlets import is_patching, patched_by
 from .processes import RENEWED_AFTER_FORK, notice_fork
 from .timing import Timing
 from .watch import Watch, Watched
@@ -16,6 +16,7 @@ __all__ = [
     "Watch",
     "Watched",
     "Watcher",
+    "is_patching",
     "notice_fork",
     "patched_by",
 ]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from types import FrameType
 from typing import Any
+
+PATCHERS = ("gevent.monkey", "eventlet.patcher")
 
 
 def patched_by() -> str:
@@ -15,6 +18,21 @@ def patched_by() -> str:
     if patcher is not None and patcher.is_monkey_patched("thread"):
         return "eventlet"
     return ""
+
+
+def is_patching() -> bool:
+    """Tell whether this thread is within gevent's or eventlet's patching.
+
+    Threads are patched by then, and queues are not: a watch that began now would block them all.
+    gevent looks through all objects meanwhile, which has Django read its settings module.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- because its public way imports much
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith(PATCHERS) and frame.f_code.co_name.startswith(("patch_", "monkey_")):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def is_for_the_process(error: BaseException) -> bool:

@@ -35,9 +35,15 @@ def check(answer: Any, before: Mapping[int, Any]) -> object:
 @pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
 @pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
 def test_every_worker_answers_with_the_new_value(
-    volume: AtomicWriter, tmp_path: Path, kind: str, preload: bool
+    volume: AtomicWriter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    preload: bool,
 ) -> None:
     """Within two seconds of each swap all workers serve it; no request fails, none goes back."""
+    # dynaconf imports Django's settings where it is installed, and gevent asks for their class.
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "django.conf.global_settings")
     pytest.importorskip("gunicorn", reason="gunicorn is not installed")
     if kind == "gevent":
         pytest.importorskip("gevent", reason="gevent is not installed")
