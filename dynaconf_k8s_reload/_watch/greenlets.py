@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import queue
 import sys
 from types import FrameType
 from typing import Any
@@ -18,6 +20,18 @@ def patched_by() -> str:
     if patcher is not None and patcher.is_monkey_patched("thread"):
         return "eventlet"
     return ""
+
+
+def simple_queue() -> queue.SimpleQueue[None]:
+    """Make a queue that a thread of this process can wait for, be it a greenlet.
+
+    gevent patches ``queue`` last, or not at all where it is told so.
+    """
+    if patched_by() == "gevent":
+        kind: Any = importlib.import_module("gevent.queue").SimpleQueue
+        made: queue.SimpleQueue[None] = kind()
+        return made
+    return queue.SimpleQueue()
 
 
 def is_patching() -> bool:

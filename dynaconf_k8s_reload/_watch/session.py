@@ -14,7 +14,7 @@ from .._model.clock import monotonic
 from .._model.errors import RedactedCause
 from .._model.log import log
 from .events import Events
-from .greenlets import is_for_the_process, patched_by
+from .greenlets import is_for_the_process, patched_by, simple_queue
 from .watch import NEVER, POLL_EVERY, Backoff, Watch
 
 SLEEP_AT_MOST = 3600.0
@@ -26,6 +26,10 @@ class Hints:
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()  # the one with reentrant `put`
+
+    def begin(self) -> None:
+        """Be waited for by a thread of now: gevent may have replaced threads since, and queues."""
+        self._queue = simple_queue()
 
     def give(self) -> None:
         """Wake the thread."""
@@ -111,6 +115,7 @@ class Session:
             self.problem = hindrance or self.problem
             return
         self._tried_at = now
+        self.hints.begin()  # the thread looks before it waits, so no hint is lost
         try:
             thread = threading.Thread(  # in no context of whoever happens to start it
                 target=contextvars.Context().run,
