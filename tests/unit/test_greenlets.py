@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import queue
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload._watch import greenlets
 from dynaconf_k8s_reload._watch.greenlets import is_patching
 
 
@@ -27,9 +27,19 @@ def test_patching_is_known_by_who_calls(module: str, function: str, expected: bo
     assert names[function]() is expected
 
 
-def test_a_greenlet_waits_for_a_queue_of_greenlets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_greenlet_waits_for_a_queue_of_greenlets() -> None:
     """Whatever gevent has patched of `queue`: a real one would block the thread that all share."""
-    queues: Any = pytest.importorskip("gevent.queue", reason="gevent is not installed")
-    assert type(greenlets.simple_queue()) is queue.SimpleQueue
-    monkeypatch.setattr(greenlets, "patched_by", lambda: "gevent")
-    assert type(greenlets.simple_queue()) is queues.SimpleQueue
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    program = """
+import queue
+from gevent import monkey
+monkey.patch_all(queue=False)
+import gevent.queue
+from dynaconf_k8s_reload._watch.greenlets import simple_queue
+assert queue.SimpleQueue is not gevent.queue.SimpleQueue
+assert type(simple_queue()) is gevent.queue.SimpleQueue
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0, run.stderr
