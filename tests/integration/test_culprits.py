@@ -114,7 +114,7 @@ def test_a_variable_of_the_process_that_cannot_be_merged_is_named(
     assert_no_value(error)
 
 
-class OwnLoader:
+class PrivateLoader:
     """A loader of the application's, after ours."""
 
     def __init__(self) -> None:
@@ -126,10 +126,10 @@ class OwnLoader:
 
 
 @pytest.fixture
-def own_loader(monkeypatch: pytest.MonkeyPatch) -> OwnLoader:
-    made: Any = OwnLoader()
+def own_loader(monkeypatch: pytest.MonkeyPatch) -> PrivateLoader:
+    made: Any = PrivateLoader()
     monkeypatch.setitem(sys.modules, "own_loader", made)
-    return cast("OwnLoader", made)
+    return cast("PrivateLoader", made)
 
 
 def with_own_loader(volume: AtomicWriter) -> Any:
@@ -138,7 +138,7 @@ def with_own_loader(volume: AtomicWriter) -> Any:
 
 
 def test_where_nothing_is_to_blame_the_update_is(
-    volume: AtomicWriter, own_loader: OwnLoader
+    volume: AtomicWriter, own_loader: PrivateLoader
 ) -> None:
     """What a loader of the application's raises has no setting; what has changed is told."""
     volume.write({"MYAPP_A": "1"})
