@@ -140,8 +140,10 @@ class Published:
 
     def looked(self, watch: Watch | None) -> None:
         """Publish the status after a look, unless nothing has changed lately."""
-        age = monotonic() - self._written_at
-        if age >= SECONDS or (age >= AT_ONCE_SECONDS and self._state(watch) != self._written):
+        age, state = monotonic() - self._written_at, self._state(watch)
+        # Once events are armed, the next look may come as late as the resync.
+        is_armed_anew = state[:1] != self._written[:1]
+        if age >= SECONDS or is_armed_anew or (age >= AT_ONCE_SECONDS and state != self._written):
             self.write(watch)
 
     def _state(self, watch: Watch | None) -> tuple[object, ...]:
