@@ -52,7 +52,7 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
     first, reloader = _first_load(settings)
     try:
         without_values(settings, lambda: _dynaconf.load(settings, first, key))
-    except Exception as error:
+    except Exception as error:  # whatever refuses a first load
         if not reloader.fallback.take(settings, error):
             raise
         _dynaconf.load(settings, first, key)

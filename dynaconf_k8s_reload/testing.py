@@ -198,7 +198,7 @@ def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
                     raise ReloadRejected(status.last_error)
             finally:
                 reloader.lock.release()
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_LOOK_EVERY)  # a watch tells nobody that it has looked
     status = reloader.status()
     raise TimeoutError(
         f"what the mounts hold is not served after {timeout:g} s; generation {status.generation} "

@@ -23,7 +23,7 @@ class FirstValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf i
         self.__class__ = ValidatorList
         try:
             return ValidatorList.validate_all(self, *args, **kwargs)  # errors, if asked for them
-        except BaseException:
+        except BaseException:  # whatever it is, nothing has been loaded
             attached(self.settings).generation.owner.withdraw()
             raise
 

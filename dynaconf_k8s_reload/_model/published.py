@@ -105,7 +105,7 @@ def _read(path: str) -> Json | None:
         except FileNotFoundError:  # closed meanwhile
             return None
         except ValueError:
-            time.sleep(0.001)
+            time.sleep(0.001)  # its process is writing it
         else:
             return content
     return None

@@ -60,7 +60,7 @@ class Candidate:
         """Note whose fault it is when something is raised."""
         try:
             yield
-        except BaseException:
+        except BaseException:  # only noted
             self.failed = True
             raise
 

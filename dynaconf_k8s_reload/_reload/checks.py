@@ -42,7 +42,7 @@ class Checks:
             if check is not None:
                 try:
                     check(candidate, changes)
-                except Exception as error:
+                except Exception as error:  # a check may raise anything
                     if is_foreign(error):
                         raise
                     raise CheckFailedError(check, error) from None

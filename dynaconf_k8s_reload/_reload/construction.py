@@ -53,7 +53,7 @@ def _construct(
     while True:
         try:
             build_all(mirror, [candidate], put_right=True)
-        except Exception:
+        except Exception:  # it says nothing of a mount that has moved meanwhile
             if not candidate.has_moved or monotonic() > give_up:
                 raise
         else:

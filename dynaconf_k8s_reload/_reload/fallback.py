@@ -74,7 +74,7 @@ class Fallback:
         if refusing is None:
             try:
                 construct(self._owner, self._mirror, settings, validate)
-            except Exception as error:
+            except Exception as error:  # whatever refuses a first load
                 if not self.take(settings, error):
                     raise
                 refusing = error

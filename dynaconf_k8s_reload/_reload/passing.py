@@ -80,7 +80,7 @@ class Pass:
                 if all(refused) and not self._explicit:
                     return self._results("rejected", candidates, refused[0])
                 published = self._advance(candidates)
-            except BaseException as error:
+            except BaseException as error:  # what is not the content's gets out below
                 passing = isinstance(error, Exception) and _have_moved(candidates)
                 if passing and monotonic() < give_up:
                     continue

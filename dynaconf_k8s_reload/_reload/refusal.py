@@ -107,7 +107,7 @@ def without_values(settings: Settings, step: Callable[[], object]) -> None:
     explained: Exception | None = None
     try:
         step()
-    except Exception as error:
+    except Exception as error:  # parsers, hooks and validators raise anything
         explained = _explain_first(error, settings)
         if explained is None:
             raise

@@ -197,7 +197,7 @@ class Session:
             owner = watch.owner()
             if owner is not None:
                 owner.looked()
-        except BaseException as error:
+        except BaseException as error:  # nothing ends the watch
             if is_for_the_process(error):
                 raise  # pragma: no cover # reason: in a greenlet, which is not measured
             self._failed(watch, error)

@@ -185,7 +185,7 @@ class Watcher:
                 if not self._goes_on(session):
                     break
                 session.turn()
-            except BaseException as error:
+            except BaseException as error:  # nothing ends the watch
                 if is_for_the_process(error):
                     raise  # pragma: no cover # reason: in a greenlet, which is not measured
                 with contextlib.suppress(BaseException):

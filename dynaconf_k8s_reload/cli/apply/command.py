@@ -146,7 +146,7 @@ def _follow(
             except (ManifestError, CannotRunError) as error:
                 say(err, f"{error}\n{printable(directory)}: left as it is")
         before = saved
-        time.sleep(LOOK_EVERY)
+        time.sleep(LOOK_EVERY)  # editors save in ways that a watch for events would miss
 
 
 def _state(file: str) -> tuple[int, int, int] | None:

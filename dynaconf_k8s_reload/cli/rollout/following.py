@@ -105,7 +105,7 @@ class Following:
             left = self._deadline - time.monotonic()
             if left <= 0 or (rolled and not any(each.state in PENDING for each in verdicts)):
                 return verdicts
-            time.sleep(min(ASK_EVERY, left))
+            time.sleep(min(ASK_EVERY, left))  # nothing tells when a process serves it
 
     def _note(self) -> None:
         """Note which updates were rejected before the roll-out began."""
