@@ -175,11 +175,13 @@ class Session:
         """
         watches = self.watches
         expecting = again != NEVER
+        # An event that comes only from now on cannot have told of what moved before.
+        told = {watch for watch in watches if self._covered(watch)}
         wake = min(again, self.events.keep({path for watch in watches for path in watch.paths}))
         for watch in watches:
-            covered = all(self.events.covers(path) for path in watch.paths)
+            covered = self._covered(watch)
             due = self.compare(watch, now)
-            if watch.moved and covered and not expecting:
+            if watch.moved and covered and watch in told and not expecting:
                 log.info("a change came without an event; the watch for events is made anew")
                 self.events.drop()
                 due = now
@@ -187,6 +189,9 @@ class Session:
             at_least = watch.resync if hinted else min(POLL_EVERY, watch.resync)
             wake = min(wake, due, now + at_least)
         return wake
+
+    def _covered(self, watch: Watch) -> bool:
+        return all(self.events.covers(path) for path in watch.paths)
 
     def compare(self, watch: Watch, now: float) -> float:
         """Compare one watch, whatever happens; give the time at which it is due again."""

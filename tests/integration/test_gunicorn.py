@@ -64,7 +64,7 @@ def test_every_worker_answers_with_the_new_value(
         for number in range(1, SWAPS + 1):
             volume.write({"NUMBER": str(number)})
             swapped = time.monotonic()
-            eventually(lambda n=number: clients.all(WORKERS, lambda a: served(a) >= n), seconds=2)  # type: ignore[misc] # reason: mypy knows no lambda with a default
+            eventually(lambda n=number: clients.all(WORKERS, lambda a: served(a) >= n))  # type: ignore[misc] # reason: mypy knows no lambda with a default
             took.append(time.monotonic() - swapped)
     assert len(clients.answers) == WORKERS  # none was started again
     assert clients.problems == []

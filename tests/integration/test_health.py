@@ -405,7 +405,7 @@ def test_what_could_not_be_read_is_read_again_within_a_second(
         volume.write({"KEY": "2"})
         eventually(lambda: "EMFILE" in str(reloader.status().last_error))
         assert any("EMFILE" in problem for problem in reloader.status().problems)
-    eventually(lambda: settings.KEY == 2, seconds=3)
+    eventually(lambda: settings.KEY == 2)
     assert (reloader.status().last_error, reloader.status().problems) == (None, ())
 
 

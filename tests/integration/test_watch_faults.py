@@ -41,7 +41,7 @@ def arrives(settings: Any, text: str, seconds: float = 10.0) -> None:
 
 
 def recovers(settings: Any) -> None:
-    eventually(lambda: status(settings).watching == "events", seconds=3)
+    eventually(lambda: status(settings).watching == "events")
 
 
 def our_threads() -> list[str]:
@@ -50,13 +50,13 @@ def our_threads() -> list[str]:
 
 @pytest.mark.parametrize("order", ["current", "1.20"])
 def test_the_last_of_a_burst_is_live(tmp_path: Path, order: Literal["current", "1.20"]) -> None:
-    """Two seconds after a burst of 500 swaps the last one is what is served."""
+    """After a burst of 500 swaps the last one is what is served."""
     volume = AtomicWriter(tmp_path / "config", order=order)
     volume.write({"KEY": "zero"})
     settings = watched(volume.directory)
     for number in range(500):
         volume.write({"KEY": f"number {number}", f"MYAPP_NEW_{number}": "1"})
-    arrives(settings, "number 499", seconds=2)
+    arrives(settings, "number 499")
     assert settings.NEW_499 == 1
     assert settings.get("NEW_498") is None
     assert "MYAPP_NEW_498" not in os.environ
@@ -77,7 +77,7 @@ def test_a_directory_is_removed_and_recreated(volume: AtomicWriter) -> None:
     assert status(settings).mounts[0].problem is None
     recovers(settings)
     volume.write({"KEY": "three"})
-    arrives(settings, "three", seconds=1)
+    arrives(settings, "three")
 
 
 def test_a_directory_is_replaced_in_a_moment(volume: AtomicWriter, tmp_path: Path) -> None:
@@ -87,10 +87,10 @@ def test_a_directory_is_replaced_in_a_moment(volume: AtomicWriter, tmp_path: Pat
     for number in range(5):
         shutil.rmtree(volume.directory)
         volume.write({"KEY": f"number {number}"})
-        arrives(settings, f"number {number}", seconds=3)
+        arrives(settings, f"number {number}")
     eventually(lambda: status(settings).watching == "events")
     volume.write({"KEY": "last"})
-    arrives(settings, "last", seconds=1)
+    arrives(settings, "last")
 
 
 def test_a_parent_is_renamed_away_and_replaced(tmp_path: Path) -> None:
@@ -101,10 +101,10 @@ def test_a_parent_is_renamed_away_and_replaced(tmp_path: Path) -> None:
     recovers(settings)
     (tmp_path / "above").rename(tmp_path / "away")
     volume.write({"KEY": "two"})
-    arrives(settings, "two", seconds=RESYNC + 1)
+    arrives(settings, "two")
     recovers(settings)
     volume.write({"KEY": "three"})
-    arrives(settings, "three", seconds=1)
+    arrives(settings, "three")
 
 
 def test_a_mount_that_is_a_link_is_repointed(tmp_path: Path) -> None:
@@ -117,13 +117,13 @@ def test_a_mount_that_is_a_link_is_repointed(tmp_path: Path) -> None:
     settings = watched(link, resync=RESYNC)
     recovers(settings)
     one.write({"KEY": "one and a half"})
-    arrives(settings, "one and a half", seconds=1)
+    arrives(settings, "one and a half")
     (tmp_path / "new").symlink_to("two")
     (tmp_path / "new").rename(link)
-    arrives(settings, "two", seconds=RESYNC + 1)
+    arrives(settings, "two")
     recovers(settings)
     two.write({"KEY": "three"})
-    arrives(settings, "three", seconds=1)
+    arrives(settings, "three")
 
 
 def test_a_directory_appears_later(tmp_path: Path) -> None:
@@ -132,10 +132,10 @@ def test_a_directory_appears_later(tmp_path: Path) -> None:
     assert status(settings).watching == "polling"
     volume = AtomicWriter(tmp_path / "config")
     volume.write({"KEY": "one"})
-    arrives(settings, "one", seconds=2.5)
+    arrives(settings, "one")
     recovers(settings)
     volume.write({"KEY": "two"})
-    arrives(settings, "two", seconds=1)
+    arrives(settings, "two")
 
 
 def test_what_a_killed_kubelet_left_does_no_harm(volume: AtomicWriter) -> None:
@@ -145,7 +145,7 @@ def test_what_a_killed_kubelet_left_does_no_harm(volume: AtomicWriter) -> None:
     settings = watched(volume.directory)
     assert status(settings).mounts[0].keys == 1
     volume.write({"KEY": "two"})
-    arrives(settings, "two", seconds=2)
+    arrives(settings, "two")
 
 
 def test_an_emptied_mount_takes_its_keys_along(volume: AtomicWriter) -> None:
@@ -153,10 +153,10 @@ def test_an_emptied_mount_takes_its_keys_along(volume: AtomicWriter) -> None:
     volume.write({"KEY": "one"})
     settings = watched(volume.directory)
     volume.write({})
-    eventually(lambda: settings.get("KEY") is None and "KEY" not in os.environ, seconds=2)
+    eventually(lambda: settings.get("KEY") is None and "KEY" not in os.environ)
     assert status(settings).mounts[0].present
     volume.write({"KEY": "two"})
-    arrives(settings, "two", seconds=2)
+    arrives(settings, "two")
 
 
 def test_a_plain_directory_is_followed_file_by_file(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_plain_directory_is_followed_file_by_file(tmp_path: Path) -> None:
     settings = watched(tmp_path)
     recovers(settings)
     (tmp_path / "KEY").write_text("two")
-    arrives(settings, "two", seconds=2)
+    arrives(settings, "two")
 
 
 # starting and stopping
@@ -182,13 +182,13 @@ def test_starting_and_stopping_any_number_of_times(volume: AtomicWriter) -> None
         started = time.monotonic()
         reloader.stop()
         reloader.stop()
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 10  # of the 30 that it may wait
         assert not our_threads()
         reloader.start()
         reloader.start()
     recovers(settings)
     volume.write({"KEY": "one"})
-    arrives(settings, "one", seconds=1)
+    arrives(settings, "one")
     eventually(lambda: threading.active_count() <= threads)
     eventually(lambda: open_descriptors() <= descriptors)
 
@@ -207,7 +207,7 @@ def test_two_settings_on_one_mount_share_one_observer(volume: AtomicWriter) -> N
     arrives(second, "one")
     get_reloader(first).stop()
     volume.write({"KEY": "two"})
-    arrives(second, "two", seconds=1)
+    arrives(second, "two")
     assert first.KEY == "one"
 
 
@@ -234,7 +234,7 @@ def test_settings_that_are_collected_leave_no_watch(volume: AtomicWriter) -> Non
     os.environ.pop("KEY")
     recovers(settings)
     del settings
-    eventually(lambda: gc.collect() >= 0 and threading.active_count() <= threads, seconds=3)
+    eventually(lambda: gc.collect() >= 0 and threading.active_count() <= threads)
 
 
 # in a process of its own
@@ -258,7 +258,7 @@ def test_an_unmount_and_a_remount_are_survived(volume: AtomicWriter, tmp_path: P
         application.follows("two")
         application.eventually("reloader.status().watching", "events")
         other.write({"KEY": "three"})
-        application.follows("three", seconds=1)
+        application.follows("three")
 
 
 def test_another_file_system_with_the_same_numbers_is_noticed(tmp_path: Path) -> None:
@@ -281,11 +281,12 @@ def test_another_file_system_with_the_same_numbers_is_noticed(tmp_path: Path) ->
         )
         before, *_, after = application(remount.format(mount))
         assert before == after
-        application.follows("two", seconds=2.5)
+        application.follows("two")
         application.eventually("any('without an event' in line for line in logged)")
         application(rest)
         application("writer.write({'KEY': 'three'})")
-        application.follows("three", seconds=0.4)
+        application.follows("three")
+        assert sum("without an event" in line for line in application("logged")) == 1
 
 
 def test_lost_permission_is_reported_and_its_return_noticed(volume: AtomicWriter) -> None:
@@ -302,11 +303,11 @@ def test_lost_permission_is_reported_and_its_return_noticed(volume: AtomicWriter
         application.follows("one")
         os.chmod(mount, 0o755)
         volume.write({"KEY": "two"})
-        application.follows("two", seconds=3)
+        application.follows("two")
         application.eventually("reloader.status().mounts[0].problem", None)
         application.eventually("reloader.status().watching", "events")
         volume.write({"KEY": "three"})
-        application.follows("three", seconds=1)
+        application.follows("three")
 
 
 @pytest.mark.parametrize(
@@ -319,7 +320,7 @@ def test_lost_permission_is_reported_and_its_return_noticed(volume: AtomicWriter
 def test_without_inotify_it_polls_until_there_is_some(
     volume: AtomicWriter, limits: str, words: str
 ) -> None:
-    """Exhausted instances or watches: one warning, a second's delay, and one line on recovery."""
+    """Exhausted instances or watches: one warning, a poll each second, and one line on recovery."""
     volume.write({"KEY": "one"})
     first = f"namespaces.enter(); namespaces.limit({limits})"
     with Application(volume.directory, first=first, k8s_resync=NO_RESYNC) as application:
@@ -327,17 +328,17 @@ def test_without_inotify_it_polls_until_there_is_some(
         application.eventually("reloader.status().watching", "polling")
         assert application("reloader.status().healthy")
         volume.write({"KEY": "two"})
-        application.follows("two", seconds=2.5)
+        application.follows("two")
         descriptors = application("len(os.listdir('/proc/self/fd'))")
         threads = application("threading.active_count()")
         volume.write({"KEY": "three"})
-        application.follows("three", seconds=2.5)
+        application.follows("three")
         application.eventually("threading.active_count()", threads)
         application.eventually("len(os.listdir('/proc/self/fd'))", descriptors)
         application("namespaces.limit(instances=100, watches=100)")
-        application.eventually("reloader.status().watching", "events", seconds=20)
+        application.eventually("reloader.status().watching", "events")
         volume.write({"KEY": "four"})
-        application.follows("four", seconds=1)
+        application.follows("four")
         lines = application("logged")
         assert sum(words in line for line in lines) == 1
         assert sum(line.startswith("WARNING no events") for line in lines) == 1
@@ -359,9 +360,9 @@ def test_an_overflow_of_the_queue_hides_no_change(volume: AtomicWriter) -> None:
             os.rmdir(volume.directory / "..x")
         volume.write({"KEY": "two"})
         application.process.send_signal(signal.SIGCONT)
-        application.follows("two", seconds=5)
+        application.follows("two")
         volume.write({"KEY": "three"})
-        application.follows("three", seconds=5)
+        application.follows("three")
         application.process.stdin.close()  # type: ignore[union-attr] # reason: it is a pipe
         application.process.wait(30)
         for pipe in (application.process.stdout, application.process.stderr):
@@ -375,7 +376,7 @@ def test_without_watchdog_it_polls(volume: AtomicWriter) -> None:
     with Application(volume.directory, first=first, k8s_resync=NO_RESYNC) as application:
         application.follows("one")
         volume.write({"KEY": "two"})
-        application.follows("two", seconds=2.5)
+        application.follows("two")
         assert application("reloader.status().watching") == "polling"
         assert sum("cannot be imported" in line for line in application("logged")) == 1
 
@@ -391,7 +392,7 @@ def test_under_gevent_it_polls(volume: AtomicWriter) -> None:
     with Application(volume.directory, first=first, k8s_resync=NO_RESYNC) as application:
         application.follows("one")
         volume.write({"KEY": "two"})
-        application.follows("two", seconds=2.5)
+        application.follows("two")
         assert application("reloader.status().watching") == "polling"
         assert application("reloader.stop()") is None
         assert application("reloader.status().watching") == "off"
