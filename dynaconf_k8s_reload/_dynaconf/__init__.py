@@ -13,7 +13,7 @@ from .build import adopt, candidate_for, complete_candidate, load_candidate, sea
 from .children import replay
 from .constructions import noting_constructions
 from .exports import renew as renew_exports
-from .files import dotenv, files_loaded, files_now, note_files, settings_files
+from .files import dotenv, files_loaded, files_now, note_files, note_found_files, settings_files
 from .first_use import before_first_use, used
 from .frames import told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
@@ -70,6 +70,7 @@ __all__ = [
     "lost",
     "names",
     "note_files",
+    "note_found_files",
     "noting_constructions",
     "publish",
     "quieten",

@@ -47,19 +47,26 @@ def settings_files(settings: Settings) -> list[str]:
 
 
 def note_files(settings: Settings, attachment: Attachment) -> None:
-    """Note how the files are that `settings` have loaded, as far as that is not noted yet.
+    """Note how the files are that `settings` load, before they load them: no change goes unseen."""
+    attachment.files = {path: _status(path) for path in settings_files(settings)}
 
-    A candidate's are looked at before it loads them, so that no later change goes unseen.
+
+def note_found_files(settings: Settings, attachment: Attachment) -> None:
+    """Note the files that came to be known while `settings` were loaded.
+
+    One that has appeared meanwhile may not have been loaded: it counts as absent, so that the next
+    look finds it. Nobody could look before a first load: its files are taken as they are.
     """
     noted = attachment.files
     attachment.files = {
-        path: noted[path] if path in noted else _status(path) for path in settings_files(settings)
+        path: _status(path) if noted is None else noted.get(path)
+        for path in settings_files(settings)
     }
 
 
 def files_loaded(settings: Settings) -> Token:
     """Tell how the settings files outside the mounts were when they were loaded."""
-    return _token(attached(settings).files)
+    return _token(attached(settings).files or {})
 
 
 def files_now(settings: Settings) -> Token:

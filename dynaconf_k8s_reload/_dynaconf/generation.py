@@ -153,7 +153,8 @@ class Attachment:
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
         assembly: what code did to it by dynaconf's own means, to be done to each candidate.
         exports: the objects that code has populated from it.
-        files: how each settings file outside the mounts was when it was loaded.
+        files: how each settings file outside the mounts was when it was loaded; none if nobody
+            has looked yet.
     """
 
     generation: Generation
@@ -165,7 +166,7 @@ class Attachment:
     children: dict[str, tuple[str, bool, dict[str, Any]]] = field(default_factory=dict)
     assembly: tuple[Any, ...] = ()
     exports: tuple[Any, ...] = ()
-    files: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Any] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:
         """Dynaconf copies a settings object for each hook; the copy belongs where this does."""

@@ -232,7 +232,7 @@ class Generations:
     def _published(self, attachment: Attachment, waiting: Changes, lag: float | None) -> None:
         attachment.generation.plan.environment.settle()
         self._snapshot = None
-        _dynaconf.note_files(self.settings, attachment)
+        _dynaconf.note_found_files(self.settings, attachment)
         self.history.applied(waiting, lag, attachment.generation.plan.decision.restart)
         self._counted = attachment  # last: what is interrupted before is done once more
 

@@ -68,6 +68,25 @@ def test_a_file_that_is_refused(volume: AtomicWriter, tmp_path: Path) -> None:
     assert reloader.status().last_error is None
 
 
+def test_a_file_that_comes_while_others_are_checked(volume: AtomicWriter, tmp_path: Path) -> None:
+    """It is loaded next, once: the generation that was being made does not know it."""
+    put(tmp_path / "settings.toml", "NAME = 1\n")
+    (tmp_path / "more").mkdir()
+    settings = following(volume, tmp_path, k8s_watch_files=True)
+    assert settings.NAME == 1
+    reloader = get_reloader(settings)
+
+    @reloader.on_validate
+    def meanwhile(candidate: Any, changes: Any) -> None:
+        reloader.unsubscribe(meanwhile)
+        put(tmp_path / "more" / "new.toml", "MORE = 1\n")
+
+    put(tmp_path / "settings.toml", "NAME = 22\n")
+    eventually(lambda: (settings.NAME, settings.get("MORE")) == (22, 1))
+    assert reloader.reload().outcome == "unchanged"
+    assert reloader.status().generation == 3
+
+
 def test_without_the_option_the_watch_looks_at_the_mounts_only(
     volume: AtomicWriter, tmp_path: Path
 ) -> None:
