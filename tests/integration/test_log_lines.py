@@ -19,7 +19,7 @@ from dynaconf_k8s_reload._model.changes import Change
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, eventually, make_settings
 
-MANY = 2000
+MANY = 200
 KEY = "sk-live-4242"  # inside a value
 
 
@@ -28,35 +28,35 @@ def at_level(logged: pytest.LogCaptureFixture, level: int = logging.WARNING) -> 
     return [record.getMessage() for record in logged.records if record.levelno == level]
 
 
-def numbered(name: str, text: Any = "1") -> dict[str, Any]:
+def numbered(name: str, text: Any = "1", count: int = MANY) -> dict[str, Any]:
     """Many keys of one kind."""
-    return {name.format(n): text for n in range(MANY)}
+    return {name.format(n): text for n in range(count)}
 
 
 KINDS: dict[str, tuple[dict[str, Any], str]] = {
     "no identifier": (
         numbered("a-{}"),
-        "2,000 names are not mirrored: not variable names (a-0, a-1, a-10 and 1,997 more)",
+        "200 names are not mirrored: not variable names (a-0, a-1, a-10 and 197 more)",
     ),
     "reserved": (
         numbered("A{}_FOR_DYNACONF"),
-        "2,000 names are not mirrored: reserved for dynaconf, so they are not settings either (A0_",
+        "200 names are not mirrored: reserved for dynaconf, so they are not settings either (A0_",
     ),
-    "protected": (numbered("LD_{}"), "2,000 names are not mirrored: protected (LD_0, "),
-    "NUL": (numbered("N{}", "a\0b"), "2,000 names are not mirrored: contains NUL (N0, "),
-    "bytes": (numbered("B{}", b"\xff"), "2,000 names are not mirrored: not UTF-8 text (B0, "),
+    "protected": (numbered("LD_{}"), "200 names are not mirrored: protected (LD_0, "),
+    "NUL": (numbered("N{}", "a\0b"), "200 names are not mirrored: contains NUL (N0, "),
+    "bytes": (numbered("B{}", b"\xff"), "200 names are not mirrored: not UTF-8 text (B0, "),
     "shadowed": (
         numbered("BOOT{}"),
-        "2,000 names are not mirrored: shadowed by k8s_env_wins (BOOT0, BOOT1, BOOT10 and 1,997 ",
+        "200 names are not mirrored: shadowed by k8s_env_wins (BOOT0, BOOT1, BOOT10 and 197 ",
     ),
     "differing": (
         numbered("BOOT{}"),
-        "2,000 variables had other values in the process than in ",
+        "200 variables had other values in the process than in ",
     ),
-    "contested": (numbered("C{}"), "2,000 variables are provided by "),
+    "contested": (numbered("C{}"), "200 variables are provided by "),
     "doubles": (
         {**numbered("D{}"), **numbered("MYAPP_D{}")},
-        "2,000 settings have two keys each (MYAPP_D0 and D0, MYAPP_D1 and D1, MYAPP_D10 and D10 ",
+        "200 settings have two keys each (MYAPP_D0 and D0, MYAPP_D1 and D1, MYAPP_D10 and D10 ",
     ),
 }
 
@@ -105,7 +105,7 @@ def test_many_names_are_one_line(
         volume.delete(gone)
         get_reloader(settings).reload()
         (told,) = at_level(logged)
-        assert "1,999" in told
+        assert "199" in told
 
 
 def test_many_links_and_restart_keys_are_one_line_each(
@@ -125,29 +125,29 @@ def test_many_links_and_restart_keys_are_one_line_each(
     assert settings.R1 == 1
     (told,) = at_level(logged)
     assert told.startswith(f"mount {plain}: links that lead out of it are left out (L0, L1, L10 ")
-    assert " and 1,997 more)" in told
+    assert " and 197 more)" in told
     logged.clear()
     volume.write(numbered("R{}", "2"))
     for count in range(10):
         changing.write({"COUNT": str(count)})
         assert get_reloader(settings).reload().outcome == "applied"
     (told,) = at_level(logged)
-    assert told.startswith("2,000 settings have changed that take effect with a restart only (R0,")
+    assert told.startswith("200 settings have changed that take effect with a restart only (R0,")
 
 
 def test_many_changes_are_one_line(
     volume: AtomicWriter, settings: Any, logged: pytest.LogCaptureFixture
 ) -> None:
     """Of many changed settings the first are named; counts have their commas."""
-    volume.write({**numbered("A{}"), "GONE": "1"})
+    volume.write({**numbered("A{}", count=1000), "GONE": "1"})
     reloader = get_reloader(settings)
     logged.clear()
-    volume.write(numbered("A{}", "2"))
+    volume.write(numbered("A{}", "2", count=1000))
     reloader.reload()
     (line,) = at_level(logged, logging.INFO)
-    assert line.startswith("generation 2 applied: 2,001 settings changed (")
+    assert line.startswith("generation 2 applied: 1,001 settings changed (")
     assert "A0 modified, " in line
-    assert " and 1,991 more), 2,000 variables in 1 mount, " in line
+    assert " and 991 more), 1,000 variables in 1 mount, " in line
     assert line.endswith(" s [MYAPP]")
 
 
