@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from dynaconf import Dynaconf, LazySettings, Validator
 from dynaconf.base import Settings
+from dynaconf.hooking import Action, Hook, HookableSettings, HookValue
 from dynaconf.loaders import default_loader, py_loader
 from dynaconf.utils.functional import empty
 from dynaconf.utils.parse_conf import Lazy, parse_conf_data
 from dynaconf.validator import ValidatorList
 
 from dynaconf_k8s_reload import ConfigError, _dynaconf, get_reloader
-from dynaconf_k8s_reload._dynaconf import putting, state
+from dynaconf_k8s_reload._dynaconf import files, putting, state
 from dynaconf_k8s_reload._dynaconf.generation import ATTACHMENT
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -333,3 +334,108 @@ def test_setting_a_nested_name_goes_through_methods_that_a_class_may_redefine() 
     assert all(callable(vars(Settings)[name]) for name in putting.SETTING)
     assert "object_merge" in inspect.unwrap(vars(Settings)["_dotted_set"]).__code__.co_names
     assert "_merge_before_set" in inspect.unwrap(vars(Settings)["set"]).__code__.co_names
+
+
+def test_the_containers_look_up_in_the_object_that_they_are_handed_to() -> None:
+    """A template within a nested value is evaluated with the settings that its container names."""
+    one, other = plain(NAME="one", D={"x": {"y": "@format {this.NAME}"}}), plain(NAME="other")
+    held = dict.__getitem__(one.store, "D")
+    for container in (held, dict.__getitem__(held, "x")):
+        state.hand_over(container, other)
+    assert held["x"]["y"] == "other"
+
+
+def test_a_plain_container_is_stored_as_dynaconf_stores_it() -> None:
+    """A dictionary, since 3.3 a list too, becomes a container of the same kind."""
+    settings = plain(D={"a": [1]}, L=[{"a": 1}])
+    for name, given in (("D", {"a": [1]}), ("L", [{"a": 1}])):
+        stored = dict.__getitem__(settings.store, name)
+        contained = state.contained(settings, given)
+        if state.UP_TO_3_2 and name == "L":
+            assert contained is None
+        else:
+            assert (type(contained), contained) == (type(stored), stored)
+
+
+def test_what_readers_were_given_is_shared_and_forgotten_where_it_is_kept() -> None:
+    """Since 3.3 there is a cache in the core, which names the object that it belongs to."""
+    one, other = plain(L=[1], A=1), plain(L=[2])
+    given = one.L, one.A, other.L
+    core = vars(one).get("__core__")
+    assert (core is None) == state.UP_TO_3_2
+    state.share_cache(one, other, {"L"})
+    if core is not None:
+        assert core.obj is one
+        assert core.cache_enabled
+        assert other.L is given[0]
+        assert "A" not in vars(other)["__core__"]._cache
+    for settings in (one, other):
+        state.clear_cache(settings)
+        state.end_cache(settings)
+    if core is not None:
+        assert core._cache == {}
+        assert one.L == [1]
+        assert core._cache == {}
+
+
+def test_a_request_for_fresh_values_is_noted_where_it_is_put_off() -> None:
+    """``fresh()`` and ``fresh_vars`` are two entries, which a load for them has to leave out."""
+    settings = plain(A=1)
+    core = vars(settings).get("__core__")
+    held = vars(settings) if core is None else vars(core.config)
+    fresh, names = (
+        ("_fresh", "FRESH_VARS_FOR_DYNACONF") if core is None else ("fresh", "fresh_vars")
+    )
+    assert held[fresh] is False
+    with settings.fresh():
+        assert held[fresh] is True
+    assert list(held[names]) == []
+
+
+def test_hooks_around_reading_are_found_by_their_name() -> None:
+    """``HookableSettings`` looks its hooks up in an attribute that is carried over."""
+    settings = HookableSettings(A=1)
+    hook = Hook(lambda _, value, *__, **___: HookValue(value.value + 1))
+    vars(settings)[state.REGISTERED_HOOKS[0]] = {Action.AFTER_GET: [hook]}
+    assert settings.get("A") == 2
+    assert settings.get("B", 4) == 5
+
+
+def test_dynaconfs_own_state_would_show_values() -> None:
+    """Since 3.3 the ``repr`` of the core's configuration has all that was loaded, but for us."""
+    settings = plain(A="hidden")
+    core = vars(settings).get("__core__")
+    if core is not None:
+        assert "hidden" in repr(core.config)
+        _dynaconf.quieten(settings)
+        assert "hidden" not in repr(core.config)
+        assert type(copy.copy(core.config)) is not type(core.config)
+    assert "hidden" not in repr(settings)
+
+
+def test_a_wrapper_asks_its_class_for_what_it_wraps() -> None:
+    """A subclass may give ``_wrapped`` as a property, and the class be exchanged for it."""
+    lazy, other = Dynaconf(A=1), plain(A=2)
+    assert lazy.A == 1
+    own = type(lazy)
+    with _dynaconf.shown_to_thread(lazy, other):
+        assert (lazy.A, lazy["A"], lazy.get("A"), "A" in lazy) == (2, 2, 2, True)
+    assert (lazy.A, type(lazy)) == (1, own)
+
+
+def test_env_files_are_parsed_by_dynaconfs_own_parser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What we read of a ``.env`` file is what dynaconf writes into the environment."""
+    file = tmp_path / ".env"
+    file.write_text("MYAPP_CONTRACT='a b' # more\nexport MYAPP_CONTRACTED=${MYAPP_CONTRACT}c\n")
+    monkeypatch.setenv("DOTENV_PATH_FOR_DYNACONF", str(file))
+    found = files._dotenv_values(str(file))
+    before = dict(os.environ)
+    try:
+        plain(load_dotenv=True)
+        assert {name: os.environ[name] for name in found} == dict(found)
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+    assert len(found) == 2
