@@ -29,8 +29,20 @@ def is_foreign(error: BaseException) -> bool:
 
     Ctrl-C is one, and so is whatever a signal handler raises, such as a soft time limit.
     """
-    if not isinstance(error, Exception):
-        return True
+    return not isinstance(error, Exception) or _comes_from_handler(error)
+
+
+def says_nothing_of_content(error: BaseException) -> bool:
+    """Tell whether the content that was being built may be good all the same.
+
+    One that is foreign does not tell, but ``sys.exit()`` does: a process that starts with it ends.
+    """
+    if isinstance(error, SystemExit):
+        return _comes_from_handler(error)
+    return is_foreign(error)
+
+
+def _comes_from_handler(error: BaseException) -> bool:
     codes, trace = _handlers(), error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code in codes:

@@ -22,7 +22,7 @@ from .._source.snapshot import Snapshot
 from . import report
 from .candidate import CONFIRM_SECONDS, Candidate, build_all
 from .generations import Generations
-from .interruption import completely, in_signal_handler, is_foreign
+from .interruption import completely, in_signal_handler, is_foreign, says_nothing_of_content
 from .report import Refusal
 
 REPLAYS = 10  # of what code sets meanwhile, before whoever sets has to wait
@@ -179,7 +179,8 @@ class Pass:
         failed = next((each for each in candidates if each.failed), None)
         culprit = self._members[0] if failed is None else failed.owner
         rejected = culprit.explain(error, None if failed is None else failed.payload)
-        return Refusal(rejected, culprit, retry=isinstance(error, (MountError, MemoryError)))
+        retry = isinstance(error, (MountError, MemoryError)) or says_nothing_of_content(error)
+        return Refusal(rejected, culprit, retry=retry)
 
     def _reject(self, refusal: Refusal, candidates: Sequence[Candidate]) -> dict[int, ReloadResult]:
         """Refuse for all candidates or, if a mount cannot be read, for everybody."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import signal
@@ -131,6 +132,31 @@ def test_what_a_handler_raises_gets_out(volume: AtomicWriter, tmp_path: Any, whe
         assert reloader.status().last_error is None
         reloader.following.changed()
     assert settings.A == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "tried"),
+    [(KeyboardInterrupt, True), (asyncio.CancelledError, True), (SystemExit, False)],
+)
+def test_what_interrupts_the_watch_says_nothing_of_the_content(
+    volume: AtomicWriter, error: type[BaseException], tried: bool
+) -> None:
+    """The watch tries the same content again, but ``sys.exit()`` would have ended a start."""
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    reloader = get_reloader(settings)
+    errors = [error()]
+
+    @reloader.on_validate
+    def check(*_: Any) -> None:
+        if errors:
+            raise errors.pop()
+
+    volume.write({"MYAPP_A": "2"})
+    reloader.following.changed()
+    assert (settings.A, reloader.status().rejected) == (1, 1)
+    reloader.following.changed()
+    assert (settings.A == 2) is (reloader.status().last_error is None) is tried
 
 
 def test_an_interrupted_mirror_is_put_back(settings: Any, volume: AtomicWriter) -> None:
