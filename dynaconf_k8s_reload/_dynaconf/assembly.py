@@ -8,6 +8,7 @@ in the same order.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,13 +21,15 @@ from typing import Any
 from dynaconf.base import Settings
 from dynaconf.loaders import env_loader
 from dynaconf.utils import missing
+from dynaconf.utils.functional import empty
 
 from . import state
 from .generation import attached, attachment_of
-from .values import copied, is_scalar
+from .values import copied, replaces
 
 NUMBERS = itertools.count()
 PUTTING = ("set", "update", "setdefault")
+UPDATE = inspect.signature(Settings.update)
 
 _loading: ContextVar[frozenset[int]] = ContextVar("loading", default=frozenset())
 
@@ -40,6 +43,7 @@ class Operation:
         arguments: the positional ones behind the settings.
         keywords: the others.
         lasting: what it did outlasts dynaconf's own ``reload()``.
+        merges: a dictionary or a list that it puts is merged with what is there.
         number: where it stands in the order of what code did.
     """
 
@@ -47,6 +51,7 @@ class Operation:
     arguments: tuple[Any, ...]
     keywords: Mapping[str, Any]
     lasting: bool = False
+    merges: bool = False
     number: int = field(default_factory=NUMBERS.__next__, compare=False)
 
     def __repr__(self) -> str:
@@ -75,9 +80,9 @@ class Operation:
         if self == earlier:
             return True
         mine, theirs = self._puts, earlier._puts
-        return bool(theirs) and (
-            self.keywords.get("merge") is not True
-            and all(key in mine and is_scalar(mine[key]) for key in theirs)
+        parsed, merges = bool(self.keywords.get("tomlfy")), self.merges
+        return bool(theirs) and all(
+            key in mine and replaces(mine[key], parsed=parsed, merges=merges) for key in theirs
         )
 
     def precludes(self, later: Operation) -> bool:
@@ -90,8 +95,10 @@ class Operation:
     def _puts(self) -> Mapping[Any, Any]:
         if self.function == "set":
             return {self.arguments[0]: self.arguments[1]}
-        is_update = self.function == "update" and isinstance(self.arguments[0], Mapping)
-        return self.arguments[0] if is_update else {}
+        if self.function != "update" or not isinstance(self.arguments[0], Mapping):
+            return {}
+        further = {key: self.keywords[key] for key in self.keywords.keys() - UPDATE.parameters}
+        return {**self.arguments[0], **further}
 
 
 def repeat(settings: Settings, operations: Iterable[Operation]) -> None:
@@ -135,10 +142,12 @@ def recorded(
     if attachment is None or attachment.build is not None or id(settings) in _loading.get():
         yield
         return
+    merges = keywords.get("merge", empty)
     operation = Operation(
         function,
         tuple(copied(argument) for argument in arguments),
         {name: copied(value) for name, value in keywords.items()},
+        merges=bool(settings.get("MERGE_ENABLED_FOR_DYNACONF") if merges is empty else merges),
     )
     owner = attachment.generation.owner
     with in_loading(settings):

@@ -127,8 +127,15 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             super().set(key, value, validate=False, **kw)
             attached(self).generation.owner.touched()
 
-    def update(self, data: Any = None, loader_identifier: Any = None, **kw: Any) -> None:
+    def update(
+        self,
+        data: Any = None,
+        loader_identifier: Any = None,
+        tomlfy: Any = False,  # noqa: FBT002 -- because the signature is dynaconf's
+        **kw: Any,
+    ) -> None:
         """Set several values; what has a loader identifier is done to each candidate again."""
+        kw["tomlfy"] = tomlfy
         if loader_identifier is None or called_by_dynaconf():
             super().update(data, loader_identifier, **kw)
             note_start(self, data)

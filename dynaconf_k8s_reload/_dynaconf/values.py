@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from dynaconf.base import UPPER_DEFAULT_SETTINGS, Settings
-from dynaconf.utils.parse_conf import Lazy
+from dynaconf.utils.parse_conf import Lazy, MetaValue
 
 from .._model.changes import Change, Changes, diff, flatten
 from . import state
@@ -30,6 +30,22 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(is_plain(item) and not is_token(key) for key, item in dict.items(value))
     return is_scalar(value)
+
+
+def replaces(value: Any, *, parsed: bool, merges: bool) -> bool:
+    """Tell whether dynaconf puts a value in the place of what is there, whatever that is.
+
+    Args:
+        value: to be set.
+        parsed: a text is taken for TOML.
+        merges: a dictionary or a list is merged with what is there.
+    """
+    if isinstance(value, (dict, list, tuple)):
+        content = list(value) if isinstance(value, tuple) else value
+        return not (merges or parsed) and is_plain(content)
+    if isinstance(value, str):
+        return is_scalar(value) and not (parsed and set("@[{").intersection(value))
+    return not isinstance(value, (Lazy, MetaValue))
 
 
 def is_token(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import types
@@ -81,6 +82,45 @@ def test_what_is_set_often_does_not_pile_up(settings: Any, volume: AtomicWriter)
     assert (settings.POLLED, settings.SAME, settings.UPDATED) == (99, 1, 99)
     assert settings.DEFAULT == 0
     assert len(attached(settings._wrapped).assembly) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "kept"),
+    [
+        ([{"a": 1}, {"b": [2]}, {"c": 3}], {}, 1),
+        ([[1], [2, 3], (4, 5)], {}, 1),
+        ([Path("a"), Path("b")], {}, 1),
+        (["1", "2"], {"tomlfy": True}, 1),
+        (["[1]", "[2, 'dynaconf_merge']"], {"tomlfy": True}, 2),
+        ([{"a": 1}, {"b": 2}], {"merge": True}, 2),
+        ([[1], [2]], {"merge_enabled": True}, 2),
+        ([{"a": 1}, {"b": 2, "dynaconf_merge": True}], {}, 2),
+        ([[1], "@merge 2"], {}, 2),
+    ],
+)
+def test_containers_that_are_set_often_do_not_pile_up(
+    volume: AtomicWriter, values: list[Any], options: dict[str, Any], kept: int
+) -> None:
+    """Only the last is set again, unless it was merged with those before it."""
+    volume.write({"MYAPP_A": "1"})
+    merges = {name: value for name, value in options.items() if name == "merge_enabled"}
+    settings = make_settings(volume.directory, k8s_watch=False, **merges)
+    keywords = {name: value for name, value in options.items() if name != "merge_enabled"}
+    for value in values:
+        settings.set("POLLED", copy.deepcopy(value), loader_identifier="code", **keywords)
+    found = copy.deepcopy(settings.POLLED)
+    assert len(attached(settings._wrapped).assembly) == kept
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert found == settings.POLLED
+
+
+def test_an_update_is_more_than_its_dictionary(settings: Any, volume: AtomicWriter) -> None:
+    """What ``update`` was given as keywords is set again, too."""
+    volume.write({"MYAPP_A": "1"})
+    settings.update({"ONE": 1}, "code", False, TWO=2)
+    settings.update({"ONE": 3}, loader_identifier="code")
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert (settings.ONE, settings.TWO) == (3, 2)
 
 
 def test_a_default_stays_a_default(settings: Any, volume: AtomicWriter) -> None:
