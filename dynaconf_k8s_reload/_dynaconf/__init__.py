@@ -34,7 +34,8 @@ from .state import (
 )
 from .takeover import is_current, is_replayed, publish
 from .title import title_of
-from .values import changes_between, flat_values, lost
+from .unrepeatable import lost, outdated
+from .values import changes_between, flat_values
 from .variables import ENV_LOADER, has_env_loader, load, replaced_loaders
 
 # The face of this room: nobody outside uses anything else of it.
@@ -72,6 +73,7 @@ __all__ = [
     "note_files",
     "note_found_files",
     "noting_constructions",
+    "outdated",
     "publish",
     "quieten",
     "reads_mounts",

@@ -79,7 +79,7 @@ class Operation:
         """Tell whether doing this alone comes to the same as doing both."""
         if self == earlier:
             return True
-        mine, theirs = self._puts, earlier._puts
+        mine, theirs = self.puts, earlier.puts
         parsed, merges = bool(self.keywords.get("tomlfy")), self.merges
         return bool(theirs) and all(
             key in mine and replaces(mine[key], parsed=parsed, merges=merges) for key in theirs
@@ -92,7 +92,8 @@ class Operation:
         )
 
     @property
-    def _puts(self) -> Mapping[Any, Any]:
+    def puts(self) -> Mapping[Any, Any]:
+        """The values that code has given, by the settings that they replace."""
         if self.function == "set":
             return {self.arguments[0]: self.arguments[1]}
         if self.function != "update" or not isinstance(self.arguments[0], Mapping):

@@ -230,17 +230,6 @@ def _named(settings: Settings) -> set[tuple[str, ...]]:
     return {names.path(key) for key in (*keys, *generation.options.k8s_restart_keys)}
 
 
-def lost(changes: Changes, published: Mapping[str, Any]) -> list[str]:
-    """Give the settings that go although no source has dropped them: code set them, after loading.
-
-    Args:
-        changes: from one generation to the next.
-        published: the values of the first as they were when it was published.
-    """
-    gone = (change.key for change in changes.values() if change.kind == "removed")
-    return [key for key in gone if "." not in key and key not in published]
-
-
 def _evaluated(value: Any, settings: Settings) -> Any:
     if isinstance(value, Lazy):
         try:

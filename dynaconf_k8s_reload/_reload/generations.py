@@ -208,9 +208,9 @@ class Generations:
         """
         attachment = _dynaconf.attached(self.settings)
         self.warnings.of_lost(self.label, lost)
+        self.warnings.of_outdated(self.label, _dynaconf.outdated(changes, attachment))
         self._tell(attachment, changes)
-        payload = attachment.generation.payload
-        self.lines.applied(self.history.generation, changes, payload, started)
+        self.lines.applied(self.history.generation, changes, attachment.generation.payload, started)
 
     def explain(self, error: BaseException, payload: Payload | None) -> ReloadRejected:
         """Make the `ReloadRejected` of what was raised for a payload of this object."""

@@ -90,6 +90,19 @@ class NameWarnings:
             "they were loaded (%(names)s); set them with settings.set() or in a post_hook",
         )
 
+    def of_outdated(self, label: str, names: Sequence[str]) -> None:
+        """Name the settings that code has computed, and does not compute again."""
+        self._warn(
+            "outdated",
+            {label: names},
+            "%(mount)s: %(names)s still contains a value that the reload has changed: code has set "
+            "it, and does not again before a restart; set a template (@format), or set it in a "
+            "post_hook",
+            "%(mount)s: %(count)s settings still contain values that the reload has changed, "
+            "%(names)s: code has set them, and does not again before a restart; set templates "
+            "(@format), or set them in a post_hook",
+        )
+
     def of_contested(self, label: str, contested: Mapping[str, str]) -> None:
         """Name the variables that another reloader gives another value."""
         by_mount: dict[str, list[str]] = {}
