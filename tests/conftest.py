@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(area)
 
 
+def pytest_collection_finish() -> None:
+    """Spare each later collection what is there for all tests, which is nearly everything."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def mirror() -> Iterator[Mirror]:
     """The mirror of this test, as if each were a process: what another has mirrored is unknown."""
@@ -45,15 +52,13 @@ def mirror() -> Iterator[Mirror]:
 @pytest.fixture(autouse=True)
 def nothing_is_left(mirror: Mirror) -> Iterator[None]:
     """Fail a test that leaves a thread, a descriptor or a changed environment behind."""
+    earlier = WeakSet(RENEWED_AFTER_FORK)  # some live on in what a test has left in a module
     threads = set(threading.enumerate())
     environment = _environment()
     descriptors = open_descriptors()
     yield
-    loaded = bool(RENEWED_AFTER_FORK)
-    each: Any
-    for each in list(RENEWED_AFTER_FORK):
-        each.stop(restore=True)
-        each._notifier.close()
+    loaded = any(each not in earlier for each in RENEWED_AFTER_FORK)
+    _stop_all()
     _put_back(mirror)
     if loaded or set(threading.enumerate()) - threads or open_descriptors() > descriptors:
         gc.collect()  # which takes a while, so not after a test that has loaded nothing
@@ -66,6 +71,13 @@ def nothing_is_left(mirror: Mirror) -> Iterator[None]:
         else_show=lambda: f"{descriptors} were open before, now {what_is_open()}",
     )
     assert _environment() == environment
+
+
+def _stop_all() -> None:
+    each: Any
+    for each in list(RENEWED_AFTER_FORK):
+        each.stop(restore=True)
+        each._notifier.close()
 
 
 def _put_back(mirror: Mirror) -> None:
