@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("click", reason="the command line is an extra")
 pytest.importorskip("kubernetes", reason="the client is an extra")
 pytest.importorskip("gunicorn", reason="gunicorn is not installed")
+pytest.importorskip("celery", reason="Celery is not installed")
 
 from applications import PROGRAMS
 from real_cluster import Namespace, config_map, free_port, namespace
@@ -32,6 +33,7 @@ pytestmark = [
 
 WORKER = [sys.executable, str(PROGRAMS / "pod_worker.py")]
 GUNICORN = [sys.executable, "-m", "gunicorn", "--workers", "2", "--no-control-socket"]
+CELERY = [sys.executable, str(PROGRAMS / "pod_celery.py")]
 WEB = [*GUNICORN, "pod_web:app", "--bind"]
 DJANGO = PROGRAMS.parent / "projects" / "django"
 TWO_PODS = 2
@@ -39,7 +41,7 @@ TWO_PODS = 2
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Namespace]:
-    """Seven pods: two of a web server with two workers, and one of each trouble."""
+    """Eight pods: two of a web server with two workers, and one of each other kind and trouble."""
     with namespace() as made:
         made.create(config_map("shop", **content(1)))
         made.deploy("web", [*WEB, "127.0.0.1:0"], replicas=TWO_PODS)
@@ -47,12 +49,13 @@ def shop() -> Iterator[Namespace]:
         command = [*GUNICORN, "project.wsgi", "--bind", "127.0.0.1:0"]
         made.deploy("django", command, variables=django)
         made.deploy("worker", [*WORKER, "1000"], readinessProbe=probe())
+        made.deploy("celery", CELERY, readinessProbe=probe())
         made.deploy("strict", [*WORKER, "10"])
         one = {"mountPath": "/one/SHOP_POOL", "subPath": "SHOP_POOL"}
         path = {"K8S_MOUNTS_FOR_DYNACONF": '["/one"]'}
         made.deploy("fixed", [*WORKER, "1000"], variables=path, mount=one)
         made.deploy("crashed", [*WORKER, "10"], variables={"NEEDED": "REGION"})
-        made.wait_for(web=TWO_PODS, django=1, worker=1, strict=1, fixed=1)
+        made.wait_for(web=TWO_PODS, django=1, worker=1, celery=1, strict=1, fixed=1)
         yield made
 
 
@@ -82,12 +85,14 @@ def test_each_truth_is_told(shop: Namespace) -> None:
         "web": {"served"},
         "django": {"served"},
         "worker": {"served"},
+        "celery": {"served"},
         "strict": {"refused"},
         "fixed": {"does not follow"},
         "crashed": {"down"},
     }, shop.told()
     assert status == 1
     assert [row["processes"] for row in found["web"]] == [2, 2]
+    assert [row["processes"] for row in found["celery"]] == [2]
     assert found["strict"][0]["reason"].startswith("POOL (SHOP_POOL)")
     assert "subPath" in found["fixed"][0]["reason"]
     assert found["crashed"][0]["reason"].startswith(("CrashLoopBackOff", "Error", "restarted"))
@@ -113,7 +118,7 @@ def test_only_what_needs_it_is_restarted(shop: Namespace) -> None:
     assert status == 0, (found, shop.told())
     assert found["fixed"][0]["reason"].startswith("since its start")
     assert found["django"][0]["generation"] == 1
-    assert [row["generation"] for row in found["web"]] == [4, 4]
+    assert [row["generation"] for row in found["web"] + found["celery"]] == [4, 4, 4]
     after = {pod.metadata.uid for pod in shop.pods()}
     assert {app for uid, app in before.items() if uid not in after} == {"django", "fixed"}
     assert not [row for rows in found.values() for row in rows if row["restart_required"]]

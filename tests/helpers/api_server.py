@@ -229,9 +229,11 @@ class _Handler(BaseHTTPRequestHandler):
             metadata.setdefault("annotations", {}).update(body["metadata"]["annotations"])
             self.api.sync(pod)
             self._answer(pod.spec)
-        else:
+        elif path in self.api.objects:
             self.api.on_patch(path)
             self._answer(self.api.objects[path])
+        else:
+            self._absent(path)
 
     def _exec(self, pod: Pod, command: list[str]) -> None:
         self._upgrade()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -322,6 +325,34 @@ def test_an_api_server_that_is_away_is_told(
     assert (done.status, "the API server cannot be reached" in done.err) == (2, True)
 
 
+def test_what_is_no_api_server_is_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that wants a person to log in answers with a page."""
+
+    def page(self: Any) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "6")
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    monkeypatch.setattr("api_server._Handler.do_GET", page)
+    done = run("rollout", "status", "cm/shop")
+    assert (done.status, "it sends no JSON; look at the kubeconfig" in done.err) == (2, True)
+
+
+def test_a_namespace_that_is_not_there_is_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the API server's words; it would create the ConfigMap."""
+    del town.api.objects["configmaps/shop"]
+
+    def refuse(self: Any) -> None:
+        self._body()
+        self._absent("namespaces/shop")
+
+    monkeypatch.setattr("api_server._Handler.do_POST", refuse)
+    done = run("rollout", "cm/shop", "-f", town.manifest(2))
+    assert done.status == 2
+    assert done.err == "Error: the API server refuses: namespaces/shop not found\n"
+
+
 def test_workloads_are_told_by_their_own_counts(town: Town) -> None:
     """A roll is over once all pods are of the new template and ready, whatever kind they are of."""
     cluster = Cluster(None)
@@ -365,21 +396,57 @@ def test_a_pod_may_belong_to_anything(town: Town) -> None:
     assert cluster.owner({"metadata": {}}) is None
 
 
-def test_a_secret_s_content_is_decoded(town: Town) -> None:
-    """Its data are base64; a ConfigMap has bytes beside its texts."""
-    town.api.objects["secrets/s"] = {"data": {"KEY": "aHVudGVyMg=="}}
-    town.api.objects["configmaps/c"] = {"data": {"A": "é"}, "binaryData": {"B": "/w=="}}
+def test_what_has_gone_meanwhile_is_no_trouble(town: Town) -> None:
+    """A pod needs no nudge then, and is rolled with nothing."""
     cluster = Cluster(None)
-    assert cluster.files(Resource("Secret", "s")) == {"KEY": b"hunter2"}
-    assert cluster.files(Resource("ConfigMap", "c")) == {"A": "é".encode(), "B": b"\xff"}
-    assert cluster.files(Resource("Secret", "absent")) is None
-    cluster.nudge("gone")  # which a pod may be by now
+    cluster.nudge("gone")
+    owner = {"kind": "ReplicaSet", "name": "gone", "controller": True}
+    assert cluster.owner({"metadata": {"ownerReferences": [owner]}}) is None
+    assert cluster.read(Resource("Secret", "gone")) is None
+
+
+def test_a_workload_that_has_gone_ends_it(town: Town) -> None:
+    """What was to be restarted cannot be waited for; that the content is applied is said."""
+    town.deploy("web", mount={"subPath": "MYAPP_POOL"})
+    del town.api.objects["deployments/web"]
+    done = run("rollout", "cm/shop", "-f", town.manifest(2), "--restart")
+    assert done.status == 2
+    assert "configmap/shop is applied, but the API server refuses: " in done.err
+    assert "deployments/web not found" in done.err
+
+
+def test_a_restart_that_does_not_end_is_told(town: Town) -> None:
+    """A Deployment that is paused, or a strategy that waits for a person: status 1."""
+    town.deploy("web", k8s_restart_keys=["POOL"])
+    town.api.on_patch = lambda path: town.api.objects[path]["metadata"].update(generation=2)
+    assert run("rollout", "cm/shop", "-f", town.manifest(2)).status == 0
+    done = run("rollout", "cm/shop", "--restart", "--timeout", "2s")
+    assert (done.status, done.err) == (1, "not restarted in time: deployment/web\n")
+    assert "restarted: deployment/web" in done.out
+
+
+def test_of_two_roll_outs_one_is_told_that_it_lost(town: Town) -> None:
+    """All serve the other's content: that is not what it was asked for."""
+    pod = town.deploy("web")
+    run_before, asked = pod.run, itertools.count()
+
+    def run_and_write(command: list[str]) -> Any:
+        if next(asked) == 1:
+            town.hold(3)
+            town.api.sync(pod)
+            return b"[]", b"", 0
+        return run_before(command)
+
+    pod.run = run_and_write  # type: ignore[method-assign] # reason: a pod that others change
+    done = run("rollout", "cm/shop", "-f", town.manifest(2))
+    assert done.status == 2
+    assert "somebody else has changed or deleted configmap/shop" in done.err
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ((b"{}", b"", 0), "its answer is not a list"),
+        ((b"{}", b"", 0), "its answer cannot be read; install the same release there"),
         ((b"", b"no process has a status\n", 2), "(no process has a status)"),
         ((b"", b"", None), "(no output)"),
     ],
@@ -449,9 +516,50 @@ def test_another_page_is_no_answer(town: Town, content: bytes) -> None:
 
 
 def test_a_pod_that_is_gone_cannot_be_asked(town: Town) -> None:
-    """The API server's refusal is told."""
+    """The API server's refusal is told, in its own words only."""
     told = Cluster(None).ask(Use("gone", "n1", "main", "/config", None))
-    assert told.silence.startswith("exec failed: ")
+    assert told.silence == "exec failed: pods/gone/exec not found"
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x82\x7f" + struct.pack(">Q", 100) + b"\x01["])
+def test_a_connection_that_breaks_is_told(
+    town: Town, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """The pod goes, or its node, before the answer or in the middle of it."""
+    town.deploy("web")
+
+    def go(self: Any, *_: object) -> None:
+        self._upgrade()
+        self.wfile.write(sent)
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    monkeypatch.setattr("api_server._Handler._exec", go)
+    told = Cluster(None).ask(Use("web-1", "n1", "main", "/config", None))
+    assert told.silence == "exec failed: WebSocketConnectionClosedException"
+
+
+def test_a_node_that_falls_silent_is_not_waited_for(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even in the middle of its answer."""
+    town.deploy("web")
+    monkeypatch.setattr("dynaconf_k8s_reload.cli.rollout.containers.EXEC_SECONDS", 0.2)
+    over = threading.Event()
+
+    def fall_silent(self: Any, *_: object) -> None:
+        self._upgrade()
+        self.wfile.write(b"\x82\x7f" + struct.pack(">Q", 100))
+        over.wait(60)
+
+    monkeypatch.setattr("api_server._Handler._exec", fall_silent)
+    told = Cluster(None).ask(Use("web-1", "n1", "main", "/config", None))
+    over.set()
+    assert told.silence in (
+        "exec failed: WebSocketTimeoutException",
+        # Where it has not even begun to send by then.
+        "dynaconf-k8s-reload status does not answer there (no output)",
+    )
 
 
 def test_within_a_pod_its_account_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

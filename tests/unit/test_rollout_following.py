@@ -13,8 +13,9 @@ pytest.importorskip("rich", reason="the command line is an extra")
 from dynaconf_k8s_reload._source.snapshot import revision_of
 from dynaconf_k8s_reload.cli.rollout import following
 from dynaconf_k8s_reload.cli.rollout.following import Following, Workload
-from dynaconf_k8s_reload.cli.rollout.uses import Files, Resource, Use
+from dynaconf_k8s_reload.cli.rollout.uses import Resource, Use
 from dynaconf_k8s_reload.cli.rollout.verdict import Answer, State
+from dynaconf_k8s_reload.cli.screen import CannotRunError
 
 SHOP = Resource("ConfigMap", "shop")
 FILES = {"A": b"1"}
@@ -30,8 +31,10 @@ class Scripted:
         loaded_at: int = 1,
         starts: int = 0,
         sub_path: bool = False,
+        others_at: int = 10**9,
         **status: Any,
     ) -> None:
+        self._others_at = others_at
         self._loaded_at = loaded_at
         self._starts = starts
         self._sub_path = sub_path
@@ -42,11 +45,8 @@ class Scripted:
         self._rolled_at = rolled_at
         self._status = status
 
-    def read(self, resource: Resource) -> Mapping[str, Any]:
-        return {"data": {"A": "1"}}
-
-    def files(self, resource: Resource) -> Files:
-        return FILES
+    def read(self, resource: Resource) -> Mapping[str, Any] | None:
+        return {"data": {"A": "1"}} if self.asked < self._others_at else None
 
     def pods(self, selector: str) -> list[Mapping[str, Any]]:
         mount = {"name": "v", "mountPath": "/config"}
@@ -139,10 +139,23 @@ def test_a_restart_is_waited_for() -> None:
 
 
 def test_a_restart_that_hangs_is_given_up() -> None:
-    """When the time is over."""
+    """When the time is over; what has not been rolled then is named, though all serve it."""
     cluster = Scripted(rolled_at=10**9, restart_required=["DB"])
-    follow(cluster, 0.05).run(None, restart=True)
+    one = follow(cluster, 0.05)
+    (verdict,) = one.run(None, restart=True)
     assert cluster.looked > 1
+    assert (verdict.state, one.rolling) == (State.SERVED, [("Deployment", "shop")])
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_what_others_change_meanwhile_is_not_waited_for(is_written: bool) -> None:
+    """Nobody would ever serve it; that its own change was applied before is told."""
+    cluster = Scripted(served_at=10**9, others_at=3)
+    write = (lambda: {"data": {"A": "1"}}) if is_written else None
+    with pytest.raises(CannotRunError) as raised:
+        follow(cluster).run(write, restart=False)
+    assert "somebody else has changed or deleted configmap/shop" in str(raised.value)
+    assert str(raised.value).startswith("configmap/shop is applied, but") == is_written
 
 
 def test_nothing_is_restarted_without_need() -> None:

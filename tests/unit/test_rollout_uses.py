@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 pytest.importorskip("click", reason="the command line is an extra")
-from dynaconf_k8s_reload.cli.rollout.uses import Page, Resource, Use, uses_of
-from dynaconf_k8s_reload.cli.rollout.verdict import Answer, State, Verdict, judge
+from dynaconf_k8s_reload.cli.rollout.uses import Page, Resource, Use, files_of, uses_of
+from dynaconf_k8s_reload.cli.rollout.verdict import (
+    Answer,
+    State,
+    Verdict,
+    are_statuses,
+    judge,
+    rejections,
+)
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -125,6 +132,14 @@ def test_variables_alone_do_not_follow(container: dict[str, Any]) -> None:
     assert use.hindrance.startswith("variables only")
 
 
+def test_a_secret_s_content_is_decoded() -> None:
+    """Its data are base64; a ConfigMap has bytes beside its texts, and either may be empty."""
+    assert files_of("Secret", {"data": {"KEY": "aHVudGVyMg=="}}) == OTHER
+    both = {"data": {"A": "é"}, "binaryData": {"B": "/w=="}}
+    assert files_of("ConfigMap", both) == {"A": "é".encode(), "B": b"\xff"}
+    assert files_of("Secret", {"data": None}) == files_of("ConfigMap", {}) == {}
+
+
 def test_others_are_left_out() -> None:
     """A pod with other ConfigMaps, or a Secret of the same name, is none of ours."""
     assert uses(pod({"configMap": {"name": "other"}}, {})) == []
@@ -222,6 +237,29 @@ def test_who_refused_is_told() -> None:
     assert verdict(refusing)[1:3] == (State.REFUSED, "POOL refused")
     assert verdict(refusing, before={7: 1}).state is State.WAITING
     assert verdict(refusing | {"rejected": 2}, before={7: 1}).state is State.REFUSED
+
+
+def test_rejections_are_a_mount_s_own() -> None:
+    """Those of a process's other objects, with other mounts, are none of it; of two, the most."""
+    statuses = [status(rejected=1), status(rejected=3), status(path="/other", rejected=9)]
+    assert rejections(USE, Answer([*statuses, status(pid=8)])) == {7: 3, 8: 0}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ([], True),
+        ([status(), status(later="field")], True),
+        ({}, False),
+        ([1], False),
+        ([{}], False),
+        ([status() | {"mounts": None}], False),
+        ([status() | {"mounts": [{"path": "/config"}]}], False),
+    ],
+)
+def test_an_answer_is_looked_at_before_it_is_believed(answer: Any, expected: bool) -> None:
+    """A container may have another program of that name, or another release."""
+    assert are_statuses(answer) is expected
 
 
 def test_the_other_states() -> None:

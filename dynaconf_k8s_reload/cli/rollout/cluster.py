@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from ..screen import CannotRunError
 from .containers import ask, told
-from .uses import Files, Resource, Use
+from .uses import Resource, Use
 from .verdict import Answer
 
 NUDGED = "dynaconf-k8s-reload/nudged-at"
@@ -69,27 +68,20 @@ class Cluster:
             return None
         return found
 
-    def files(self, resource: Resource) -> Files | None:
-        """Give the keys of a ConfigMap or Secret, and what they hold."""
-        found = self.read(resource)
-        if found is None:
-            return None
-        texts, encoded = found.get("data") or {}, found.get("binaryData") or {}
-        if resource.kind == "Secret":
-            texts, encoded = {}, texts
-        return {
-            **{key: text.encode() for key, text in texts.items()},
-            **{key: base64.b64decode(text) for key, text in encoded.items()},
-        }
+    def write(
+        self, resource: Resource, manifest: Mapping[str, Any], *, dry_run: bool
+    ) -> Mapping[str, Any]:
+        """Have the cluster hold what a manifest says, and nothing of its own beside it.
 
-    def write(self, resource: Resource, manifest: Mapping[str, Any], *, dry_run: bool) -> None:
-        """Have the cluster hold what a manifest says, and nothing of its own beside it."""
+        Gives the object as the API then has it.
+        """
+        written: Mapping[str, Any]
         body, present = dict(manifest), self.read(resource)
         options = {"dry_run": "All"} if dry_run else {}
         if present is None:
             create = _method(self._core, "create", resource)
-            self._json(create, body=body, **options)
-            return
+            written = self._json(create, body=body, **options)
+            return written
         metadata = {**present["metadata"], **manifest["metadata"]}
         for name in ("labels", "annotations"):
             metadata[name] = {
@@ -99,7 +91,8 @@ class Cluster:
         metadata.pop("managedFields", None)
         body["metadata"] = metadata | {"namespace": self.namespace}
         replace = _method(self._core, "replace", resource)
-        self._json(replace, resource.name, body=body, **options)
+        written = self._json(replace, resource.name, body=body, **options)
+        return written
 
     def pods(self, selector: str) -> list[Mapping[str, Any]]:
         """Give the pods that run, or should."""
@@ -122,10 +115,16 @@ class Cluster:
         return ask(use, self.namespace)
 
     def owner(self, pod: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Give kind and name of what a pod is rolled with; ``None`` if that is nothing of ours."""
+        """Give kind and name of what a pod is rolled with.
+
+        ``None`` if that is nothing of ours, or has gone meanwhile.
+        """
         kind, name = _controller(pod)
         if kind == "ReplicaSet":
-            kind, name = _controller(self._json(self._apps.read_namespaced_replica_set, name))
+            try:
+                kind, name = _controller(self._json(self._apps.read_namespaced_replica_set, name))
+            except _AbsentError:
+                return None
         return (kind, name) if kind in ("Deployment", "StatefulSet", "DaemonSet") else None
 
     def restart(self, kind: str, name: str) -> None:
@@ -169,8 +168,8 @@ class Cluster:
             return json.loads(answer.data)
 
 
-class _AbsentError(Exception):
-    pass
+class _AbsentError(CannotRunError):
+    """There is no such object, or no such namespace."""
 
 
 @contextmanager
@@ -178,9 +177,12 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        if error.status == NOT_FOUND:
-            raise _AbsentError from None
-        raise CannotRunError(f"the API server refuses: {told(error)}") from None
+        kind = _AbsentError if error.status == NOT_FOUND else CannotRunError
+        raise kind(f"the API server refuses: {told(error)}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise CannotRunError(
+            "what answers is not an API server: it sends no JSON; look at the kubeconfig"
+        ) from None
     except (HTTPError, OSError) as error:
         raise CannotRunError(
             f"the API server cannot be reached ({type(error).__name__}); look at the kubeconfig"

@@ -110,7 +110,9 @@ def rollout(  # noqa: PLR0913 -- because click gives each option by its name
         )
         found = following.look() if action else following.run(write, restart=restart)
     _print(found, following.restarted, as_json=as_json)
-    ctx.exit(exit_status(found))
+    for kind, name in following.rolling:
+        say(console(stderr=True), f"not restarted in time: {kind.lower()}/{name}")
+    ctx.exit(1 if following.rolling else exit_status(found))
 
 
 def exit_status(verdicts: Sequence[Verdict]) -> int:

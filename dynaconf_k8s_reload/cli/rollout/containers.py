@@ -13,9 +13,10 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import portforward, stream
 from kubernetes.stream.ws_client import ERROR_CHANNEL
 from urllib3.exceptions import HTTPError
+from websocket import WebSocketException
 
 from .uses import Page, Use
-from .verdict import Answer
+from .verdict import Answer, are_statuses
 
 COMMANDS = (
     ["dynaconf-k8s-reload", "status", "--json"],
@@ -25,6 +26,7 @@ EXEC_SECONDS = 20
 REQUEST_SECONDS = 30
 PAGE_SECONDS = 10
 CLOSE_EVERY = 0.005
+HANDSHAKE = " -+-+- "  # between what websocket-client says of a failed handshake, and its answer
 PAGE_REQUESTS = 8  # each over a connection of its own, so that several workers answer
 
 
@@ -45,10 +47,12 @@ def ask(use: Use, namespace: str) -> Answer:
 
 def told(error: Exception) -> str:
     """Repeat what the API server says, which shows no value of a ConfigMap or Secret's key."""
+    reason, *answer = str(getattr(error, "reason", "") or type(error).__name__).split(HANDSHAKE)
+    body = getattr(error, "body", None) or "".join(answer[-1:])
     try:
-        return str(json.loads(getattr(error, "body", "") or "{}")["message"])
+        return str(json.loads(body)["message"])
     except (KeyError, TypeError, ValueError):
-        return str(getattr(error, "reason", "") or type(error).__name__).strip()
+        return reason.strip()
 
 
 def _by_command(use: Use, namespace: str) -> Answer:
@@ -59,11 +63,11 @@ def _by_command(use: Use, namespace: str) -> Answer:
             answer = json.loads(output)
         except ValueError:
             continue
-        except (ApiException, HTTPError, OSError) as error:
+        except (ApiException, HTTPError, OSError, WebSocketException) as error:
             return Answer(silence=f"exec failed: {told(error)}")
-        if isinstance(answer, list):
+        if are_statuses(answer):
             return Answer(answer)
-        return Answer(silence="its answer is not a list")
+        return Answer(silence="its answer cannot be read; install the same release there")
     return Answer(
         silence=f"{COMMANDS[0][0]} status does not answer there ({reason or 'no output'})"
     )
@@ -87,6 +91,7 @@ def _run(use: Use, namespace: str, command: Sequence[str]) -> tuple[str, str]:
             _request_timeout=REQUEST_SECONDS,
         )
         try:
+            running.sock.settimeout(EXEC_SECONDS)  # a node may go in the middle of a frame
             running.run_forever(timeout=EXEC_SECONDS)
             output, errors = running.read_stdout(timeout=0), running.read_stderr(timeout=0)
             ended = running.read_channel(ERROR_CHANNEL, timeout=0)
@@ -105,7 +110,7 @@ def _by_page(pod: str, namespace: str, page: Page) -> list[dict[str, Any]]:
     for _ in range(PAGE_REQUESTS):
         try:
             status = json.loads(_get(pod, namespace, page))
-            if "mounts" not in status:
+            if not are_statuses([status]):
                 return []
             found[status["pid"]] = status
         except (ApiException, HTTPError, OSError, http.client.HTTPException):

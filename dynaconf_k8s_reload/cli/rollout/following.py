@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from ..screen import counted
-from .uses import Files, Resource, Use, uses_of
-from .verdict import NOBODY, Answer, State, Verdict, judge
+from ..screen import CannotRunError, counted
+from .uses import Files, Resource, Use, files_of, uses_of
+from .verdict import NOBODY, Answer, State, Verdict, judge, rejections
 
 ASKED_AT_ONCE = 16
 ASK_EVERY = 1.0
@@ -19,6 +19,7 @@ PENDING = (State.WAITING, State.UNHEALTHY, State.SILENT, State.DOWN)
 UNDECIDED = (State.WAITING, State.REFUSED)  # with these a workload is not restarted
 
 Show = Callable[[Sequence[Verdict]], object]
+Write = Callable[[], Mapping[str, Any]]
 Workload = tuple[str, str]
 
 
@@ -27,9 +28,6 @@ class Asked(Protocol):
 
     def read(self, resource: Resource) -> Mapping[str, Any] | None:
         """Give a ConfigMap or Secret as the API has it."""
-
-    def files(self, resource: Resource) -> Files | None:
-        """Give its keys, and what they hold."""
 
     def pods(self, selector: str) -> list[Mapping[str, Any]]:
         """Give the pods."""
@@ -62,6 +60,7 @@ class Following:
 
     Attributes:
         restarted: what has been restarted, as kind and name.
+        rolling: those of them whose pods have not all been replaced when it ended.
     """
 
     def __init__(
@@ -79,40 +78,54 @@ class Following:
         self._deadline = deadline
         self._show = show
         self.restarted: list[Workload] = []
-        self._before: dict[str, dict[int, int]] = {}
+        self.rolling: list[Workload] = []
+        self._content: Files | None = None  # what it is about; None: whatever the cluster holds
+        self._before: dict[tuple[str, ...], dict[int, int]] = {}
         self._older: set[str] | None = None
         self._seen: dict[Use, float] = {}
         self._settled: dict[Use, Verdict] = {}
         self._began = time.monotonic()
 
-    def run(self, write: Callable[[], object] | None, *, restart: bool) -> list[Verdict]:
+    def run(self, write: Write | None, *, restart: bool) -> list[Verdict]:
         """Do all of it.
 
         Args:
-            write: changes the resource; ``None`` if it is to stay as the cluster has it.
+            write: changes the resource, and gives it as the API then has it; ``None`` if it is to
+                stay as it is.
             restart: replace what only a restart brings to the content.
+
+        Raises:
+            CannotRunError: the API server refuses, or somebody else changed the resource meanwhile.
         """
         self._note()
-        if write is not None:
-            write()
+        found = self._cluster.read(self._resource) if write is None else write()
+        self._content = files_of(self._resource.kind, found or {})
+        try:
+            return self._arrive(restart=restart)
+        except CannotRunError as error:
+            if write is None:
+                raise
+            raise CannotRunError(f"{self._resource} is applied, but {error}") from None
+
+    def _arrive(self, *, restart: bool) -> list[Verdict]:
+        """Nudge the kubelets, and wait until the content is where it should be."""
         self._older = {use.uid for use in self._uses()}
         self.nudge()
         while True:
-            rolled = all(self._cluster.has_rolled(kind, name) for kind, name in self.restarted)
+            self.rolling = [each for each in self.restarted if not self._cluster.has_rolled(*each)]
             verdicts = self.look()
             if restart and self._restart(verdicts):
                 continue
             left = self._deadline - time.monotonic()
-            if left <= 0 or (rolled and not any(each.state in PENDING for each in verdicts)):
+            is_awaited = self.rolling or any(each.state in PENDING for each in verdicts)
+            if left <= 0 or not is_awaited:
                 return verdicts
             time.sleep(min(ASK_EVERY, left))  # nothing tells when a process serves it
 
     def _note(self) -> None:
         """Note which updates were rejected before the roll-out began."""
         for use, answer in self._answers(self._uses()):
-            self._before.setdefault(use.pod, {}).update(
-                {status["pid"]: status["rejected"] for status in answer.statuses}
-            )
+            self._before[_place(use)] = rejections(use, answer)
 
     def nudge(self) -> list[str]:
         """Have the kubelets of all pods that can follow synchronise them; give the pods' names."""
@@ -128,7 +141,7 @@ class Following:
         uses = self._uses()
         found = {use: self._settled[use] for use in uses if use in self._settled}
         for use, answer in self._answers([use for use in uses if use not in found]):
-            found[use] = self._patient(judge(use, answer, self._before.get(use.pod, {})))
+            found[use] = self._patient(judge(use, answer, self._before.get(_place(use), {})))
         self._settled = {use: each for use, each in found.items() if each.state not in PENDING}
         verdicts = [found[use] for use in uses]
         self._show(verdicts)
@@ -179,11 +192,18 @@ class Following:
 
         def content(resource: Resource) -> Files | None:
             if resource not in contents:
-                contents[resource] = self._cluster.files(resource)
+                read = self._cluster.read(resource)
+                contents[resource] = None if read is None else files_of(resource.kind, read)
             return contents[resource]
 
         found = self._cluster.read(self._resource) or {}
         immutable = bool(found.get("immutable"))
+        contents[self._resource] = files_of(self._resource.kind, found)
+        if self._content is not None and contents[self._resource] != self._content:
+            raise CannotRunError(
+                f"somebody else has changed or deleted {self._resource} since; look at it, and "
+                "roll out again"
+            )
         return [
             use
             for pod in self._cluster.pods(self._selector)
@@ -197,3 +217,8 @@ class Following:
             answers = threads.map(self._cluster.ask, places.values())
             found = dict(zip(places, answers, strict=True))
         return [(use, found.get((use.pod, use.container), Answer())) for use in uses]
+
+
+def _place(use: Use) -> tuple[str, ...]:
+    """Tell containers apart: each has processes of its own, which may have the same numbers."""
+    return use.uid, use.pod, use.container, use.path

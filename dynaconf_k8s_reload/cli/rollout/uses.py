@@ -5,6 +5,7 @@ Pods are as the API gives them, in JSON; nothing here asks a cluster.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -75,6 +76,17 @@ class Use(NamedTuple):
     pages: tuple[Page, ...] = ()
     uid: str = ""
     starts: int = 0
+
+
+def files_of(kind: str, found: Json) -> Files:
+    """Give the keys of a ConfigMap or Secret that the API has, and what they hold."""
+    texts, encoded = found.get("data") or {}, found.get("binaryData") or {}
+    if kind == "Secret":
+        texts, encoded = {}, texts
+    return {
+        **{key: text.encode() for key, text in texts.items()},
+        **{key: base64.b64decode(text) for key, text in encoded.items()},
+    }
 
 
 def uses_of(resource: Resource, pod: Json, contents: Contents, *, immutable: bool) -> list[Use]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set  # noqa: PYI025 -- because it is used in an annotation only
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from .uses import Use
 
+# What is read of a status: all releases have it.
+FIELDS = {
+    *("pid", "generation", "mounts", "healthy", "problems"),
+    *("last_error", "rejected", "lag", "restart_required"),
+}
+MOUNT_FIELDS = {"path", "revision"}
 NOBODY = "no process follows this mount"
 
 Statuses = Sequence[Mapping[str, Any]]
@@ -74,21 +80,40 @@ class Verdict(NamedTuple):
         return data
 
 
+def are_statuses(answer: Any) -> TypeGuard[Statuses]:
+    """Tell whether an answer is a list of what ``status`` tells, of this release or a later one."""
+    return isinstance(answer, list) and all(
+        isinstance(status, dict)
+        and status.keys() >= FIELDS
+        and isinstance(status["mounts"], list)
+        and all(isinstance(m, dict) and m.keys() >= MOUNT_FIELDS for m in status["mounts"])
+        for status in answer
+    )
+
+
+def rejections(use: Use, answer: Answer) -> dict[int, int]:
+    """Give how many updates of a mount each process has rejected so far."""
+    found: dict[int, int] = {}
+    for status in _followers(use, answer):
+        found[status["pid"]] = max(status["rejected"], found.get(status["pid"], 0))
+    return found
+
+
 def judge(use: Use, answer: Answer, rejected_before: Mapping[int, int]) -> Verdict:
     """Compare what a container's processes say with what they should serve.
 
     Args:
         use: the place, and what belongs there.
         answer: what the container's processes say.
-        rejected_before: process to how many updates it had rejected when the roll-out began; one
-            that has rejected none since may still speak of an earlier content.
+        rejected_before: what `rejections` gave when the roll-out began; a process that has
+            rejected nothing since may still speak of an earlier content.
     """
     if use.down:
         return Verdict(use, State.DOWN, use.down)
     if answer.silence:
         state = State.FIXED if use.hindrance else State.SILENT
         return Verdict(use, state, use.hindrance or answer.silence)
-    follow = [s for s in answer.statuses if any(m["path"] == use.path for m in s["mounts"])]
+    follow = _followers(use, answer)
     if not follow:
         return Verdict(use, State.FIXED, use.hindrance or NOBODY)
     revisions = {m["revision"] for s in follow for m in s["mounts"] if m["path"] == use.path}
@@ -105,6 +130,11 @@ def judge(use: Use, answer: Answer, rejected_before: Mapping[int, int]) -> Verdi
         lag=max((s["lag"] for s in follow if s["lag"] is not None), default=None),
         restart_required=tuple(sorted({key for s in follow for key in s["restart_required"]})),
     )
+
+
+def _followers(use: Use, answer: Answer) -> Statuses:
+    """Give the statuses of those that have this mount."""
+    return [s for s in answer.statuses if any(m["path"] == use.path for m in s["mounts"])]
 
 
 def _state(
