@@ -10,17 +10,14 @@ import os
 import time
 from types import MappingProxyType
 
-from dynaconf.constants import ALL_EXTENSIONS
-
 from .._model.clock import monotonic
 from .._model.errors import MountError
 from .._model.mount import Mount
 from .._model.shown import escaped
 from .files import MAX_FILE_BYTES, Files
 from .fingerprint import DATA_LINK, OUTSIDE, Token, is_inside, name_of, token, visible
-from .snapshot import Snapshot
+from .snapshot import SETTINGS_FILE_EXTENSIONS, Snapshot
 
-SETTINGS_FILE_EXTENSIONS = (*ALL_EXTENSIONS, ".py")
 READ_SECONDS = 2.0
 LINK_SECONDS = 0.25
 LINK_EVERY = 0.001

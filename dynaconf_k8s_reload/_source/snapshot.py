@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from dynaconf.constants import ALL_EXTENSIONS
+
 from .._model.mount import Mount
 from .._model.shown import few
 from .fingerprint import Token
 
 REVISION_LENGTH = 16
+SETTINGS_FILE_EXTENSIONS = (*ALL_EXTENSIONS, ".py")
 
 
 def revision_of(contents: Mapping[str, bytes]) -> str:
@@ -42,7 +45,7 @@ class Snapshot:
         committed_at: Unix time at which the writer published it; ``None`` if nothing is there.
         files: key to content, in the order of the keys.
         settings_files: the same for files that dynaconf itself may load (``app.toml``).
-        outside: the links that lead out of the mount, and so are left out.
+        outside: the links that lead out of the mount, and so are no part of its content.
     """
 
     mount: Mount
@@ -68,9 +71,11 @@ class Snapshot:
         """Say which links lead out of the mount, and what to do about it."""
         if not self.outside:
             return None
+        opened = [key for key in self.outside if key.endswith(SETTINGS_FILE_EXTENSIONS)]
+        said = f", though dynaconf opens {few(opened)} if settings_files lists it" if opened else ""
         return (
             f"mount {self.mount.path}: links that lead out of it are left out "
-            f"({few(self.outside)}); put the files themselves there, or name them in exclude"
+            f"({few(self.outside)}){said}; put the files themselves there, or name them in exclude"
         )
 
     @property

@@ -24,7 +24,7 @@ from .._reload.refusal import fault_of
 from .._source.content import Payload
 from .._source.reader import default_mounts
 from .._source.reading import read
-from .patience import ImportUnfinishedError, patience
+from .patience import UnfinishedError, import_patience, loading_patience
 from .screen import CannotRunError
 
 LOGGER = "dynaconf_k8s_reload"
@@ -100,11 +100,10 @@ def load(name: str) -> Application:
         _dynaconf.noting_constructions(prepare) as made,
     ):
         try:
-            found, finished = find(name)
-            settings = _dynaconf.unwrap(found)
+            settings, finished = find(name)
         except CannotRunError:
             raise
-        except (Exception, SystemExit, ImportUnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
+        except (Exception, SystemExit, UnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
             options = _options(made)
             mounts = () if options is None else options.k8s_mounts
             problem = problem_of(error, made, mounts)
@@ -120,38 +119,45 @@ def load(name: str) -> Application:
 
 
 def find(name: str) -> tuple[Any, bool]:
-    """Import what ``package.module:settings`` names, and tell whether the import came to its end.
+    """Give the settings that ``package.module:settings`` names, loaded, without their wrapper.
+
+    The second of what is returned tells whether the import of the module came to its end.
 
     ``package.module`` will do where there is one settings object in it; a Flask app stands for its
     settings; ``django.conf:settings`` needs ``DJANGO_SETTINGS_MODULE``.
 
     Raises:
         CannotRunError: the object does not exist.
-        ImportUnfinishedError: the module goes on and on, and has no settings yet.
+        UnfinishedError: the module goes on and on, and has no settings yet, or they load for ever.
     """
     module_name, colon, attribute = name.partition(":")
     if not module_name or (colon and not attribute):
         raise CannotRunError(f"--settings {name}: {HOW}")
     sys.path.insert(0, os.getcwd())
     path = attribute.split(".") if attribute else []
+    module, finished = _imported(module_name, path[0] if path else "settings")
+    with loading_patience(name):
+        found = _attribute(module, path)
+        if type(found).__module__ == "django.conf" and "DJANGO_SETTINGS_MODULE" in os.environ:
+            found.is_overridden("DEBUG")  # loads them; dynaconf's take their place then
+            found = _attribute(module, path)
+        return _dynaconf.unwrap(found), finished
+
+
+def _imported(name: str, attribute: str) -> tuple[Any, bool]:
     try:
-        with patience(module_name, path[0] if path else "settings"):
-            module: Any = importlib.import_module(module_name)
-    except ImportUnfinishedError as error:
+        with import_patience(name, attribute):
+            return importlib.import_module(name), True
+    except UnfinishedError as error:
         if error.module is None:
             raise
-        return _attribute(error.module, path), False
+        return error.module, False
     except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         raise CannotRunError(
             f"there is no module {error.name}; run it where it can be imported"
         ) from None
-    found = _attribute(module, path)
-    if type(found).__module__ == "django.conf" and "DJANGO_SETTINGS_MODULE" in os.environ:
-        found.is_overridden("DEBUG")  # loads them; dynaconf's take their place then
-        found = _attribute(module, path)
-    return found, True
 
 
 def _attribute(module: Any, path: Sequence[str]) -> Any:
@@ -201,7 +207,7 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
     begins_with_mount = isinstance(error, MountError) and error.keys
     if isinstance(keys, tuple) and isinstance(reason, str) and not begins_with_mount:
         return Problem(str(error), keys)  # the culprit has been named already
-    if isinstance(error, (K8sReloadError, ImportUnfinishedError)) and not begins_with_mount:
+    if isinstance(error, (K8sReloadError, UnfinishedError)) and not begins_with_mount:
         return Problem(str(error))
     snapshots = []
     for mount in mounts:

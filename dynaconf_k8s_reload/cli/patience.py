@@ -1,60 +1,91 @@
-"""A limit to the time that a module takes to import: a program's may run for ever."""
+"""Limits to the time that an application takes: a module may run for ever, a file load for ever."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 IMPORT_SECONDS = 30.0
+LOADING_SECONDS = 30.0
 AFTER_SETTINGS = 3.0  # seconds for what follows the settings in their module
 LOOK_EVERY = 0.5
 
 
-class ImportUnfinishedError(BaseException):
-    """A module was interrupted; no ``except Exception`` of its own is to swallow that.
+class UnfinishedError(BaseException):
+    """An application was interrupted; no ``except Exception`` of its own is to swallow that.
 
     Attributes:
-        module: the module as far as it got, if it has the settings.
+        module: what was being imported, as far as it got, if it has the settings.
     """
 
-    def __init__(self, name: str, module: Any) -> None:
-        super().__init__(
-            f"importing {name} never ends; put what it runs under "
-            'if __name__ == "__main__", or name the module that makes the settings'
-        )
+    def __init__(self, message: str, module: Any = None) -> None:
+        super().__init__(message)
         self.module = module
 
 
 @contextmanager
-def patience(module: str, attribute: str) -> Iterator[None]:
+def import_patience(module: str, attribute: str) -> Iterator[None]:
     """Interrupt an import that takes too long, or that goes on once its settings are made.
 
-    Only the main thread can be interrupted; in another there is no limit.
-
     Raises:
-        ImportUnfinishedError: it was interrupted.
+        UnfinishedError: it was interrupted.
     """
     began = time.monotonic()
     made: float | None = None
 
-    def look(_: int, __: FrameType | None) -> None:
+    def look() -> None:
         nonlocal made
         now = time.monotonic()
         held = vars(sys.modules[module]) if module in sys.modules else {}
         if attribute in held and made is None:
             made = now
-        if made is not None and now - made > AFTER_SETTINGS:
-            raise ImportUnfinishedError(module, sys.modules[module])
-        if now - began > IMPORT_SECONDS:
-            raise ImportUnfinishedError(module, None)
+        goes_on = made is not None and now - made > AFTER_SETTINGS
+        if goes_on or now - began > IMPORT_SECONDS:
+            raise UnfinishedError(
+                f"importing {module} never ends; put what it runs under "
+                'if __name__ == "__main__", or name the module that makes the settings',
+                sys.modules[module] if goes_on else None,
+            )
 
+    with _interrupted_by(look):
+        yield
+
+
+@contextmanager
+def loading_patience(name: str) -> Iterator[None]:
+    """Interrupt settings that take too long to load: a few lines of YAML may mean a gigabyte.
+
+    Args:
+        name: what the settings are called.
+
+    Raises:
+        UnfinishedError: they were interrupted.
+    """
+    began = time.monotonic()
+
+    def look() -> None:
+        if time.monotonic() - began > LOADING_SECONDS:
+            raise UnfinishedError(
+                f"loading {name} takes more than {LOADING_SECONDS:g} s; look for what never ends "
+                "in its settings files and hooks, such as YAML aliases that multiply"
+            )
+
+    with _interrupted_by(look):
+        yield
+
+
+@contextmanager
+def _interrupted_by(look: Callable[[], object]) -> Iterator[None]:
+    """Call `look`, which may raise, again and again.
+
+    Only the main thread can be interrupted; in another there is no limit.
+    """
     try:
-        before = signal.signal(signal.SIGALRM, look)
+        before = signal.signal(signal.SIGALRM, lambda *_: look())
     except ValueError:  # signals are the main thread's
         yield
         return

@@ -110,6 +110,23 @@ def test_what_is_left_out_is_told_once(mount: Path, logged: pytest.LogCaptureFix
     assert reloader.status().mounts[0].problem is None
 
 
+def test_a_settings_file_that_leads_out(mount: Path) -> None:
+    """dynaconf opens it: the mount's problem says so, and a reload takes it like any outside."""
+    outside, link = mount.parent / "outside" / "app.toml", mount / "app.toml"
+    outside.write_text("LIMIT = 1")
+    link.symlink_to(outside)
+    if held_in(mount) != mount:
+        (held_in(mount) / "app.toml").symlink_to(outside)
+    settings = make_settings(mount, settings_files=[str(link)], k8s_watch=False)
+    reloader = get_reloader(settings)
+    assert settings.LIMIT == 1
+    problem = str(reloader.status().mounts[0].problem)
+    assert "left out (app.toml), though dynaconf opens app.toml if settings_files" in problem
+    outside.write_text("LIMIT = 22")
+    assert reloader.reload().outcome == "applied"
+    assert settings.LIMIT == 22
+
+
 def test_a_link_to_itself_refuses_an_update(tmp_path: Path) -> None:
     """What cannot be resolved is refused by its name; the others' last content goes on serving."""
     (tmp_path / "A").write_text("1")

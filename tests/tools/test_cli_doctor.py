@@ -357,6 +357,18 @@ def test_a_module_that_never_makes_its_settings(
     finds(examine(module), "ERROR    The settings cannot be loaded", "never ends")
 
 
+def test_settings_that_never_load(
+    volume: AtomicWriter, examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """YAML whose aliases multiply holds the command up for as long as its limit, not for ever."""
+    monkeypatch.setattr("dynaconf_k8s_reload.cli.patience.LOADING_SECONDS", 0.0)
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    volume.write({"app.yaml": "\n".join(["a0: &a0 [1]", *lines]), "MYAPP_A": "1"})
+    listed = f'settings_files=["{volume.directory}/app.yaml"], k8s_mounts='
+    done = examine(SETTINGS.format(mount=volume.directory).replace("k8s_mounts=", listed))
+    finds(done, "ERROR    The settings cannot be loaded", "takes more than 0 s", "YAML aliases")
+
+
 def test_in_another_thread_an_import_has_no_limit(volume: AtomicWriter, examine: Examine) -> None:
     """Signals come to the main thread only; a command in another one does without."""
     volume.write({"MYAPP_A": "1"})

@@ -29,7 +29,7 @@ from ..doctor.keys import check_keys
 from ..doctor.settings import NO_LOADER, NO_MOUNT, UNFINISHED, settings_files
 from ..findings import KEYS, Finding, sentence
 from ..mounts import as_dict
-from ..patience import ImportUnfinishedError
+from ..patience import UnfinishedError
 from ..screen import CannotRunError
 from .differences import differing, refused_by_reload, set_by_code
 from .volumes import Places, Volume
@@ -67,11 +67,10 @@ def examine(name: str, places: Places) -> dict[str, Any]:
     problem = None
     with _dynaconf.noting_constructions(places.prepare, complete) as made:
         try:
-            found, finished = find(name)
-            settings = _dynaconf.unwrap(found)
+            settings, finished = find(name)
         except CannotRunError:
             raise
-        except (Exception, SystemExit, ImportUnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
+        except (Exception, SystemExit, UnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
             problem = problem_of(error, made, list(places.taken.values()))
             findings = list(_of_problem(problem, places))
         else:
