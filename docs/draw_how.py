@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pictures import STATIC, THEMES, Theme, box, text
+from pictures import ARROW, STATIC, THEMES, Theme, box, style, text
 
 TOP = 64
 SWAP_WIDTH, RELOAD_WIDTH = 400, 430
@@ -16,11 +16,6 @@ GAP = 70
 LINE, PADDING = 20, 14
 STEP, STEP_GAP = 50, 10
 BETWEEN = 40
-
-ARROW = (
-    '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-    'orient="auto"><path class="tip" d="M0 0 L8 4 L0 8 z"/></marker>'
-)
 
 
 class Stage(NamedTuple):
@@ -82,23 +77,6 @@ REFUSED = (
 
 SWAP_HEIGHT = TOP + sum(stage.height for stage in STAGES) + BETWEEN * (len(STAGES) - 1)
 RELOAD_HEIGHT = TOP + len(STEPS) * (STEP + STEP_GAP) + 60
-
-
-def style(theme: Theme) -> str:
-    """Give the rules of a picture."""
-    return f"""
-text {{ font: 14px system-ui, sans-serif; fill: {theme.ink} }}
-.head {{ font-weight: 600; font-size: 16px }}
-.code {{ font: 13px ui-monospace, Menlo, Consolas, monospace; white-space: pre }}
-.small {{ font-size: 12.5px; fill: {theme.faint} }}
-.bold {{ font-weight: 600 }}
-.new {{ fill: {theme.good}; font-weight: 600 }}
-.bad {{ fill: {theme.bad} }}
-rect {{ fill: {theme.panel}; stroke: {theme.edge}; rx: 6 }}
-rect.new {{ fill: {theme.good_ground}; stroke: {theme.good} }}
-line, path {{ stroke: {theme.faint}; stroke-width: 1.5; fill: none; marker-end: url(#tip) }}
-path.tip {{ fill: {theme.faint}; stroke: none; marker-end: none }}
-"""
 
 
 def draw_swap() -> list[str]:

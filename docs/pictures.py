@@ -50,6 +50,29 @@ THEMES = {
 }
 
 
+ARROW = (
+    '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+    'orient="auto"><path class="tip" d="M0 0 L8 4 L0 8 z"/></marker>'
+)
+
+
+def style(theme: Theme) -> str:
+    """Give the rules of a diagram."""
+    return f"""
+text {{ font: 14px system-ui, sans-serif; fill: {theme.ink} }}
+.head {{ font-weight: 600; font-size: 16px }}
+.code {{ font: 13px ui-monospace, Menlo, Consolas, monospace; white-space: pre }}
+.small {{ font-size: 12.5px; fill: {theme.faint} }}
+.bold {{ font-weight: 600 }}
+.new {{ fill: {theme.good}; font-weight: 600 }}
+.bad {{ fill: {theme.bad} }}
+rect {{ fill: {theme.panel}; stroke: {theme.edge}; rx: 6 }}
+rect.new {{ fill: {theme.good_ground}; stroke: {theme.good} }}
+line, path {{ stroke: {theme.faint}; stroke-width: 1.5; fill: none; marker-end: url(#tip) }}
+path.tip {{ fill: {theme.faint}; stroke: none; marker-end: none }}
+"""
+
+
 def text(x: float, y: float, words: str, kind: str = "") -> str:
     """Write words at a point."""
     return f'<text x="{x:g}" y="{y:g}" class="{kind}">{escape(words)}</text>'

@@ -1,5 +1,11 @@
-// What scrolls sideways can be reached and scrolled by keyboard, and headings of the contents have a level.
+// What scrolls sideways shows that it does, and can be reached and scrolled by keyboard, and headings of the contents have a level.
 document.addEventListener("DOMContentLoaded", () => {
-  for (const block of document.querySelectorAll(".highlight pre, .table-wrapper")) block.tabIndex = 0;
+  for (const block of document.querySelectorAll(".highlight pre, .table-wrapper")) {
+    block.tabIndex = 0;
+    const hint = () =>
+      block.classList.toggle("more-right", block.scrollLeft + block.clientWidth < block.scrollWidth - 2);
+    block.addEventListener("scroll", hint);
+    new ResizeObserver(hint).observe(block);
+  }
   for (const caption of document.querySelectorAll('.caption[role="heading"]')) caption.ariaLevel = "2";
 });

@@ -91,7 +91,7 @@ def test_each_reason_for_no_variable_can_be_found() -> None:
         assert f"*{title}*" in page
 
 
-@pytest.mark.parametrize("program", ["draw_how", "draw_demo"])
+@pytest.mark.parametrize("program", ["draw_how", "draw_demo", "draw_fleet"])
 def test_the_pictures_are_up_to_date(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each picture is what its program draws, of the recording that the documents have."""
     monkeypatch.syspath_prepend(DOCS)
@@ -99,6 +99,32 @@ def test_the_pictures_are_up_to_date(program: str, monkeypatch: pytest.MonkeyPat
     assert drawn
     for name, picture in drawn.items():
         assert picture == (DOCS / "_static" / name).read_text(), name
+
+
+def test_the_tables_of_speed_are_up_to_date() -> None:
+    """They lay out what the recording of the benchmarks says."""
+    tables = runpy.run_path(str(DOCS / "speed.py"))["tables"]()
+    assert tables
+    for name, table in tables.items():
+        assert table == (DOCS / "recordings" / name).read_text(), name
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
+def test_the_figures_of_a_first_page_were_measured(name: str) -> None:
+    """Those of speed are in the recording of the benchmarks, all others among the guarantees."""
+    measured = runpy.run_path(str(DOCS / "speed.py"))["measured"]
+    text = " ".join((ROOT / name).read_text().replace("**", "").split())
+    ours = measured("reload, 1,000 keys")
+    theirs = measured("reload, 1,000 keys", "settings.reload()")
+    arrival = measured("arrival of 20 keys: this package")
+    assert re.search(rf"1,000 keys reload in {ours}.*`settings.reload\(\)` takes {theirs}", text)
+    assert re.search(rf"20 keys arrives? in {arrival}", text)
+    guarantees = (DOCS / "guarantees.md").read_text()
+    rounds = sum(int(each.replace(",", "")) for each in re.findall(r"([\d,]+) rounds,", guarantees))
+    assert f"0 of {rounds:,} rounds" in text
+    ((faults, looks),) = re.findall(r"([\d,]+) faults and looked (\d+) times", guarantees)
+    assert f"{faults} random faults" in text
+    assert re.search(rf"\b{looks} (looks|times out of {looks})", text)
 
 
 def test_the_simulation_is_up_to_date() -> None:
