@@ -58,7 +58,7 @@ class Page:
                 before.append(part["code"])
             else:
                 parts.append(part["shown"] or part["code"])
-        needs = tuple(re.findall(r"^<!-- needs (\w+) -->", text, re.MULTILINE))
+        needs = tuple(re.findall(r"^<!-- needs ([\w.]+) -->", text, re.MULTILINE))
         return cls(files, "\n".join(before), tuple(parts), needs)
 
     def run(self, directory: Path) -> None:
