@@ -38,11 +38,13 @@ def settings_files(settings: Settings) -> list[str]:
 
     Files in a mount are left out, since they are a part of its content.
     """
+    found = dict.fromkeys(map(os.path.abspath, _named(settings)))
+    if not found:
+        return []
     mounts = tuple(
         os.path.join(os.path.realpath(mount.path), "")
         for mount in attached(settings).generation.options.k8s_mounts
     )
-    found = dict.fromkeys(map(os.path.abspath, _named(settings)))
     return [path for path in found if not os.path.realpath(path).startswith(mounts)]
 
 

@@ -76,12 +76,13 @@ class Mirror:
             # An object that is made by code within a build sees what the build sees.
             process = view_of_thread() or self._environ
             joint = Environment(process, {}, {name: move.left for name, move in moves.items()})
-            return joint, {
-                key: replace(
-                    self._plan_of(key, proposal, decisions[key], texts, joint), dotenv=dotenv
-                )
+            plans = {
+                key: self._plan_of(key, proposal, decisions[key], texts, joint)
                 for key, proposal in proposals.items()
             }
+            if dotenv:
+                plans = {key: replace(plan, dotenv=dotenv) for key, plan in plans.items()}
+            return joint, plans
 
     def _decide(self, key: int, proposal: Proposal) -> Decision:
         owner = self._ledger.owner(key)

@@ -95,7 +95,8 @@ def decide(
                 decision.skipped[name] = reason
         else:
             rules.decide(name, payload.provided(name))
-    return replace(decision, restart=tuple(rules.outdated()))
+    outdated = tuple(rules.outdated())
+    return replace(decision, restart=outdated) if outdated else decision
 
 
 class _Rules:

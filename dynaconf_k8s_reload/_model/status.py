@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -102,7 +102,7 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """Give it ready for JSON: times in ISO 8601, everything else in plain types."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        data["mounts"] = [asdict(mount) for mount in self.mounts]
+        data["mounts"] = [dict(vars(mount)) for mount in self.mounts]
         for name in ("restart_required", "problems", "drifted"):
             data[name] = list(data[name])
         data["skipped"] = dict(self.skipped)

@@ -48,11 +48,16 @@ class NameWarnings:
     def of_skipped(self, attachment: Attachment) -> None:
         """Name the variables that are not mirrored."""
         payload = attachment.generation.payload
-        skipped = attachment.generation.plan.decision.skipped
+        skipped: dict[NotMirrored, list[str]] = {}
+        for name, why in attachment.generation.plan.decision.skipped.items():
+            skipped.setdefault(why, []).append(name)
+        known = {kind for kind, _ in self._warned}
         for why in NotMirrored:
+            if why not in skipped and why.name not in known:
+                continue
             self._warn(
                 why.name,
-                _by_mount(payload, [name for name, reason in skipped.items() if reason is why]),
+                _by_mount(payload, skipped.get(why, ())),
                 "%(file)s is not mirrored: %(why)s",
                 "%(mount)s: %(count)s names are not mirrored: %(why_many)s (%(names)s)",
                 payload,
