@@ -7,7 +7,7 @@ key that was set, the hook that ran. They are read here and let go.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dynaconf.base import Settings
@@ -16,9 +16,10 @@ from dynaconf.loaders.base import BaseLoader, SourceMetadata
 from dynaconf.utils import parse_conf
 
 from .._source.content import Variable
-from . import variables
+from . import putting, variables
 from .frames import RUNS_HOOK, Frame, code_of, frames_of
-from .refusing import described, refused
+from .generation import attached
+from .refusing import LAZY, described, refused
 
 _LINE = re.compile(r"\(at line (\d+)")  # the errors of TOML have no attribute for it
 _END = "(at end of document)"
@@ -57,28 +58,43 @@ def culprit_of(error: BaseException) -> Blame:
         return Blame(hook=str(getattr(hook, "__name__", type(hook).__name__)))
     tokens = [f.values["converter_key"] for f in frames if f.code is _CONVERTER]
     reason = f"{tokens[-1]} cannot parse it" if tokens else ""
-    if "parse" in found:
-        return _of_text(found["parse"], found["variables"], reason)
-    key, source = _being_set(found.get("set"))
+    blamed = _of_variable(found, reason)
+    if blamed is not None:
+        return blamed
+    setting = found.get("set") or found.get("put")
+    key, source = _being_set(setting)
     if source.loader == "k8s_mount":
         return Blame(file=source.identifier, reason=reason)
     if source.loader == "env_global":
         # `set` has put dots in place of the separator by then.
-        key = key.replace(".", found["set"].values.get("nested_sep") or ".")
+        key = key.replace(".", setting.values.get("nested_sep") or ".")
         return Blame(variable=_variable(key, source), reason=reason)
     keys = (_TOP.split(key)[0] or key,) if key else ()
     file = next((_file(found[job]) for job in ("read", "load", "python") if job in found), "")
     return Blame(keys, file, reason=reason or (_in_line(error, file, frames) if file else ""))
 
 
-def _of_text(parse: Frame, setting: Frame, reason: str) -> Blame:
-    """Blame the variable whose text was being parsed."""
-    text = parse.values["text"]
-    if isinstance(text, Variable):
-        return Blame(file=text.source, reason=reason)
-    pairs = zip(setting.values["places"], setting.values["texts"], strict=True)
-    place = next(place for place, each in pairs if each is text)
-    return Blame(variable=_variable(place.key, place.source), reason=reason)
+def _of_variable(found: Mapping[str, Frame], reason: str) -> Blame | None:
+    """Blame the variable whose text is parsed, or whose template fails, while variables are set."""
+    if "variables" not in found:
+        return None
+    setting = found["variables"].values
+    pairs = list(zip(setting["places"], setting["texts"], strict=True))
+    if "parse" in found:
+        parsed = found["parse"].values["text"]
+        at_fault = [pair for pair in pairs if pair[1] is parsed]
+    elif "template" in found:  # dynaconf evaluates it to set what comes after it in the same parent
+        template = str(found["template"].values["self"].value)
+        variables = attached(setting["settings"]).generation.payload.variables.values()
+        known = [(None, variable) for variable in variables]
+        at_fault = [pair for pair in (*pairs, *known) if template in str(pair[1].content)]
+    else:
+        return None
+    for place, text in at_fault:
+        if isinstance(text, Variable):
+            return Blame(file=text.source, reason=reason)
+        return Blame(variable=_variable(place.key, place.source), reason=reason)
+    return None
 
 
 def _variable(key: str, source: SourceMetadata) -> str:
@@ -90,10 +106,11 @@ def _variable(key: str, source: SourceMetadata) -> str:
 
 def _being_set(frame: Frame | None) -> tuple[str, SourceMetadata]:
     """Give the key that was being set, if one was, and where it comes from."""
-    source = None if frame is None else frame.values.get("loader_identifier")
+    values: Mapping[str, Any] = {} if frame is None else frame.values
+    source = values.get("loader_identifier", values.get("source"))
     if not isinstance(source, SourceMetadata):
         source = SourceMetadata("", "")
-    return "" if frame is None else str(frame.values["key"]), source
+    return str(values.get("key", "")), source
 
 
 def _file(frame: Frame) -> str:
@@ -127,7 +144,9 @@ _JOBS = {
     RUNS_HOOK: "hook",
     code_of(variables._set_all): "variables",
     code_of(variables._parse): "parse",
+    code_of(putting._Target.put): "put",
     code_of(Settings.set): "set",
+    LAZY: "template",
     code_of(BaseLoader.get_source_data): "read",
     code_of(BaseLoader._envless_load): "load",
     code_of(BaseLoader._load_all_envs): "load",

@@ -19,7 +19,7 @@ from .frames import Frame, code_of, frames_of, told
 # One name after another (`_validate_items` up to 3.2).
 _ONE_BY_ONE: Any = getattr(Validator, "_validate_names", None) or Validator._validate_items
 _SINGLE = code_of(_ONE_BY_ONE)
-_LAZY = code_of(Lazy.__call__)
+LAZY = code_of(Lazy.__call__)
 _NO_CAST = code_of(Validator().cast)
 _COMBINED = {
     code_of(function)
@@ -114,7 +114,7 @@ def _called(values: Mapping[str, Any], frames: Sequence[Frame]) -> str:
             return f"its {word} {_name(function)}"
     if getattr(values.get("op_function"), "__code__", None) in codes:
         return str(values["op_name"])
-    lazy = next((f.values["self"] for f in frames if f.code is _LAZY), None)
+    lazy = next((f.values["self"] for f in frames if f.code is LAZY), None)
     if lazy is not None:
         return f"its @{lazy.formatter} template"
     casts = getattr(validator.cast, "__code__", None) is not _NO_CAST

@@ -145,9 +145,24 @@ WAYS: dict[str, Way] = {
     ),
     "a merge that reads a template": Way(
         {"MYAPP_BAD": lazily(MARKER), "MYAPP_BAD__x": "1"},
-        "MYAPP_BAD__x of ",
+        "MYAPP_BAD of ",
         "DynaconfFormatError",
-        ("MYAPP_BAD__x",),
+    ),
+    "a nested template that is to be merged": Way(
+        {"MYAPP_DB__a": f"@merge @jinja {{{{ '{MARKER}' + 1 }}}}", "MYAPP_DB__b": "2"},
+        "MYAPP_DB__a of ",
+        "TypeError",
+        ("MYAPP_DB__a",),
+        good={"MYAPP_DB__x": "1"},
+    ),
+    "a list that is nested too deeply": Way(
+        {"MYAPP_BAD": f"@json {'[' * 900}{']' * 900}"}, "MYAPP_BAD of ", "RecursionError"
+    ),
+    "a nested list that is nested too deeply": Way(
+        {"MYAPP_DB__a": f"@json {'[' * 900}{']' * 900}"},
+        "MYAPP_DB__a of ",
+        "RecursionError",
+        ("MYAPP_DB__a",),
     ),
     # single validators
     "an operation": validated("9", "BAD (lte)", Validator("BAD", lte=5)),
