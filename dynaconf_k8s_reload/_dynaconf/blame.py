@@ -61,7 +61,7 @@ def culprit_of(error: BaseException) -> Blame:
     blamed = _of_variable(found, reason)
     if blamed is not None:
         return blamed
-    setting = found.get("set") or found.get("put")
+    setting: Any = found.get("set") or found.get("put")
     key, source = _being_set(setting)
     if source.loader == "k8s_mount":
         return Blame(file=source.identifier, reason=reason)
