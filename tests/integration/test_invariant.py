@@ -23,7 +23,7 @@ from sampling import examples
 from support import own_process
 
 SEQUENCES = examples(100, nightly=2_000)
-APPLICATIONS = examples(200, nightly=10_000)
+APPLICATIONS = examples(60, nightly=10_000)
 REFUSED = "refused"
 TEXTS = [
     *("1", "2", "two", "true", "", "x\n", '{a=1, b="x"}', "[1, 2]", "{c=3}", "[3]", '"1"'),
