@@ -32,9 +32,7 @@ from ..mounts import as_dict
 from ..patience import UnfinishedError
 from ..screen import CannotRunError
 from .differences import differing, refused_by_reload, set_by_code
-from .volumes import Places, Volume
-
-PROBE = "K8S_RELOAD_REHEARSAL"  # a key that makes the same content new
+from .volumes import PROBE, Places, Volume
 
 
 def main() -> None:
@@ -134,7 +132,8 @@ def _rehearsed(settings: Settings, mounts: tuple[Mount, ...]) -> Iterator[Findin
     reloader = get_reloader(settings)
     reloader.stop()
     writer = AtomicWriter(mount.path)
-    probe = next((key for key in _probes(mount) if mount.takes(key)), PROBE)
+    probes = [PROBE, *(f"{key}_{PROBE}" for key in writer.payload)]  # one may be excluded
+    probe = next(filter(mount.takes, probes), PROBE)
     before = _dynaconf.flat_values(settings)
     writer.write({**writer.payload, probe: b"x"})
     result = reloader.reload()
@@ -145,12 +144,6 @@ def _rehearsed(settings: Settings, mounts: tuple[Mount, ...]) -> Iterator[Findin
         yield from differing(before, _dynaconf.flat_values(settings), added)
     else:
         yield refused_by_reload(result.error)
-
-
-def _probes(mount: Mount) -> Iterator[str]:
-    yield PROBE
-    for pattern in mount.include:
-        yield pattern.replace("*", PROBE).replace("?", "X")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ...testing import AtomicWriter
 from ..application import for_a_look, uses_loader
 
 CONFIG_MAPS, SECRETS, ALL = "configmaps", "secrets", "all"
+PROBE = "K8S_RELOAD_REHEARSAL"  # ends the name of a key that makes the same content new
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ class Places:
             volume = min(fitting, key=lambda each: each.origin != real, default=None)
             if volume is not None:
                 self._left.remove(volume)
-                self.taken[path] = replace(mount, path=volume.path)
+                self.taken[path] = _with_probe(mount, volume.path)
             elif os.path.isdir(path):
                 copy = copied(path, f"{self._scratch}/{len(self.taken)}")
-                self.taken[path] = replace(mount, path=copy)
+                self.taken[path] = _with_probe(mount, copy)
             else:
                 return mount
         return self.taken[path]
@@ -123,6 +124,11 @@ class Places:
             for path, mount in self.taken.items():
                 value = re.sub(rf"(?<![\w./-]){re.escape(path)}(?=/|[,;]|$)", mount.path, value)
         return value
+
+
+def _with_probe(mount: Mount, path: str) -> Mount:
+    """Give a mount at a volume that stands for it; whatever it includes, it takes the probe."""
+    return replace(mount, path=path, include=(*mount.include, f"*{PROBE}"))
 
 
 def _may_stand_for(volume: Volume, mount: Mount, real: str, reals: set[str]) -> bool:
