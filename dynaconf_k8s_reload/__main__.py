@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
-from typing import cast
+from typing import NoReturn, cast
 
 from .cli import asking
 
@@ -17,8 +19,32 @@ def main() -> None:
     """Run the command line; without the extra ``cli``, say what to install.
 
     Raises:
-        SystemExit: always, with 0 for fine, 1 for findings and 2 for what cannot run.
+        SystemExit: always, with 0 for fine, 1 for findings and 2 for what cannot run, such as for
+            an output that takes no more; with 130 after Ctrl-C, SIGTERM or SIGHUP.
     """
+    _open_what_is_closed()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:  # not under ``nohup``
+            signal.signal(ending, signal.default_int_handler)  # leave no scratch directory behind
+    # A file's name may be beyond the terminal's encoding.
+    cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
+    try:
+        try:
+            _run()
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        raise SystemExit(asking.INTERRUPTED) from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left has nowhere to go at the exit
+        if isinstance(error, BrokenPipeError):  # its reader has seen enough, such as ``head``
+            raise SystemExit(1) from None
+        _complain(f"the output cannot be written: {error.strerror}")
+
+
+def _run() -> None:
     if sys.argv[1:2] == ["status"]:
         # Without what the others need: a probe is to be quick, and may have nothing else.
         raise SystemExit(asking.main(sys.argv[2:]))
@@ -28,14 +54,22 @@ def main() -> None:
         missing = str(error.name).partition(".")[0]
         if missing not in _EXTRA:
             raise
-        print(  # noqa: T201 -- because nothing else to print with is installed
-            f"dynaconf-k8s-reload needs {missing}; run: pip install 'dynaconf-k8s-reload[cli]'",
-            file=sys.stderr,
+        _complain(
+            f"dynaconf-k8s-reload needs {missing}; run: pip install 'dynaconf-k8s-reload[cli]'"
         )
-        raise SystemExit(2) from None
-    # A file's name may be beyond the terminal's encoding.
-    cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     cli(prog_name="dynaconf-k8s-reload")
+
+
+def _open_what_is_closed() -> None:
+    """Have a closed stream (``>&-``) lead nowhere, so that no file of ours gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 -- because it stays open
+
+
+def _complain(line: str) -> NoReturn:
+    print(line, file=sys.stderr)  # noqa: T201 -- because there may be nothing else to print with
+    raise SystemExit(asking.CANNOT_RUN) from None
 
 
 def rollout() -> None:

@@ -20,6 +20,7 @@ NAME = "dynaconf-k8s-reload"
 PROC = "/proc"
 HUNG_SECONDS = 30.0  # a reload that has been under way for longer makes the process unhealthy
 ATTEMPTS = 20  # a process may be writing while we read
+LARGEST = 64 * 1024 * 1024  # bytes; no status is as large
 
 Json = dict[str, Any]
 
@@ -65,6 +66,7 @@ def statuses(pid: int) -> list[Json]:
 
     Raises:
         OSError: there is no such process, or it is another user's.
+        Exception: what it publishes is not a status, and so cannot be taken apart.
     """
     inherited: list[Json] = []
     for path in _files(pid):
@@ -101,6 +103,8 @@ def _read(path: str) -> Json | None:
     for _ in range(ATTEMPTS):
         try:
             with open(path, "rb") as file:
+                if os.fstat(file.fileno()).st_size > LARGEST:
+                    return None
                 content: Json = json.loads(file.read())
         except FileNotFoundError:  # closed meanwhile
             return None

@@ -168,7 +168,7 @@ def _decode(content: bytes) -> str | bytes:
 def _digest(snapshots: Sequence[Snapshot]) -> str:
     parts: list[bytes] = []
     for snapshot in snapshots:
-        parts.append(f"{snapshot.mount.path}\0".encode())
+        parts.append(f"{snapshot.mount.path}\0".encode(errors="surrogateescape"))
         for files in (snapshot.files, snapshot.settings_files):
             sizes = ",".join(map(str, map(len, files.values())))
             parts += ("\0".join([str(len(files)), *files, sizes, ""]).encode(), *files.values())

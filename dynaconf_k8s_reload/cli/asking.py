@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._model.published import processes, statuses
+from .._model.shown import escaped
 
 FINE, FOUND, CANNOT_RUN = 0, 1, 2
+INTERRUPTED = 130  # as a shell has it of a program that Ctrl-C has ended: 128 and SIGINT
 
 NOBODY = (
     "no process has a status; it is kept from the first load of the settings on, by processes of "
@@ -39,12 +41,14 @@ def ask(pids: Sequence[int], *, as_json: bool = False, probe: bool = False) -> i
         probe: print nothing, and give 1 for whatever is not healthy.
     """
     found: list[dict[str, Any]] = []
+    lines: list[str] = []
     complaints = []
     for pid in pids or processes():
         try:
             of_process = statuses(pid)
-        except OSError as error:
-            complaints.append(f"process {pid} cannot be asked ({type(error).__name__}); {_REMEDY}")
+            lines += [line for status in of_process for line in _lines(pid, status)]
+        except Exception as error:  # noqa: BLE001 -- because anybody may publish anything
+            complaints.append(_why_not(pid, error))
             continue
         if pids and not of_process:
             complaints.append(
@@ -60,25 +64,50 @@ def ask(pids: Sequence[int], *, as_json: bool = False, probe: bool = False) -> i
     if as_json:
         print(json.dumps(found))  # noqa: T201 -- as above
     else:
-        for status in found:
-            print("\n".join(_lines(status)))  # noqa: T201 -- as above
+        for line in lines:
+            print(_broken(escaped(line)))  # noqa: T201 -- as above
     if not found or complaints:
         return CANNOT_RUN
     return FINE if healthy else FOUND
 
 
-_REMEDY = "give the number of a process of this user and container"
+def _why_not(pid: int, error: Exception) -> str:
+    """Say why a process cannot be asked."""
+    if isinstance(error, PermissionError):
+        return f"process {pid} may not be looked into: it is another user's"
+    if isinstance(error, OSError):
+        return f"there is no process {pid}; give one of this container, or none"
+    return (
+        f"process {pid} publishes what is not a status ({type(error).__name__}); ask it with the "
+        "version of this package that it has itself"
+    )
 
 
-def _lines(status: dict[str, Any]) -> list[str]:
+def _lines(pid: int, status: dict[str, Any]) -> list[str]:
     """Describe one status: a line, and one for each thing that a person should look at."""
+    own = "" if status["pid"] == pid else f" ({status['pid']} in its container)"
     mounts = ", ".join(mount["path"] for mount in status["mounts"]) or "no mount"
     health = "healthy" if status["healthy"] else "NOT HEALTHY"
     generation = f"generation {status['generation']} ({status['revision']}) of {mounts}"
-    lines = [f"{status['pid']}: {health}, {generation}, watching: {status['watching']}"]
+    lines = [f"{pid}{own}: {health}, {generation}, watching: {status['watching']}"]
     lines += [f"  {problem}" for problem in status["problems"]]
     if status["last_error"] is not None:
         lines.append(f"  {status['last_error']}")
     if status["restart_required"]:
         lines.append(f"  a restart is required for {', '.join(status['restart_required'])}")
     return lines
+
+
+def _broken(line: str) -> str:
+    """Break a line between words where a terminal is too narrow; elsewhere it stays whole."""
+    if not sys.stdout.isatty():
+        return line
+    import shutil  # noqa: PLC0415 -- because a probe, which needs neither, is to be quick
+    import textwrap  # noqa: PLC0415 -- as above
+
+    width, indent = shutil.get_terminal_size().columns, len(line) - len(line.lstrip())
+    further = " " * (indent + 2)
+    broken = textwrap.wrap(
+        line, width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(broken)

@@ -138,6 +138,7 @@ def sentence(text: str) -> str:
 def as_table(finding: Finding, *, verbose: bool) -> Table:
     """Lay a finding out for the screen."""
     body = Table.grid()
+    body.add_column(overflow="fold")
     title = Text(finding.title, style="bold")
     body.add_row(title.append(f" ({finding.name})", style="not bold dim"))
     body.add_row(Text(finding.where(None if verbose else AT_MOST)))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from .. import __version__
 from .apply.command import apply
+from .asking import INTERRUPTED
 from .check.command import check
 from .doctor.command import doctor
 from .rollout.command import rollout
@@ -14,8 +17,16 @@ from .status import status
 from .watch import watch
 
 
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None  # click would say 1, which is for findings
+
+
 @click.version_option(__version__, message="%(prog)s %(version)s")
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """See what a process sees of its mounted ConfigMaps and Secrets, and why.
 

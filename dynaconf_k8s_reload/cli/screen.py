@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
@@ -18,8 +19,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 UNBROKEN = 1_000_000  # columns
 AT_MOST = 10  # nobody reads a longer list to its end
-
-STYLES = {"added": "green", "modified": "yellow", "removed": "red"}  # of a change
+LONG = 50  # keys, or changes; more than that is summed up
+SUCH_AS = 3
 
 
 class Option(Protocol):
@@ -80,8 +81,9 @@ def listed(names: Iterable[str], at_most: int | None = AT_MOST) -> str:
 
 
 def print_json(data: object) -> None:
-    """Print data as JSON, for a program to read."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    """Print data as JSON, for a program to read; what the output cannot encode is escaped."""
+    escaping = sys.stdout.encoding.lower() != "utf-8"
+    click.echo(json.dumps(data, indent=2, ensure_ascii=escaping))
 
 
 def printable(name: str | os.PathLike[str]) -> str:

@@ -31,6 +31,8 @@ from .mounts import (
     values_option,
 )
 from .screen import (
+    LONG,
+    SUCH_AS,
     CannotRunError,
     console,
     example,
@@ -42,9 +44,6 @@ from .screen import (
     quoted,
     verbose_option,
 )
-
-LONG = 50  # keys; more than that is summed up
-SUCH_AS = 3
 
 
 @click.command(epilog=example("dynaconf-k8s-reload show --values /config --secret /secrets"))

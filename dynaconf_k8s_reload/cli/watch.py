@@ -21,6 +21,7 @@ from .._source.fingerprint import Token
 from .._source.reader import Reader
 from .._source.snapshot import Snapshot
 from .._watch import WATCHER, Watch
+from .changes import print_changes
 from .mounts import (
     differences,
     directories_argument,
@@ -29,7 +30,16 @@ from .mounts import (
     secret_option,
     values_option,
 )
-from .screen import STYLES, console, counted, example, printable, quoted, say, until_ended
+from .screen import (
+    console,
+    counted,
+    example,
+    printable,
+    quoted,
+    say,
+    until_ended,
+    verbose_option,
+)
 
 SIGNS = {"added": "+", "modified": "~", "removed": "-"}
 
@@ -43,14 +53,21 @@ SIGNS = {"added": "+", "modified": "~", "removed": "-"}
 @directories_argument
 @secret_option
 @values_option
+@verbose_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each change.")
 def watch(
-    directories: Sequence[str], secrets: Sequence[str], *, values: bool, as_json: bool
+    directories: Sequence[str],
+    secrets: Sequence[str],
+    *,
+    values: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> None:
     """Print each change of DIR as it comes, until Ctrl-C.
 
     Each tells the keys, and the delay from the writer's commit to its arrival
-    here. A directory that is absent is waited for.
+    here. More than 50 changes at once are summed up. A directory that is absent
+    is waited for.
     """
     mounts = mounts_of(directories, secrets)
     if not mounts:
@@ -65,11 +82,11 @@ def watch(
         options.k8s_debounce,
     )
     WATCHER.add(watching)
-    until_ended(lambda: _follow(follower, values=values, as_json=as_json))
+    until_ended(lambda: _follow(follower, values=values, verbose=verbose, as_json=as_json))
     WATCHER.remove(watching, wait=2.0)
 
 
-def _follow(follower: Follower, *, values: bool, as_json: bool) -> None:
+def _follow(follower: Follower, *, values: bool, verbose: bool, as_json: bool) -> None:
     err = console(stderr=True)
     for each in follower.followed:
         held = counted(len(each.files), "key")
@@ -80,10 +97,10 @@ def _follow(follower: Follower, *, values: bool, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(_as_dict(seen, values=shown)))
         else:
-            _print(seen, values=shown)
+            _print(seen, values=shown, verbose=verbose)
 
 
-def _print(seen: Seen, *, values: bool) -> None:
+def _print(seen: Seen, *, values: bool, verbose: bool) -> None:
     out = console()
     line = f"{datetime.fromtimestamp(seen.at):%H:%M:%S}  {printable(seen.mount.path)}"  # noqa: DTZ006 -- because a person reads the local time
     if seen.problem is not None:
@@ -91,12 +108,15 @@ def _print(seen: Seen, *, values: bool) -> None:
         return
     delay = "" if seen.lag is None else f", {seen.lag:.3f} s after its commit"
     say(out, f"{line}: {counted(len(seen.changes), 'change')}{delay}")
-    for change in seen.changes:
+
+    def told(change: Change) -> str:
         text = f"  {SIGNS[change.kind]} {printable(change.key)}"
-        if values:
-            shown = [quoted(value) for value in (change.old, change.new) if value is not None]
-            text += f"  {' -> '.join(shown)}"
-        say(out, text, STYLES[change.kind])
+        if not values:
+            return text
+        shown = [quoted(value) for value in (change.old, change.new) if value is not None]
+        return f"{text}  {' -> '.join(shown)}"
+
+    print_changes(out, seen.changes, told, verbose=verbose)
 
 
 def _as_dict(seen: Seen, *, values: bool) -> dict[str, Any]:

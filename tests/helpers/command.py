@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import fcntl
 import os
+import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
@@ -24,6 +28,7 @@ from support import eventually
 
 PROGRAM = Path(__file__).parent / "programs" / "cli_run.py"
 SCREENS = Path(__file__).parents[1] / "tools" / "screens"
+MODULE = [sys.executable, "-m", "dynaconf_k8s_reload"]
 ENVIRON = {"PYTHONUNBUFFERED": "1"}
 WIDTHS = (80, 200)
 STYLE = re.compile(r"\x1b\[[\d;]*m")
@@ -95,6 +100,29 @@ def run_process(
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def on_terminal(columns: int, *arguments: object, **environ: str) -> Done:
+    """Run it on a terminal of its own, of so many columns, which shows both of its outputs."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    process = subprocess.Popen(
+        [*MODULE, *map(str, arguments)],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env={**inherited, "TERM": "xterm-256color", **environ},
+    )
+    os.close(its)
+    screen = b""
+    try:
+        while part := os.read(ours, 4096):
+            screen += part
+    except OSError:  # Linux' way to tell that the other side is closed
+        pass
+    os.close(ours)
+    return Done(process.wait(20), screen.decode().replace("\r\n", "\n"), "")
+
+
 class Running:
     """A command that goes on until it is ended."""
 
@@ -149,6 +177,12 @@ def running(*arguments: object, directory: Path) -> Iterator[Running]:
     finally:
         process.kill()
         process.wait(20)
+
+
+def made(directory: Path) -> Path:
+    """Make a directory, and give it."""
+    directory.mkdir()
+    return directory
 
 
 @contextmanager

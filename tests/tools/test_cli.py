@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from command import approved, run, run_process
+from command import MODULE, approved, on_terminal, run, run_process
 from dynaconf_k8s_reload import __version__
 from dynaconf_k8s_reload.testing import AtomicWriter
-
-MODULE = [sys.executable, "-m", "dynaconf_k8s_reload"]
 
 
 @pytest.mark.parametrize("command", ["", "apply", "show", "watch", "doctor", "check", "rollout"])
@@ -95,25 +91,7 @@ def test_colour_and_progress_on_a_terminal_only(
 ) -> None:
     """On a terminal the doctor shows what it is at, and colours unless told not to."""
     volume.write({"not-a-variable": "x"})
-    master, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [*MODULE, "doctor", str(volume.directory)],
-        stdout=terminal,
-        stderr=terminal,
-        env={"PATH": os.defpath, "TERM": "xterm-256color", **_python(), **environ},
-    )
-    os.close(terminal)
-    screen = b""
-    try:
-        while part := os.read(master, 4096):
-            screen += part
-    except OSError:  # Linux' way to tell that the other side is closed
-        pass
-    os.close(master)
-    assert process.wait(20) == 0
-    assert b"Counting inotify watches" in screen
-    assert (b"\x1b[1;36mNOTE" in screen) is colour
-
-
-def _python() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(("PY", "COV"))}
+    screen = on_terminal(80, "doctor", volume.directory, **environ)
+    assert screen.status == 0
+    assert "Counting inotify watches" in screen.out
+    assert ("\x1b[1;36mNOTE" in screen.out) is colour

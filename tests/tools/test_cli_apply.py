@@ -7,6 +7,7 @@ import os
 import signal
 from base64 import b64encode
 from contextlib import suppress
+from errno import EACCES
 from importlib import import_module
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from command import Done, approved, run, running, short_directory
+from command import WIDTHS, Done, approved, run, running, short_directory
 from dynaconf_k8s_reload.cli.apply import documents
 from dynaconf_k8s_reload.cli.apply.manifests import parse
 from dynaconf_k8s_reload.cli.apply.volume import ManifestError
@@ -42,20 +43,44 @@ def apply(text: str, mount: Path, *arguments: object) -> Done:
     return run("apply", "-f", "-", mount, *arguments, given=text)
 
 
-def test_screens() -> None:
-    """The first writing, a change and no change, as a person sees them."""
+@pytest.mark.parametrize("columns", [None, *WIDTHS])
+def test_screens(columns: int | None) -> None:
+    """The first writing, a change, no change and a fault, as a person sees them."""
     with short_directory() as directory:
         manifest = directory / "app.yaml"
-        manifest.write_text(f"{HEAD}data: {{LOG_LEVEL: INFO, OLD: x}}\n")
-        first = run("apply", "-f", manifest, directory / "config")
-        manifest.write_text(f"{HEAD}data: {{LOG_LEVEL: s3cret, NEW: y}}\n")
-        change = run("apply", "-f", manifest, directory / "config")
-        again = run("apply", "-f", manifest, directory / "config")
-        manifest.write_text(f"{HEAD}data: {{a b: s3cret, PORT: 8080}}\n")
-        wrong = run("apply", "-f", manifest, directory / "config")
-    assert [done.status for done in (first, change, again, wrong)] == [0, 0, 0, 2]
-    approved("apply", first.out + change.out + again.out)
-    assert "s3cret" not in change.out + wrong.err
+        done = []
+        for data in (
+            "LOG_LEVEL: INFO, OLD: x",
+            "LOG_LEVEL: s3cret, NEW: y",
+            "LOG_LEVEL: s3cret, NEW: y",
+            ", ".join(f"K{number}: x" for number in range(60)),
+            "a b: s3cret, PORT: 8080",
+        ):
+            manifest.write_text(f"{HEAD}data: {{{data}}}\n")
+            done.append(run("apply", "-f", manifest, directory / "config", columns=columns))
+    assert [each.status for each in done] == [0, 0, 0, 0, 2]
+    shown = "".join(each.out for each in done)
+    approved(f"apply-{columns or 'piped'}", shown, columns)
+    approved("apply-refused", done[-1].err)
+    assert "s3cret" not in shown + done[-1].err
+
+
+def test_all_of_many_changes(mount: Path) -> None:
+    """With ``-v`` each of many changes has its line."""
+    data = ", ".join(f"K{number}: x" for number in range(60))
+    assert apply(f"{HEAD}data: {{{data}}}", mount, "-v").out.count("added") == 60
+
+
+def test_a_directory_that_may_not_be_read(mount: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told by its name, whoever runs the command."""
+
+    def refuse(_: object) -> None:
+        raise PermissionError(EACCES, "Permission denied")
+
+    mount.mkdir()
+    monkeypatch.setattr("os.listdir", refuse)
+    done = apply(f"{HEAD}data: {{A: x}}", mount)
+    assert (done.status, done.err) == (2, f"Error: {mount}: Permission denied\n")
 
 
 def test_it_is_a_volume(mount: Path) -> None:

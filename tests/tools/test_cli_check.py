@@ -130,7 +130,7 @@ def test_what_a_reload_would_lose_or_change() -> None:
     ],
 )
 def test_a_rehearsal_whatever_keys_the_mount_takes(rules: str) -> None:
-    """A reload is rehearsed whatever a mount includes and excludes, and changes none of its keys."""
+    """A reload is rehearsed whatever keys a mount takes, and changes none of them."""
     Path("examined.py").write_text(
         "import itertools\nfrom dynaconf import Dynaconf, Validator\n"
         "from dynaconf_k8s_reload import Mount\ncounter = itertools.count()\n"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from applications import Application
 from dynaconf_k8s_reload import cli as package
+from dynaconf_k8s_reload._model import published
 from dynaconf_k8s_reload.cli import asking, cli
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 
+command = pytest.importorskip("command", reason="the command line is an extra")
 click_testing = pytest.importorskip("click.testing", reason="the command line is an extra")
 
 WITHOUT_EXTRA = """
@@ -77,15 +79,67 @@ def test_what_a_person_should_look_at_is_shown(
     assert restart == "  a restart is required for B"
 
 
-def test_processes_that_cannot_be_asked(tmp_path: Path) -> None:
+def test_processes_that_cannot_be_asked() -> None:
     """A number that is no process's, or one without a status: the reason, and 2; for a probe 1."""
     nobody = str(2**22 + 1)
     assert run(nobody).returncode == 2
-    assert f"process {nobody} cannot be asked (FileNotFoundError)" in run(nobody).stderr
+    assert run(nobody).stderr.startswith(f"there is no process {nobody};")
     assert run("--probe", nobody).returncode == 1
     shown = run(str(os.getpid()))
     assert shown.returncode == 2
     assert "has no status; it is kept from the first load" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "has no status"),
+        (b'{"pid": 1, "objects": [', "has no status"),
+        (b"[" * 100_000, "publishes what is not a status (RecursionError)"),
+        (b"[1]", "publishes what is not a status (TypeError)"),
+        (b"{}", "publishes what is not a status (KeyError)"),
+        (b'{"pid": %d, "objects": [1]}', "publishes what is not a status (TypeError)"),
+        (
+            b'{"pid": %d, "objects": [{"status": {}, "looked": null, "limit": 1, "busy": null}]}',
+            "publishes what is not a status (KeyError)",
+        ),
+    ],
+)
+def test_what_is_not_a_status(content: bytes, said: str) -> None:
+    """Whatever a process publishes under that name, it is told, and a probe fails."""
+    descriptor = os.memfd_create(published.NAME)
+    try:
+        os.write(descriptor, content.replace(b"%d", str(os.getpid()).encode()))
+        done = run(str(os.getpid()))
+        assert run("--probe", str(os.getpid())).returncode == 1
+    finally:
+        os.close(descriptor)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"process {os.getpid()} {said}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_too_large_for_a_status_is_not_read() -> None:
+    """A process may publish more than there is memory for."""
+    descriptor = os.memfd_create(published.NAME)
+    try:
+        os.truncate(descriptor, published.LARGEST + 1)
+        assert published.statuses(os.getpid()) == []
+    finally:
+        os.close(descriptor)
+
+
+def test_a_process_of_another_user(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may not be looked into, which is said in words."""
+
+    def refuse(_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(asking, "statuses", refuse)
+    assert asking.main(["1"]) == 2
+    assert capsys.readouterr().err == "process 1 may not be looked into: it is another user's\n"
 
 
 def test_where_no_process_has_a_status(
@@ -99,30 +153,57 @@ def test_where_no_process_has_a_status(
     assert capsys.readouterr() == ("", "")
 
 
-def test_one_that_is_not_healthy_is_found(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The exit status is 1, and the line says so in capitals, with all that is wrong."""
-    status = {
+STATUSES = {
+    7: {
         "pid": 7,
+        "healthy": True,
+        "generation": 3,
+        "revision": "9a3f1c5e7b2d8046",
+        "mounts": [{"path": "/config"}, {"path": "/secret"}],
+        "watching": "events",
+        "problems": [],
+        "last_error": None,
+        "restart_required": [],
+    },
+    4711: {
+        "pid": 1,
         "healthy": False,
         "generation": 2,
-        "revision": "abc",
+        "revision": "51be70aa9c34d2f8",
         "mounts": [],
         "watching": "off",
-        "problems": ["the watch has ended; start() revives it"],
-        "last_error": "update rejected",
+        "problems": [
+            "the watch has ended; start() revives it",
+            "serving the last good content, since what /config holds is refused; correct it",
+        ],
+        "last_error": "MYAPP_POOL of /config rejected: a validator refuses POOL (gte); the last "
+        "good generation keeps serving until the content is corrected",
         "restart_required": ["A", "B"],
-    }
-    monkeypatch.setattr(asking, "processes", lambda: [7])
-    monkeypatch.setattr(asking, "statuses", lambda _: [status])
+    },
+}
+
+
+class Terminal(io.StringIO):
+    """Stands for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_screens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is healthy, and one that is not, seen from outside of its container."""
+    monkeypatch.setattr(asking, "processes", lambda: list(STATUSES))
+    monkeypatch.setattr(asking, "statuses", lambda pid: [STATUSES[pid]])
     assert asking.main([]) == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "7: NOT HEALTHY, generation 2 (abc) of no mount, watching: off",
-        "  the watch has ended; start() revives it",
-        "  update rejected",
-        "  a restart is required for A, B",
-    ]
+    command.approved("status-piped", capsys.readouterr().out)
+    assert asking.main(["--json"]) == 1
+    command.approved("status-json", capsys.readouterr().out)
+    for columns in command.WIDTHS:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert asking.main([]) == 1
+        command.approved(f"status-{columns}", terminal.getvalue(), columns)
 
 
 def test_it_is_one_of_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:

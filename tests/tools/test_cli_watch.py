@@ -14,35 +14,66 @@ from typing import Any
 
 import pytest
 
-from command import approved, run, running, short_directory
+from command import STYLE, approved, made, run, running, short_directory
 from dynaconf_k8s_reload._model.mount import Mount
 from dynaconf_k8s_reload.cli.watch import Followed
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 
 
-def test_screens() -> None:
-    """Changes of a ConfigMap and of a Secret: keys, then values, then JSON."""
-    screens = {}
-    for name, options in [("", ()), ("-values", ("--values",)), ("-json", ("--json", "--values"))]:
-        with short_directory() as directory:
-            config = AtomicWriter(directory / "config")
-            secret = AtomicWriter(directory / "secret")
-            config.write({"LEVEL": "INFO", "OLD": "x", "app.toml": "a = 1"})
-            secret.write({"PASSWORD": "old"})
-            arguments = (*options, config.directory, "--secret", secret.directory)
-            with running("watch", *arguments, directory=directory) as command:
-                command.says("secret, 1 key; Ctrl-C ends it.")
-                config.write({"LEVEL": "a\nb", "app.toml": "a = 2", "LOGO": b"\xff"})
-                command.shows("app.toml")
-                secret.write({"PASSWORD": "s3cret"})
-                command.shows("PASSWORD")
-                assert command.end(signal.SIGINT) == 0
-                screens[name] = command.out
-                assert "Traceback" not in command.err
-                assert "s3cret" not in command.out
-    for name, screen in screens.items():
-        approved(f"watch{name}", screen)
+@pytest.mark.parametrize(
+    ("name", "options", "environ"),
+    [
+        ("piped", (), {}),
+        ("80", (), {"FORCE_COLOR": "1", "COLUMNS": "80"}),
+        ("200", (), {"FORCE_COLOR": "1", "COLUMNS": "200"}),
+        ("values", ("--values",), {}),
+        ("json", ("--json", "--values"), {}),
+    ],
+)
+def test_screens(
+    name: str,
+    options: tuple[str, ...],
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Changes of a ConfigMap and of a Secret: keys, at each width, then values, then JSON."""
+    for variable, text in environ.items():
+        monkeypatch.setenv(variable, text)
+    with short_directory() as directory:
+        config = AtomicWriter(directory / "config")
+        secret = AtomicWriter(directory / "secret")
+        config.write({"LEVEL": "INFO", "OLD": "x", "app.toml": "a = 1"})
+        secret.write({"PASSWORD": "old"})
+        arguments = (*options, config.directory, "--secret", secret.directory)
+        with running("watch", *arguments, directory=directory) as command:
+            command.says("secret, 1 key; Ctrl-C ends it.")
+            config.write({"LEVEL": "a\nb", "app.toml": "a = 2", "LOGO": b"\xff"})
+            command.shows("app.toml")
+            secret.write({"PASSWORD": "s3cret"})
+            command.shows("PASSWORD")
+            assert command.end(signal.SIGINT) == 0
+            screen = STYLE.sub("", command.out)
+            assert "Traceback" not in command.err
+            assert "s3cret" not in command.out
+    approved(f"watch-{name}", screen, int(environ["COLUMNS"]) if environ else None)
+
+
+def test_many_changes_are_summed_up(volume: AtomicWriter, tmp_path: Path) -> None:
+    """A line for each kind, however many keys, unless all are asked for."""
+    volume.write({"A": "0"})
+    many = {f"K{number}": "x" for number in range(60)}
+    with (
+        running("watch", volume.directory, directory=made(tmp_path / "sums")) as sums,
+        running("watch", "-v", volume.directory, directory=made(tmp_path / "all")) as everything,
+    ):
+        for command in (sums, everything):
+            command.says("Ctrl-C ends it")
+        volume.write(many)
+        sums.shows("  added     60 keys (-v lists all): K0, K1, K10 and 57 more\n")
+        sums.shows("  removed   1 key (-v lists all): A\n")
+        everything.shows("+ K59\n")
+        assert sums.out.count("\n") == 3
 
 
 def test_json_is_one_line_each(volume: AtomicWriter, tmp_path: Path) -> None:

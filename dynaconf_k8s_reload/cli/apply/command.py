@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ...testing import AtomicWriter
+from ..changes import print_changes
 from ..mounts import MARK_OF_SECRETS, differences
 from ..screen import (
-    STYLES,
     CannotRunError,
     console,
     counted,
@@ -21,6 +21,7 @@ from ..screen import (
     printable,
     say,
     until_ended,
+    verbose_option,
 )
 from .manifests import parse
 from .volume import Manifest, ManifestError, project
@@ -84,6 +85,7 @@ class _Mode(click.ParamType):  # type: ignore[type-arg,unused-ignore] # reason: 
 @click.option(
     "--delete", is_flag=True, help="Empty DIRECTORY, as an optional ConfigMap that was deleted."
 )
+@verbose_option
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def apply(  # noqa: PLR0913 -- because each is an option of the command
     files: Sequence[str],
@@ -93,11 +95,13 @@ def apply(  # noqa: PLR0913 -- because each is an option of the command
     *,
     watch: bool,
     delete: bool,
+    verbose: bool,
 ) -> None:
     """Write ConfigMaps and Secrets into DIRECTORY as the kubelet would.
 
     Each update is published in one rename. Nothing is written if anything is
-    wrong with a manifest. Where several hold a key, the last one counts.
+    wrong with a manifest. Where several hold a key, the last one counts. More
+    than 50 changes are summed up.
     """
     if delete == bool(files):
         raise click.UsageError("Give either -f FILE or --delete.")
@@ -108,24 +112,30 @@ def apply(  # noqa: PLR0913 -- because each is an option of the command
             f"{printable(directory)} holds files but no ..data, so it is not a volume; "
             "give an empty directory or a new one"
         )
+
+    def once() -> None:
+        manifests = [manifest for file in files for manifest in read_manifests(file)]
+        _write(directory, manifests, project(manifests, items), mode, verbose=verbose)
+
     if delete:
-        _write(directory, [], {}, mode)
+        _write(directory, [], {}, mode, verbose=verbose)
     elif watch:
-        until_ended(lambda: _follow(files, items, mode, directory))
+        until_ended(lambda: _follow(files, directory, once))
     else:
         try:
-            _apply(files, items, mode, directory)
+            once()
         except ManifestError as error:
             raise CannotRunError(str(error)) from None
 
 
 def _is_ours(directory: Path) -> bool:
-    return os.path.lexists(directory / "..data") or not os.listdir(directory)
+    try:
+        return os.path.lexists(directory / "..data") or not os.listdir(directory)
+    except OSError as error:
+        raise CannotRunError(f"{printable(directory)}: {error.strerror}") from None
 
 
-def _follow(
-    files: Sequence[str], items: Sequence[tuple[str, str]], mode: int, directory: Path
-) -> None:
+def _follow(files: Sequence[str], directory: Path, once: Callable[[], None]) -> None:
     applied = before = None
     gone: set[str] = set()
     err = console(stderr=True)
@@ -142,7 +152,7 @@ def _follow(
         if saved != applied and (applied is None or saved == before) and not now_gone:
             applied = saved
             try:
-                _apply(files, items, mode, directory)
+                once()
             except (ManifestError, CannotRunError) as error:
                 say(err, f"{error}\n{printable(directory)}: left as it is")
         before = saved
@@ -155,13 +165,6 @@ def _state(file: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _apply(
-    files: Sequence[str], items: Sequence[tuple[str, str]], mode: int, directory: Path
-) -> None:
-    manifests = [manifest for file in files for manifest in read_manifests(file)]
-    _write(directory, manifests, project(manifests, items), mode)
 
 
 def read_manifests(file: str) -> list[Manifest]:
@@ -191,7 +194,12 @@ def _mark(directory: Path, *, secret: bool) -> None:
 
 
 def _write(
-    directory: Path, manifests: Sequence[Manifest], payload: dict[str, bytes], mode: int
+    directory: Path,
+    manifests: Sequence[Manifest],
+    payload: dict[str, bytes],
+    mode: int,
+    *,
+    verbose: bool,
 ) -> None:
     out = console()
     try:
@@ -207,7 +215,7 @@ def _write(
         size = sum(map(len, manifest.payload.values()))
         keys = counted(len(manifest.payload), "key")
         say(out, f"{manifest.label}: {keys}, {counted(size, 'byte')}")
-    for change in differences(before, payload):
-        say(out, f"  {change.kind:8}  {change.key}", STYLES[change.kind])
+    changes = differences(before, payload)
+    print_changes(out, changes, lambda each: f"  {each.kind:8}  {each.key}", verbose=verbose)
     done = time.strftime("written at %H:%M:%S") if written else "unchanged"
     say(out, f"{printable(directory)}: {done}")

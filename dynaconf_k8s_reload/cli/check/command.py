@@ -175,6 +175,7 @@ def _rehearse(request: dict[str, Any], scratch: str) -> dict[str, Any]:
             stdout=subprocess.PIPE,
             text=True,
             timeout=TIMEOUT,
+            start_new_session=True,  # Ctrl-C is ours: we end it, and it prints no traceback
             check=False,
         )
     except subprocess.TimeoutExpired:

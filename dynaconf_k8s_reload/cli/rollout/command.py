@@ -175,7 +175,7 @@ def _print(found: Sequence[Verdict], restarted: Sequence[Workload], *, as_json: 
         print_json([verdict.as_dict() for verdict in found])
         return
     out = console()
-    put(out, table(found))
+    put(out, table(found, out.width))
     for kind, name in restarted:
         say(out, f"restarted: {kind.lower()}/{name}")
     say(out, summary(found))
