@@ -22,10 +22,11 @@ pytest.importorskip("kubernetes", reason="the client is an extra")
 
 from api_server import ApiServer, Pod
 from applications import Application
-from command import run
+from command import run, screens
 from dynaconf_k8s_reload.cli.rollout import command, following
 from dynaconf_k8s_reload.cli.rollout.cluster import Cluster
 from dynaconf_k8s_reload.cli.rollout.uses import Resource, Use
+from dynaconf_k8s_reload.cli.rollout.verdict import State, Verdict
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 REFUSES_TEN = "settings.validators.register(__import__('dynaconf').Validator('POOL', lt=10))"
@@ -136,6 +137,33 @@ def rows(*arguments: object) -> tuple[int, dict[str, dict[str, Any]]]:
     done = run("rollout", *arguments, "--json")
     assert done.err == ""
     return done.status, {row["pod"].removesuffix("-1"): row for row in json.loads(done.out)}
+
+
+def use(pod: str, node: str, container: str = "web") -> Use:
+    return Use(pod, node, container, "/config", "9a3f1c5e7b2d8046")
+
+
+SEEN = [
+    Verdict(use("shop-7d9f8b6c5-k8w4m", "n2"), State.SERVED, "", 3, 7, "9a3f1c5e7b2d8046", 0.1),
+    Verdict(
+        use("shop-7d9f8b6c5-x2x9p", "n1"),
+        *(State.SERVED, "", 3, 7, "9a3f1c5e7b2d8046", 0.1),
+        restart_required=("DATABASES",),
+    ),
+    Verdict(
+        use("jobs-1", "n1", "worker"),
+        State.REFUSED,
+        "POOL (MYAPP_POOL) of /config rejected: a validator refuses POOL (lt)",
+        *(1, 6, "51be70aa9c34d2f8"),
+    ),
+    Verdict(use("legacy-1", "n2"), State.FIXED, "subPath: the kubelet never updates it"),
+]
+
+
+def test_screens(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that is too narrow shows fewer columns, and neither a name nor a reason cut."""
+    monkeypatch.setattr(following.Following, "look", lambda _: SEEN)
+    assert screens("rollout", "rollout", "status", "configmap/shop").status == 1
 
 
 def test_a_change_arrives_in_every_process(town: Town) -> None:
