@@ -24,7 +24,7 @@ from dynaconf.utils import missing
 from dynaconf.utils.functional import empty
 
 from . import state
-from .generation import attached, attachment_of
+from .generation import attached, attachment_of, is_copy
 from .values import copied, replaces
 
 NUMBERS = itertools.count()
@@ -140,7 +140,12 @@ def recorded(
 ) -> Iterator[None]:
     """Note a call that code makes on complete settings, unless it fails."""
     attachment = attachment_of(settings)
-    if attachment is None or attachment.build is not None or id(settings) in _loading.get():
+    if (
+        attachment is None
+        or attachment.build is not None
+        or id(settings) in _loading.get()
+        or is_copy(settings)
+    ):
         yield
         return
     merges = keywords.get("merge", empty)

@@ -16,7 +16,7 @@ from .files import note_files, restore_dotenv, without_dotenv
 from .generation import ATTACHMENT, Attachment, attached
 from .live import following
 from .quiet import quieten
-from .takeover import remember_built, share_hooks, unbind, unbound_among
+from .takeover import not_of_files, remember_built, share_hooks, unbind, unbound_among
 from .values import copied, pin
 
 SKIP_VALIDATORS = "dynaconf_skip_validators"
@@ -30,6 +30,10 @@ def adopt(settings: Settings, attachment: Attachment) -> None:
     """
     defaults = state.get(settings, "defaults")
     keywords = {str(key): copied(value) for key, value in dict.items(defaults)}
+    for name, value in keywords.items():
+        if name.upper() == "POST_HOOKS" and isinstance(value, list):
+            # dynaconf has put those of the settings files into the same list
+            keywords[name] = not_of_files(value, settings)
     if "__core__" not in vars(settings):  # up to 3.2 these are taken out of the defaults
         keywords |= {name: state.get(settings, name) for name in LEGACY_KEYWORDS}
     attachment.built = dict(dict.items(defaults))

@@ -190,3 +190,12 @@ def attached(settings: object) -> Attachment:
     """Give the attachment of a `Settings` that is known to have one."""
     found: Attachment = vars(settings)[ATTACHMENT]
     return found
+
+
+def is_copy(settings: object) -> bool:
+    """Tell whether this is a copy of the object that goes from one generation to the next.
+
+    Dynaconf makes one for each hook, and an application with ``copy``; it shares the attachment.
+    """
+    anchor = attached(settings).generation.anchor
+    return anchor is not None and vars(anchor) is not vars(settings)

@@ -20,7 +20,7 @@ from .defaults import KEYWORDS, put_keyword
 from .django_start import note_start
 from .environments import alone, switched, touch
 from .exports import populate
-from .generation import ATTACHMENT, Attachment, attached, attachment_of
+from .generation import ATTACHMENT, Attachment, attached, attachment_of, is_copy
 from .loading import execute, includes
 from .values import pin_key
 
@@ -212,7 +212,8 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
             with attachment.generation.owner.publishing:
                 if attachment_of(self) is attachment and key not in cache:
                     cache[key] = child
-                    attachment.children[key] = (env, keep, kwargs)
+                    if not is_copy(self):
+                        attachment.children[key] = (env, keep, kwargs)
                     return child
 
     def __copy__(self) -> Any:

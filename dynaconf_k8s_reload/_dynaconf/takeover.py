@@ -137,16 +137,21 @@ def _modules_of_code(settings: Settings) -> tuple[str, ...]:
 
 def _hooks_of_code(settings: Settings) -> tuple[Any, ...]:
     """The post hooks but those that a settings file adds again by itself, with ``@post_hook``."""
-    modules = set(state.get(settings, "loaded_py_modules"))
-    hooks = tuple(
-        hook
-        for hook in state.get(settings, "post_hooks")
-        if not (getattr(hook, "_dynaconf_hook", False) and hook.__module__ in modules)
-    )
+    hooks = tuple(not_of_files(state.get(settings, "post_hooks"), settings))
     for hook in hooks:
         with suppress(AttributeError, TypeError):
             hook._called = False  # as dynaconf's reload() does
     return hooks
+
+
+def not_of_files(hooks: Iterable[Any], settings: Settings) -> list[Any]:
+    """Give the post hooks but those that settings files have added."""
+    modules = set(state.get(settings, "loaded_py_modules"))
+    return [
+        hook
+        for hook in hooks
+        if not (getattr(hook, "_dynaconf_hook", False) and hook.__module__ in modules)
+    ]
 
 
 def is_current(live: Settings, candidate: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import threading
@@ -349,3 +350,63 @@ def test_a_fresh_value_is_loaded_though_unknown_ones_are_ignored(volume: AtomicW
     settings = make_settings(volume.directory, k8s_watch=False, ignore_unknown_envvars=True)
     assert settings.get("U") is None
     assert settings.get_fresh("U") == 5
+
+
+def test_a_hook_may_ask_for_another_environment(volume: AtomicWriter, tmp_path: Any) -> None:
+    """``from_env`` in a hook works in each generation; the hook has a copy of the settings."""
+    (tmp_path / "settings.toml").write_text("[default]\nB = 'd'\n[production]\nB = 'p'\n")
+    volume.write({"MYAPP_A": "1"})
+
+    def hook(settings: Any) -> dict[str, Any]:
+        child = settings.from_env("production")
+        return {"FROM_HOOK": f"{child.B} {child.A}"}
+
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        root_path=str(tmp_path),
+        settings_files=["settings.toml"],
+        environments=True,
+        post_hooks=[hook],
+    )
+    assert settings.FROM_HOOK == "p 1"
+    held = settings.from_env("production")
+    for count in (2, 3):
+        volume.write({"MYAPP_A": str(count)})
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert f"p {count}" == settings.FROM_HOOK
+        assert settings.from_env("production") is held
+        assert count == held.A
+
+
+def test_what_is_done_to_a_copy_stays_there(volume: AtomicWriter) -> None:
+    """A copy that an application makes leaves no trace in the generations that follow."""
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, environments=True)
+    assert settings.A == 1
+    twin = copy.deepcopy(settings)
+    twin.set("ONLY_THERE", 1, loader_identifier="code")
+    assert (twin.from_env("other").A, twin.ONLY_THERE) == (1, 1)
+    volume.write({"MYAPP_A": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert (settings.A, settings.get("ONLY_THERE")) == (2, None)
+
+
+def test_a_settings_files_hooks_are_no_keywords(volume: AtomicWriter, tmp_path: Any) -> None:
+    """Those that it adds to the list that ``Dynaconf(...)`` was given are its own each time."""
+    (tmp_path / "hooked.py").write_text(
+        "from dynaconf import post_hook\n@post_hook\ndef hook(settings):\n    return {'H': 1}\n"
+    )
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        root_path=str(tmp_path),
+        settings_files=["hooked.py"],
+        post_hooks=[lambda settings: {"K": settings.A}],
+    )
+    kept = len(settings.POST_HOOKS)
+    for count in (2, 3):
+        volume.write({"MYAPP_A": str(count)})
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert (settings.H, settings.K, len(settings.POST_HOOKS)) == (1, count, kept)
