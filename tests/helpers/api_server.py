@@ -132,6 +132,8 @@ class ApiServer:
 class _Server(ThreadingHTTPServer):
     """Says nothing of clients that went while they were answered."""
 
+    request_queue_size = 64  # a roll-out asks sixteen pods at once
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
