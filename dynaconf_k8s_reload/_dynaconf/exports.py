@@ -20,7 +20,7 @@ from .state import REGISTERED_HOOKS
 from .values import put_raw, raw
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Export:
     """One object that has been populated.
 

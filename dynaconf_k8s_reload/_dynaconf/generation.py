@@ -51,7 +51,7 @@ class Owner(Protocol):
         """Code has set something in the published generation."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Carried:
     """What code did to the live object and a candidate takes over before it loads.
 

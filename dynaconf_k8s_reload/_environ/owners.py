@@ -10,7 +10,7 @@ from .._source.snapshot import Snapshot
 from .rules import Claims, Decision
 
 
-@dataclass(frozen=True, repr=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Record:
     """What is known of a name that a mount provides or provided.
 
@@ -34,7 +34,7 @@ class Record:
         return Record(self.before, self.restore, left, owned)
 
 
-@dataclass(repr=False)
+@dataclass(eq=False, repr=False)
 class Owner:
     """What one reloader has had mirrored.
 

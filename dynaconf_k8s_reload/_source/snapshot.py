@@ -31,7 +31,7 @@ def revision_of(contents: Mapping[str, bytes]) -> str:
     return hashed.hexdigest()[:REVISION_LENGTH]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Snapshot:
     """What one mount held in one generation.
 
