@@ -119,14 +119,11 @@ class Published:
     def write(self, watch: Watch | None) -> None:
         """Publish the status as it is now."""
         self._is_shown = True
-        self._written_at, self._written = monotonic(), self._state(watch)
-        # What is published is read by others, and worth no exception here.
-        with contextlib.suppress(Exception):
-            status = self._health.status(watch).as_dict()
-            looked = None if watch is None else watch.looked
-            limit = 0.0 if watch is None else self._health.limit(watch)
-            busy = self._health.busy_since
-            self._file.put(self._key, entry(status, looked=looked, limit=limit, busy=busy))
+        state: tuple[object, ...] = ()
+        # Once more if another thread has meanwhile published something newer, which this went over.
+        while state != (now := self._state(watch)):
+            state = now
+            self._write(watch, state)
 
     def renew(self, watch: Watch | None) -> None:
         """Publish in a forked child what its parent did."""
@@ -145,6 +142,16 @@ class Published:
         is_armed_anew = state[:1] != self._written[:1]
         if age >= SECONDS or is_armed_anew or (age >= AT_ONCE_SECONDS and state != self._written):
             self.write(watch)
+
+    def _write(self, watch: Watch | None, state: tuple[object, ...]) -> None:
+        self._written_at, self._written = monotonic(), state
+        # What is published is read by others, and worth no exception here.
+        with contextlib.suppress(Exception):
+            status = self._health.status(watch).as_dict()
+            looked = None if watch is None else watch.looked
+            limit = 0.0 if watch is None else self._health.limit(watch)
+            busy = self._health.busy_since
+            self._file.put(self._key, entry(status, looked=looked, limit=limit, busy=busy))
 
     def _state(self, watch: Watch | None) -> tuple[object, ...]:
         return (self._watcher.mode(watch), *self._health.marks)

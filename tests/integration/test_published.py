@@ -19,11 +19,12 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload import Status, get_reloader
 from dynaconf_k8s_reload._model import published
 from dynaconf_k8s_reload._model.clock import monotonic
 from dynaconf_k8s_reload._reload import memory_file
 from dynaconf_k8s_reload._reload.memory_file import MEMORY_FILE, MemoryFile
+from dynaconf_k8s_reload._watch import Watch
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -104,6 +105,30 @@ def test_each_settings_object_has_its_own(volume: AtomicWriter, tmp_path: Path) 
     gc.collect()
     assert published.statuses(HERE) == []
     assert HERE not in published.processes()
+
+
+def test_the_newer_of_two_that_are_written_at_once_stays(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that was held up does not leave its older status for as long as nothing changes."""
+    volume.write({"KEY": "1"})
+    reloader = get_reloader(make_settings(volume.directory, k8s_watch=False))
+    health = reloader.following._health
+    status = health.status
+    volume.write({"KEY": "2"})
+    another = threading.Thread(target=reloader.reload)
+
+    def held_up(watch: Watch | None) -> Status:
+        older = status(watch)
+        if another.ident is None:
+            another.start()
+            another.join()
+        return older
+
+    monkeypatch.setattr(health, "status", held_up)
+    reloader.following.told()
+    assert reloader.status().generation == 2
+    assert published.statuses(HERE)[0]["generation"] == 2
 
 
 def test_a_child_has_none_until_its_first_use_and_then_its_own(volume: AtomicWriter) -> None:
