@@ -42,8 +42,6 @@ nitpick_ignore_regex = [
     ("py:class", r"dynaconf_k8s_reload\._(model|reload|environ|watch)\.\w+(\.\w+)?"),
 ]
 
-smartquotes_action = "qe"  # quotes and dots; two dashes begin an option
-
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]

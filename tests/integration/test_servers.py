@@ -7,6 +7,7 @@ With ``TABLE`` in the environment the table of docs/guarantees.md is written ane
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,8 +51,9 @@ def test_every_process_follows(cell: Cell, tmp_path: Path) -> None:
     failures = len(seen.failures)
     plain = len(run(cell, tmp_path / "plain", plain=True).failures) if failures else 0
     twice = [job for job, count in Counter(seen.jobs).items() if count > 1]
+    name = re.sub(r"(--[\w-]+)", r"`\1`", cell.name)
     row = (
-        f"| {cell.name} | {len(seen.pids)} | {len(seen.answers)} | {failures} ({plain}) | "
+        f"| {name} | {len(seen.pids)} | {len(seen.answers)} | {failures} ({plain}) | "
         f"{len(twice)} | {seen.slowest():.2f} s | {seen.ended_in:.1f} s |"
     )
     print(row)

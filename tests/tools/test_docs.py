@@ -61,6 +61,13 @@ def _headings(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
+def test_each_term_of_a_list_of_definitions_is_one_line() -> None:
+    """Markdown takes a term of two lines for a paragraph, and its definition for the end of it."""
+    for page in PAGES:
+        broken = re.findall(r"(?<=\n)(?<!\n\n)([^\s:#`|].*|`(?!``).*)\n: ", page.read_text())
+        assert broken == [], page.name
+
+
 def test_each_page_is_in_the_contents() -> None:
     """The first page leads to each of the others."""
     index = (DOCS / "index.md").read_text()
