@@ -1,7 +1,8 @@
-"""What dynaconf keeps for itself shows no value: error trackers send the locals of frames."""
+"""What dynaconf keeps for itself, and what it warns of, shows no value."""
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from dynaconf.base import Settings
@@ -14,9 +15,16 @@ else:
     except ImportError:  # up to 3.2 there is none, and a `Settings` shows nothing of itself
         DynaconfConfig = object
 
+# Two of its warnings are made of a value: of `@reset`, and of a template that the sandbox stops.
+for _text in (r"(?s:.*) does not need `@reset` anymore", "Unsafe access attempt to: "):
+    warnings.filterwarnings("ignore", _text, UserWarning, r"dynaconf\.utils\.parse_conf")
+
 
 class _QuietConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is untyped
-    """dynaconf's state of one object, whose ``repr`` would be all that was ever loaded."""
+    """dynaconf's state of one object, whose ``repr`` would be all that was ever loaded.
+
+    Error trackers send the local variables of frames.
+    """
 
     def __repr__(self) -> str:
         return f"<{DynaconfConfig.__name__}>"

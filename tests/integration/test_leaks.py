@@ -50,6 +50,30 @@ def test_no_viewer_of_errors_shows_a_content(viewer: str, needs: str) -> None:
     assert [line for line in said.splitlines() if MARKER in line] == []
 
 
+WARNED_OF = """
+import sys
+from dynaconf import Dynaconf
+from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload.testing import AtomicWriter
+
+writer = AtomicWriter(sys.argv[1])
+writer.write({"MYAPP_OLD": "@reset zQ7marker", "MYAPP_BAD": "@jinja {{ ''.__class__ }} zQ7marker"})
+settings = Dynaconf(
+    envvar_prefix="MYAPP", loaders=["dynaconf_k8s_reload.loader"], k8s_mounts=[sys.argv[1]]
+)
+print(len(settings.OLD), len(settings.get("BAD", "")) < 99)
+writer.write({**writer.payload, "MYAPP_OLD": "@reset zQ7marker\\nzQ7marker"})
+print(get_reloader(settings).reload().outcome in ("applied", "unchanged"), len(settings.OLD))
+"""
+
+
+def test_no_warning_of_dynaconf_shows_a_content(tmp_path: Path) -> None:
+    """Two of its warnings are made of a value; no load and no reload says them."""
+    done = run("-W", "always", "-c", WARNED_OF, str(tmp_path / "config"))
+    assert (done.returncode, done.stdout) == (0, "9 True\nTrue 19\n"), done.stderr
+    assert MARKER not in done.stderr
+
+
 A_TEST = """
 import pytest
 from leaks import POINTS, failures
