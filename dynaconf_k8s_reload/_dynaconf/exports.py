@@ -27,7 +27,8 @@ class Export:
     Attributes:
         target: gives the object, ``None`` once it is gone.
         arguments: of ``populate_obj``, by their names.
-        before: what the object had before, for what is merged, and for what is given no more.
+        before: what the object had before it was populated at all, for what is merged, and for what
+            is given no more.
         put: what it had afterwards.
         hooks: dynaconf's hooks around reading that were registered by then.
         number: where it stands in the order of what code did.
@@ -54,11 +55,18 @@ def populate(
         return
     names = {str(name).upper() for name in arguments.get("keys") or settings.keys()}
     names |= {name for name in getattr(target, "__dict__", ()) if name.isupper()}
-    before, hooks = _held(target, names), _hooks(settings)
+    earlier = [each for each in attachment.exports if each.target() is target]
+    before, hooks = _unpopulated(target, names, earlier), _hooks(settings)
     populate_obj(target, **arguments)
     put, number = _held(target, names), next(NUMBERS)
     export = Export(_reference_to(target), arguments, before, put, hooks, number)
-    attachment.exports = (*_others(attachment.exports, target), export)
+    kept = [
+        each
+        for each in attachment.exports
+        if (other := each.target()) is not None
+        and not (other is target and each.arguments == arguments)
+    ]
+    attachment.exports = (*kept, export)
 
 
 def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
@@ -72,7 +80,8 @@ def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
     for export in attached(live).exports:
         target = export.target()
         if target is not None:
-            scratch: Any = SimpleNamespace(**export.before)
+            earlier = [each for each in exports if each.target() is target]
+            scratch: Any = SimpleNamespace(**_beginning(export, earlier))
             with _as_exported(candidate, export):
                 candidate.populate_obj(scratch, **export.arguments)
             renewed = replace(export, put={**vars(scratch), **_kept(export, live, candidate)})
@@ -80,6 +89,26 @@ def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
             steps.append(partial(_follow, target, export, renewed))
     attached(candidate).exports = tuple(exports)
     return steps
+
+
+def _unpopulated(target: Any, names: Iterable[str], earlier: Iterable[Export]) -> dict[str, Any]:
+    """Give what an object would have of some names if it had not been populated before."""
+    held = _held(target, names)
+    for export in earlier:
+        for name, value in export.put.items():
+            if held.get(name, missing) is value:
+                _put_one(held, name, export.before.get(name, missing))
+    return held
+
+
+def _beginning(export: Export, earlier: Iterable[Export]) -> dict[str, Any]:
+    """Give what an object will have before it is populated as noted, but after earlier times."""
+    held = dict(export.before)
+    for each in earlier:
+        for name, value in each.put.items():
+            if held.get(name, missing) is each.before.get(name, missing):
+                held[name] = value
+    return held
 
 
 def _hooks(settings: Settings) -> dict[str, Any]:
@@ -112,10 +141,14 @@ def _as_exported(candidate: Settings, export: Export) -> Iterator[None]:
 
 def _put_all(store: Any, values: Mapping[Any, Any]) -> None:
     for name, value in values.items():
-        if value is missing:
-            dict.pop(store, name, None)
-        else:
-            put_raw(store, name, value)
+        _put_one(store, name, value)
+
+
+def _put_one(store: Any, name: Any, value: Any) -> None:
+    if value is missing:
+        dict.pop(store, name, None)
+    else:
+        put_raw(store, name, value)
 
 
 def _kept(export: Export, live: Settings, candidate: Settings) -> dict[str, Any]:
@@ -137,10 +170,6 @@ def _follow(target: Any, old: Export, new: Export) -> None:
             delattr(target, name)
         else:
             setattr(target, name, value)
-
-
-def _others(exports: tuple[Export, ...], target: object) -> list[Export]:
-    return [each for each in exports if each.target() not in (None, target)]
 
 
 def _held(target: object, names: Iterable[str]) -> dict[str, Any]:

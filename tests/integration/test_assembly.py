@@ -304,6 +304,26 @@ def test_an_object_that_was_populated_follows(settings: Any, volume: AtomicWrite
     assert (target.A, some.A, hasattr(target, "NEW")) == (3, 3, False)
 
 
+@pytest.mark.parametrize("times", [[{}, {}], [{}, {"keys": ["A", "B"]}], [{"keys": ["A"]}, {}]])
+def test_an_object_that_was_populated_twice_follows(
+    settings: Any, volume: AtomicWriter, times: list[dict[str, Any]]
+) -> None:
+    """What goes goes there, too, whichever time brought it, and the same is not noted twice."""
+    volume.write({"MYAPP_A": "1", "MYAPP_GOES": "1", "MYAPP_COMES_BACK": "1"})
+    target = types.SimpleNamespace(COMES_BACK="own")
+    for arguments in times:
+        settings.populate_obj(target, **arguments)
+    reloaded(settings, volume, {"MYAPP_A": "2", "MYAPP_NEW": "1"})
+    assert (target.A, target.NEW, target.COMES_BACK) == (2, 1, "own")
+    assert not hasattr(target, "GOES")
+    reloaded(settings, volume, {"MYAPP_A": "3", "MYAPP_GOES": "2"})
+    assert (target.A, target.GOES, hasattr(target, "NEW")) == (3, 2, False)
+    for _ in range(3):
+        for arguments in times:
+            settings.populate_obj(target, **arguments)
+    assert len(attached(settings._wrapped).exports) == len(times) - (times[0] == times[1])
+
+
 def test_a_populated_object_is_not_kept_alive(settings: Any, volume: AtomicWriter) -> None:
     """One that is gone is forgotten; one without weak references, or that refuses, harms nobody."""
 
