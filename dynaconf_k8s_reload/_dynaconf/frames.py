@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import dynaconf
 from dynaconf import loaders
 
-_OURS = tuple(
-    f"{Path(file).parent}/" for file in (str(dynaconf.__file__), str(Path(__file__).parent))
-)
+_DYNACONFS = Path(str(dynaconf.__file__)).parent
+_OURS = tuple(f"{directory}/" for directory in (_DYNACONFS, Path(__file__).parents[1]))
 RUNS_HOOK = inspect.unwrap(loaders._run_hook_function).__code__
 _PYTHONS = (f"{Path(inspect.__file__).parent}/", "<frozen ")
 _PACKAGES = ("/site-packages/", "/dist-packages/")

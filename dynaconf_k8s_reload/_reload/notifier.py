@@ -11,9 +11,10 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
+from .._dynaconf import told
 from .._model.changes import Changes
 from .._model.clock import monotonic
-from .._model.errors import RedactedCause, ReloadRejected
+from .._model.errors import ReloadRejected
 from .._model.log import log
 from .event_loops import running_loop, wait_for
 
@@ -236,6 +237,6 @@ def _call(board: _Board, subscriber: _Subscriber, news: Any) -> None:
         else:
             wait_for(function(news), subscriber.loop)
     except BaseException as error:  # noqa: BLE001 -- because one subscriber must not stop the others
-        log.error("subscriber %s failed: %s%s", name, RedactedCause.of(error), board.whose)
+        log.error("subscriber %s failed: %s%s", name, told(error), board.whose)
     finally:
         board.calling = None

@@ -9,6 +9,12 @@ from typing import Any
 from .. import _dynaconf
 
 
+def told_pending(settings: Any) -> str:
+    """Give what `pending` gives as lines for a screen; if that is nothing, say so."""
+    lines = [f"{kind:16}  {name}" for name, kind in pending(settings).items()]
+    return "\n".join(lines) or "The mounts hold what the environment has."
+
+
 def pending(settings: Any, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Compare a process's variables with those that the mounts provide.
 

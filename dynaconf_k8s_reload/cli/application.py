@@ -1,9 +1,8 @@
-"""An application's settings, loaded to be looked at: found by their name, or why they cannot be."""
+"""An application's settings, loaded to be looked at, or why they cannot be."""
 
 from __future__ import annotations
 
 import gc
-import importlib
 import logging
 import os
 import sys
@@ -12,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dynaconf.base import LazySettings, Settings
+from dynaconf.base import Settings
 
 from .. import _dynaconf
 from .._model.errors import K8sReloadError, MountError
@@ -24,14 +23,14 @@ from .._reload.refusal import fault_of
 from .._source.content import Payload
 from .._source.reader import default_mounts
 from .._source.reading import read
-from .patience import UnfinishedError, import_patience, loading_patience
+from .importing import DJANGOS, find
+from .patience import UnfinishedError
 from .screen import CannotRunError
 
 LOGGER = "dynaconf_k8s_reload"
 LOADER = "dynaconf_k8s_reload.loader"
 LOADERS = f"LOADERS{SUFFIX}"
 OFF: Mapping[str, Any] = {"k8s_watch": False, "k8s_last_good": None}
-HOW = "write package.module:settings"
 
 
 class Problem(NamedTuple):
@@ -118,83 +117,6 @@ def load(name: str) -> Application:
     return Application(settings, attachment, options, problem, finished, written, last_good)
 
 
-def find(name: str) -> tuple[Any, bool]:
-    """Give the settings that ``package.module:settings`` names, loaded, without their wrapper.
-
-    The second of what is returned tells whether the import of the module came to its end.
-
-    ``package.module`` will do where there is one settings object in it; a Flask app stands for its
-    settings; ``django.conf:settings`` needs ``DJANGO_SETTINGS_MODULE``.
-
-    Raises:
-        CannotRunError: the object does not exist.
-        UnfinishedError: the module goes on and on, and has no settings yet, or they load for ever.
-    """
-    module_name, colon, attribute = name.partition(":")
-    if not module_name or (colon and not attribute):
-        raise CannotRunError(f"--settings {name}: {HOW}")
-    sys.path.insert(0, os.getcwd())
-    path = attribute.split(".") if attribute else []
-    module, finished = _imported(module_name, path[0] if path else "settings")
-    with loading_patience(name):
-        found = _attribute(module, path)
-        if type(found).__module__ == "django.conf" and "DJANGO_SETTINGS_MODULE" in os.environ:
-            found.is_overridden("DEBUG")  # loads them; dynaconf's take their place then
-            found = _attribute(module, path)
-        return _dynaconf.unwrap(found), finished
-
-
-def _imported(name: str, attribute: str) -> tuple[Any, bool]:
-    try:
-        with import_patience(name, attribute):
-            return importlib.import_module(name), True
-    except UnfinishedError as error:
-        if error.module is None:
-            raise
-        return error.module, False
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise
-        raise CannotRunError(
-            f"there is no module {error.name}; run it where it can be imported"
-        ) from None
-
-
-def _attribute(module: Any, path: Sequence[str]) -> Any:
-    found = module
-    for part in path or [_only_settings(module)]:
-        if not hasattr(found, part):
-            raise CannotRunError(f"{module.__name__} has no {part}; {HOW}")
-        found = getattr(found, part)
-    return _settings_of(found)
-
-
-def _settings_of(found: Any) -> Any:
-    """Give the settings of a Flask app or of its configuration, and all else as it is."""
-    if not sys.modules.get("flask"):
-        return found
-    from .._dynaconf.flask import settings_of  # noqa: PLC0415 -- because only now it is Flask's
-
-    settings = settings_of(found)
-    return found if settings is None else settings
-
-
-def _only_settings(module: Any) -> str:
-    """Name the one settings object of a module; of several, the one that is called so."""
-    held = {
-        name: value
-        for name, value in vars(module).items()
-        if issubclass(type(_settings_of(value)), (LazySettings, Settings))
-    }
-    if "settings" in held:
-        return "settings"
-    if len({id(value) for value in held.values()}) != 1:
-        raise CannotRunError(
-            f"{module.__name__} has {'several' if held else 'no'} settings objects; {HOW}"
-        )
-    return str(next(iter(held)))
-
-
 def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[Mount]) -> Problem:
     """Say why settings cannot be loaded, in our own words, for others' may hold a value.
 
@@ -203,6 +125,10 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
         made: the settings objects that were made, complete or not.
         mounts: those of the application.
     """
+    if type(error).__name__ == "ImproperlyConfigured" and DJANGOS not in os.environ:
+        return Problem(
+            f"Django does not know its settings module; set {DJANGOS}, such as to myshop.settings"
+        )
     keys, reason = getattr(error, "keys", None), getattr(error, "reason", None)
     begins_with_mount = isinstance(error, MountError) and error.keys
     if isinstance(keys, tuple) and isinstance(reason, str) and not begins_with_mount:

@@ -11,8 +11,8 @@ from django.db import connections
 from django.dispatch import Signal
 
 from .. import Changes, Reloader, get_reloader
+from .._dynaconf import told
 from .._dynaconf.django import current_settings, sender_of_changes
-from .._model.errors import RedactedCause
 
 __all__ = ["settings_reloaded"]
 
@@ -54,7 +54,7 @@ def _redacted(record: logging.LogRecord) -> bool:
     """Keep an exception's message, which may hold a value, out of Django's log of a receiver."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None and _sending.get():
-        record.msg, record.args = "A receiver of a reload failed: %s", (RedactedCause.of(error),)
+        record.msg, record.args = "A receiver of a reload failed: %s", (told(error),)
         record.exc_info = None
     return True
 

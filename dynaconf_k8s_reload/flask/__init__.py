@@ -16,8 +16,8 @@ from flask.cli import AppGroup
 
 from .. import Changes, ConfigError, Reloader, _dynaconf, get_reloader
 from .._dynaconf.flask import make_live, settings_of
-from .._reload.commands import speaks_of
-from .._reload.pending import pending
+from .._reload.commands import speaks_of, told_in_a_line
+from .._reload.pending import told_pending
 from .._reload.probe import Question, probe
 from ..signals import settings_reloaded
 from .pinning import PinMiddleware
@@ -60,7 +60,10 @@ class K8sReload:
         """
         if NAME in app.extensions:
             raise ConfigError("this app has its K8sReload already; call init_app once for each app")
-        reloader = _reloader_of(app)
+        try:
+            reloader = _reloader_of(app)
+        except ConfigError as error:
+            raise told_in_a_line(error) from None
         make_live(app)
         app.extensions[NAME] = reloader
         reloader.restart_keys = tuple({*reloader.restart_keys, *READ_ONCE})
@@ -149,7 +152,7 @@ def _current() -> Reloader:
 _commands = AppGroup("k8s-reload", help="Show how the mounted ConfigMaps are followed.")
 
 
-@_commands.command("status")
+@_commands.command("status", short_help="Print the status of a fresh process, as JSON.")
 def _status() -> None:
     """Print the status that an application starting now has; the exit code is 1 if unhealthy."""
     code, data = probe(_current())
@@ -158,7 +161,7 @@ def _status() -> None:
         raise SystemExit(1)
 
 
-@_commands.command("diff")
+@_commands.command("diff", short_help="List how the mounts differ from the environment.")
 def _diff() -> None:
     """List the variables that this process was started with and that the mounts have otherwise.
 
@@ -169,5 +172,4 @@ def _diff() -> None:
                       or set elsewhere
     """  # noqa: D301 -- because click wants the character itself
     _current().stop(restore=True)  # so that the variables are those of the start again
-    for name, kind in pending(settings_of(current_app)).items():
-        click.echo(f"{kind:16}  {name}")
+    click.echo(told_pending(settings_of(current_app)))

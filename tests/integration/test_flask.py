@@ -540,6 +540,23 @@ def test_a_command_ends_with_a_line_where_content_is_refused(
     assert "verysecret" not in str(raised.value)
 
 
+def test_a_command_ends_with_a_line_where_the_loader_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So it does where the app's configuration is not one that follows mounts."""
+    monkeypatch.setattr("sys.argv", ["flask", "k8s-reload", "status"])
+    with pytest.raises(SystemExit, match=r"this app's configuration is not dynaconf's"):
+        K8sReload(Flask(__name__))
+
+
+def test_no_difference_is_said(volume: AtomicWriter) -> None:
+    """Where the process was started with what the mounts hold, the command says so."""
+    volume.write({})
+    app = make_live(volume)
+    result = app.test_cli_runner().invoke(args=["k8s-reload", "diff"])
+    assert result.output == "The mounts hold what the environment has.\n"
+
+
 @pytest.mark.parametrize("prefix", [False, None])
 def test_without_a_prefix_the_environment_is_not_listed(volume: AtomicWriter, prefix: Any) -> None:
     """Which variables are the application's own cannot be told then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import inspect
 import logging
 import threading
 import warnings
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from dynaconf import Dynaconf
 
 from dynaconf_k8s_reload import Change, Changes, ConfigError, get_reloader
 from dynaconf_k8s_reload._reload import event_loops, notifier
@@ -160,6 +162,22 @@ def test_changes_that_cancel_out_call_nobody(bell: Notifier) -> None:
     blocking.go.set()
     assert done.wait(10)
     assert len(blocking.told) == 1
+
+
+def test_what_dynaconf_raises_is_placed_in_the_subscriber(
+    bell: Notifier, logged: pytest.LogCaptureFixture
+) -> None:
+    """A setting that is gone is looked for where the application asks for it."""
+    settings = Dynaconf()
+
+    def asking(_: Any) -> None:
+        settings.GONE  # noqa: B018 -- because it is the question that raises
+
+    bell.subscribe("change", asking, ())
+    bell.publish("change", modified("A", 1, 2))
+    eventually(lambda: "asking failed" in logged.text)
+    line = inspect.getsourcelines(asking)[1] + 1
+    assert f"asking failed: AttributeError at {__file__}:{line} in asking" in logged.text
 
 
 @pytest.mark.parametrize("error", [ValueError("hunter2"), SystemExit("hunter2")])

@@ -67,6 +67,18 @@ def finds(done: Done, title: str, *words: str) -> None:
     assert "s3cret" not in done.out
 
 
+def test_a_django_project_without_the_variable_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Django cannot know its settings then; the remedy is to set it."""
+    pytest.importorskip("django")
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    done = run_process("doctor", "--settings", "django.conf:settings")
+    assert done.status == 1
+    assert "Django does not know its settings module." in done.out
+    assert "Set DJANGO_SETTINGS_MODULE, such as to myshop.settings." in done.out
+
+
 def test_a_healthy_mount() -> None:
     """Nothing is found on a healthy mount."""
     with short_directory() as directory:

@@ -23,11 +23,12 @@ from ..._reload.finding import get_reloader
 from ..._source.content import Payload
 from ..._source.reading import read
 from ...testing import AtomicWriter
-from ..application import LOGGER, Problem, find, problem_of
+from ..application import LOGGER, Problem, problem_of
 from ..doctor.content import check_content
 from ..doctor.keys import check_keys
 from ..doctor.settings import NO_LOADER, NO_MOUNT, UNFINISHED, settings_files
 from ..findings import KEYS, Finding, sentence
+from ..importing import find
 from ..mounts import as_dict
 from ..patience import UnfinishedError
 from ..screen import CannotRunError

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from .... import ConfigError, get_reloader
 from ...._dynaconf.django import current_settings
 from ...._reload.commands import speaks_of
-from ...._reload.pending import pending
+from ...._reload.pending import told_pending
 from ...._reload.probe import probe
 from ...checks import TAG
 
@@ -45,9 +45,7 @@ class Command(BaseCommand):  # type: ignore[misc] # reason: Django is untyped
             raise CommandError(str(error)) from None
         if what == "diff":
             reloader.stop(restore=True)  # so that the variables are those of the start again
-            kinds = pending(settings)
-            lines = [f"{kind:16}  {name}" for name, kind in kinds.items()]
-            self.stdout.write("\n".join(lines) or "The mounts hold what the environment has.")
+            self.stdout.write(told_pending(settings))
         else:
             data = {"process": speaks_of(), **probe(reloader)[1]}
             self.stdout.write(json.dumps(data, indent=2))
