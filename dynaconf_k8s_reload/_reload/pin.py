@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from functools import wraps
+from functools import partial, wraps
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -105,10 +105,11 @@ class keep(Iterator[Item]):  # noqa: N801 -- because it is called as `keep_async
     A class, since most answers have one item: a generator within a wrapper costs more than the pin.
     """
 
-    __slots__ = ("_held", "_items")
+    __slots__ = ("_answer", "_held", "_items")
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._held = _pinned.get()
+        self._answer = items
         self._items = iter(items)
 
     def __next__(self) -> Item:
@@ -117,6 +118,25 @@ class keep(Iterator[Item]):  # noqa: N801 -- because it is called as `keep_async
             return next(self._items)
         finally:
             _pinned.reset(token)
+
+    def close(self) -> None:
+        """Close the answer, if it can be, with what is pinned: its request ends only then."""
+        close = getattr(self._answer, "close", None)
+        if close is not None:
+            _call_with(self._held, close)
+
+
+def keep_call(function: Callable[[], object]) -> Callable[[], None]:
+    """As `keep`, for a function that is called once the answer is sent, or given up."""
+    return partial(_call_with, _pinned.get(), function)
+
+
+def _call_with(held: _Pinned, function: Callable[[], object]) -> None:
+    token = _pinned.set(held)
+    try:
+        function()
+    finally:
+        _pinned.reset(token)
 
 
 def keep_async(items: AsyncIterator[Item]) -> AsyncIterator[Item]:

@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from .. import get_reloader
 from .._dynaconf.django import current_settings
-from .._reload.pin import keep, keep_async
+from .._reload.pin import keep, keep_async, keep_call
 
 __all__ = ["PinMiddleware"]
 
@@ -18,7 +18,7 @@ class PinMiddleware:
     """Pins each request to the generation of its beginning; put it first in ``MIDDLEWARE``.
 
     It serves synchronous and asynchronous views, under WSGI and ASGI. A streamed answer is pinned
-    until its last part.
+    until it is closed.
 
     Raises:
         ConfigError: the settings are not loaded by the loader.
@@ -50,4 +50,5 @@ def _kept(response: Any) -> Any:
     if response.streaming and getattr(response, "file_to_stream", None) is None:
         keeper = keep_async if response.is_async else keep
         response.streaming_content = keeper(response.streaming_content)
+        response.close = keep_call(response.close)
     return response

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from .._reload.pin import Pin, keep
 
 
 class PinMiddleware:
-    """A WSGI middleware that pins each request, until the last part of its answer is sent."""
+    """A WSGI middleware that pins each request, until its answer is closed."""
 
     def __init__(self, app: Any, pin: Pin) -> None:
         self._app = app
@@ -21,21 +21,7 @@ class PinMiddleware:
             body: Iterable[bytes] = self._app(environ, start_response)
             if isinstance(body, list | tuple) or _is_file(body, environ):
                 return body
-            return _Kept(body)
-
-
-class _Kept(keep[bytes]):
-    """An answer that a server closes once it is sent."""
-
-    __slots__ = ("close",)
-
-    def __init__(self, body: Iterable[bytes]) -> None:
-        super().__init__(body)
-        self.close: Callable[[], object] = getattr(body, "close", _nothing)
-
-
-def _nothing() -> None:
-    """Close what needs no closing."""
+            return keep(body)
 
 
 def _is_file(body: object, environ: dict[str, Any]) -> bool:

@@ -75,6 +75,18 @@ def test_a_request_sees_one_generation(project: Project, client: str, view: str)
     assert project("reloader.snapshot().NUMBER") == project("settings.NUMBER") > 2
 
 
+def test_an_answer_that_is_given_up_is_closed_in_its_generation(project: Project) -> None:
+    """What a generator does at its end belongs to its request, though nobody reads on."""
+    project.do(
+        "from project import pinned\n"
+        "response = Client().get('/pinned/given-up')\n"
+        "number = int(next(iter(response.streaming_content)))\n"
+        "pinned.swap()\n"
+        "response.close()\n"
+    )
+    assert project("[number, pinned.closed, settings.NUMBER]") == [1, [1], 2]
+
+
 def test_without_the_middleware_a_request_sees_two(
     volume: AtomicWriter, content: dict[str, str]
 ) -> None:

@@ -126,6 +126,29 @@ def test_an_answer_is_closed_once_it_is_sent(make_app: Callable[..., Flask]) -> 
     assert closed == ["yes"]
 
 
+@pytest.mark.parametrize("path", ["/streamed", "/within"])
+def test_an_answer_that_is_given_up_is_closed_in_its_generation(
+    make_app: Callable[..., Flask], volume: AtomicWriter, path: str
+) -> None:
+    """What a view has called at the end belongs to its request, whoever reads on or does not."""
+    app = make_app(pin=True)
+    reloader: Reloader = app.extensions["k8s_reload"]
+    closed: list[int] = []
+
+    @app.after_request
+    def note(response: Any) -> Any:
+        response.call_on_close(lambda: closed.append(reloader.snapshot().NUMBER))
+        return response
+
+    parts, _, _ = run_wsgi_app(app, EnvironBuilder(path).get_environ())
+    assert next(iter(parts))
+    volume.set("MYAPP_NUMBER", "7")
+    assert reloader.reload().outcome == "applied"
+    parts.close()  # type: ignore[attr-defined] # reason: as above
+    assert closed == [1]
+    assert reloader.snapshot().NUMBER == 7
+
+
 def test_a_file_is_left_to_the_server(make_app: Callable[..., Flask]) -> None:
     """It gets its own wrapper back, and may send the file without reading it."""
 

@@ -66,6 +66,22 @@ async def streamed_later(request: Any) -> StreamingHttpResponse:
     return StreamingHttpResponse(lines(number()))
 
 
+closed: list[int] = []
+
+
+def given_up(request: Any) -> StreamingHttpResponse:
+    """Note what is read when the answer is closed, be it in the middle."""
+
+    def lines() -> Iterator[str]:
+        try:
+            yield f"{number()}"
+            yield "more"
+        finally:
+            closed.append(number())
+
+    return StreamingHttpResponse(lines())
+
+
 def file(request: Any) -> FileResponse:
     """Send this file."""
     return FileResponse(open(__file__, "rb"))
@@ -76,5 +92,6 @@ urlpatterns = [
     path("awaited", awaited),
     path("streamed", streamed),
     path("streamed-later", streamed_later),
+    path("given-up", given_up),
     path("file", file),
 ]
