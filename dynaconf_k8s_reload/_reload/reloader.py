@@ -38,16 +38,18 @@ class Reloader:
 
     There is one for each ``Dynaconf(...)`` whose loaders name ``dynaconf_k8s_reload.loader``;
     `get_reloader` gives it. As a context manager it watches within the ``with`` block.
-
-    Args:
-        options: the application's.
-        process: leads it together with those that share its mounts; the real one by default.
-        watcher: watches the mounts; the process's by default.
     """
 
     def __init__(
         self, options: Options, *, process: Process = PROCESS, watcher: Watcher = WATCHER
     ) -> None:
+        """Make the reloader of one settings object.
+
+        Args:
+            options: the application's.
+            process: leads it together with those that share its mounts; the real one by default.
+            watcher: watches the mounts; the process's by default.
+        """
         self._notifier = Notifier()
         self._process = process
         self._mirror = process.mirror
