@@ -115,6 +115,7 @@ class Session:
             self.problem = hindrance or self.problem
             return
         self._tried_at = now
+        before = self.problem
         self.hints.begin()  # the thread looks before it waits, so no hint is lost
         try:
             thread = threading.Thread(  # in no context of whoever happens to start it
@@ -123,21 +124,22 @@ class Session:
                 name="k8s-reload-watch",
                 daemon=True,
             )
+            # Before it runs: its first look tells how it is watched, and may be over first.
+            self._thread, self.problem = thread, ""
             if patched_by():  # not `start` itself: it would yield to other greenlets
                 _thread.start_new_thread(thread.start, ())
             else:
                 thread.start()
         except (RuntimeError, MemoryError) as error:
+            self._thread = None
             message = (
                 f"no thread can be started ({type(error).__name__}), so the mounts are compared "
                 "only when the reloader is asked for something; raise the limit of processes or "
                 "memory (pids.max, ulimit -u)"
             )
-            if message != self.problem:
+            if message != before:
                 log.warning("%s", message)
             self.problem = message
-        else:
-            self._thread, self.problem = thread, ""
 
     def wait_for_first_look(self) -> bool:
         """Wait a moment until everything has been compared once; tell whether a thread runs.
