@@ -21,7 +21,7 @@ import dynaconf_k8s_reload
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-SECONDS = 120.0
+SECONDS = 240.0
 
 _PART = re.compile(
     r"^<!-- (?P<hidden>before|after)\n(?P<code>.*?)^-->"

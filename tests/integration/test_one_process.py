@@ -64,7 +64,7 @@ def test_fifty_objects_read_a_mount_once(
     eventually(lambda: get_reloader(every[0]).status().watching == "events")
     threads = threading.active_count()
     every += [loaded(volume.directory) for _ in range(49)]
-    assert threading.active_count() == threads
+    eventually(lambda: threading.active_count() <= threads)
     reads: list[str] = []
     real = reading.read
 
@@ -181,7 +181,7 @@ def test_what_a_hook_makes_belongs_to_the_candidate(volume: AtomicWriter) -> Non
     part.start()
     assert part.status().watching == "off"
     assert get_reloader(settings).status().generation == generation + 3
-    eventually(lambda: threading.active_count() == threads)
+    eventually(lambda: threading.active_count() <= threads)
 
 
 def test_a_part_of_a_refused_candidate_leaves_nothing(volume: AtomicWriter) -> None:

@@ -22,7 +22,7 @@ import pytest
 from dynaconf_k8s_reload import Status, get_reloader
 from dynaconf_k8s_reload._model import published
 from dynaconf_k8s_reload._model.clock import monotonic
-from dynaconf_k8s_reload._reload import memory_file
+from dynaconf_k8s_reload._reload import health, memory_file
 from dynaconf_k8s_reload._reload.memory_file import MEMORY_FILE, MemoryFile
 from dynaconf_k8s_reload._watch import Watch
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -60,7 +60,7 @@ def fork_in_c() -> int:
 
     Not while another thread wants the lock: CPython's child would never have it.
     """
-    threading.Event().wait(0.5)
+    threading.Event().wait(1)  # until the watch no longer looks because of the last hint
     return int(ctypes.PyDLL(None).fork())
 
 
@@ -172,8 +172,11 @@ def test_a_fork_that_python_does_not_see_is_not_followed_until_it_asks(
     assert published.statuses(HERE)[0]["pid"] == HERE
 
 
-def test_a_process_that_has_stopped_is_not_healthy(volume: AtomicWriter) -> None:
+def test_a_process_that_has_stopped_is_not_healthy(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was written last says healthy; that nothing has come since says otherwise."""
+    monkeypatch.setattr(health, "LATE_SECONDS", 2.0)
     settings = make_settings(volume.directory, k8s_resync=1)
 
     def use() -> None:

@@ -18,7 +18,7 @@ from dynaconf import Dynaconf, Validator
 from dynaconf_k8s_reload import ConfigError, ReloadRejected, get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter, wait_for_generation
 from inotify import Inotify
-from support import make_settings
+from support import eventually, make_settings
 
 TRACES = Path(__file__).with_name("traces")
 ORDERS: list[Literal["current", "1.20"]] = ["current", "1.20"]
@@ -403,8 +403,9 @@ def test_wait_for_what_cannot_be_read(volume: AtomicWriter) -> None:
     settings = make_settings(volume.directory)
     assert settings.KEY == "one"
     volume.write({"KEY": "two", "BIG": "x" * (1024 * 1024 + 1)})
+    eventually(lambda: get_reloader(settings).status().last_error)
     with pytest.raises(TimeoutError, match=r"(?s)generation 1 is.*last error is: .*BIG"):
-        wait_for_generation(settings, timeout=3)
+        wait_for_generation(settings, timeout=0.2)
 
 
 def test_wait_without_a_watch(settings: Any, volume: AtomicWriter) -> None:

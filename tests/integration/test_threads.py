@@ -169,11 +169,11 @@ def test_sixteen_readers_read_in_every_way(tmp_path: Path) -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("order", ["current", "1.20"])
 def test_the_last_of_a_burst_is_live(tmp_path: Path, order: Any) -> None:
-    """The last of a burst of 500 swaps is the one that is live within 2 s."""
+    """The last of a burst of 500 swaps is the one that is live."""
     writer = AtomicWriter(tmp_path / "config", order=order)
     writer.write(payload(0))
     settings = make_settings(writer.directory)
     assert settings.KEY0 == 0
     for generation in range(1, 501):
         writer.write(payload(generation))
-    eventually(lambda: settings.KEY0 == 500 and os.environ["MYAPP_KEY19"] == "500", 2)
+    eventually(lambda: settings.KEY0 == 500 and os.environ["MYAPP_KEY19"] == "500")

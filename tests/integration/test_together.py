@@ -29,7 +29,7 @@ def test_a_configmap_and_its_secret_are_one_change(volume: AtomicWriter, tmp_pat
     volume.write({"USER_NAME": "one"})
     secret.write({"KEY": "one"})
     settings = make_settings(
-        volume.directory, {"path": str(secret.directory), "secret": True}, k8s_settle=1
+        volume.directory, {"path": str(secret.directory), "secret": True}, k8s_settle=2
     )
     reloader = get_reloader(settings)
     seen: set[tuple[str, str]] = set()
@@ -67,7 +67,7 @@ def test_reload_waits_for_nothing(volume: AtomicWriter) -> None:
 def test_a_change_that_is_taken_back_is_none(volume: AtomicWriter) -> None:
     """What is swapped back before it was applied makes no generation, and the next one follows."""
     volume.write({"A": "1"})
-    settings = make_settings(volume.directory, k8s_settle=0.5)
+    settings = make_settings(volume.directory, k8s_settle=1.5)
     reloader = get_reloader(settings)
     before = reloader.status().mounts[0].generation_dir
     volume.write({"A": "2"})
