@@ -43,13 +43,6 @@ class Reloader:
     def __init__(
         self, options: Options, *, process: Process = PROCESS, watcher: Watcher = WATCHER
     ) -> None:
-        """Make the reloader of one settings object.
-
-        Args:
-            options: the application's.
-            process: leads it together with those that share its mounts; the real one by default.
-            watcher: watches the mounts; the process's by default.
-        """
         self._notifier = Notifier()
         self._process = process
         self._mirror = process.mirror
