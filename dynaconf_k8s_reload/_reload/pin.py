@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import partial, wraps
 from types import MappingProxyType, TracebackType
@@ -139,19 +139,26 @@ def _call_with(held: _Pinned, function: Callable[[], object]) -> None:
         _pinned.reset(token)
 
 
-def keep_async(items: AsyncIterator[Item]) -> AsyncIterator[Item]:
+def keep_async(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
     """As `keep`, for an answer that is made on an event loop."""
     held = _pinned.get()
 
-    async def give() -> AsyncIterator[Item]:
-        while True:
+    async def give() -> AsyncGenerator[Item, None]:
+        try:
+            while True:
+                token = _pinned.set(held)
+                try:
+                    item = await anext(items)
+                except StopAsyncIteration:
+                    return
+                finally:
+                    _pinned.reset(token)
+                yield item
+        finally:  # nobody may read on
             token = _pinned.set(held)
             try:
-                item = await anext(items)
-            except StopAsyncIteration:
-                return
+                await items.aclose()
             finally:
                 _pinned.reset(token)
-            yield item
 
     return give()

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -259,7 +259,7 @@ def test_items_that_are_made_later_keep_the_pin(
             yield int(reloader.snapshot().N)
             publish(number)
 
-    async def numbers_later() -> AsyncIterator[int]:
+    async def numbers_later() -> AsyncGenerator[int, None]:
         for number in numbers():
             yield number
 
@@ -274,6 +274,32 @@ def test_items_that_are_made_later_keep_the_pin(
         return [(item, reloader.snapshot().N) async for item in items]
 
     assert asyncio.run(later()) == [(3, 3), (3, 2)]
+
+
+def test_items_that_nobody_reads_on_are_closed_with_the_pin(
+    reloader: Reloader, publish: Callable[[int], None]
+) -> None:
+    """What a generator does at its end belongs to the request, on an event loop too."""
+    closed: list[int] = []
+
+    async def numbers() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append(reloader.snapshot().N)
+
+    async def leave() -> int:
+        with reloader.pin():
+            items = keep_async(numbers())
+        first = await anext(items)
+        publish(2)
+        await items.aclose()
+        return first
+
+    assert asyncio.run(leave()) == 1
+    assert closed == [1]
+    assert reloader.snapshot().N == 2
 
 
 def test_a_block_that_is_left_in_a_copy_of_its_context(
