@@ -34,7 +34,7 @@ def put_keyword(settings: Any, key: Any, value: Any) -> bool:
     has_own_separator = any((dict.get(store, option) or usual) != usual for option, usual in USUAL)
     if not is_name or dict.__contains__(store, key.upper()) or has_own_separator:
         return False
-    stored = _stored(settings, value) if is_plain(value) else MISSING
+    stored = _stored(settings, value, state.containers(settings)) if is_plain(value) else MISSING
     if stored is MISSING:
         return False
     name = key.upper()
@@ -49,14 +49,14 @@ def put_defaults(settings: Any) -> None:
     """Set dynaconf's own defaults where nothing is set (``dynaconf.loaders.default_loader``)."""
     store, given = state.get(settings, "store"), state.get(settings, "defaults")
     loaded = state.get(settings, "loaded_by_loaders").setdefault(DEFAULTS, {})
-    attributes, known = vars(settings), dict.keys(store)
+    attributes, known, containers = vars(settings), dict.keys(store), state.containers(settings)
     for key, value, may_store in _defaults():
         if key in known or dict.__contains__(given, key):
             continue
         stored = value
         if may_store and type(value) in SCALARS:
             dict.__setitem__(store, key, value)
-        elif may_store and (stored := _stored(settings, value)) is not MISSING:
+        elif may_store and (stored := _stored(settings, value, containers)) is not MISSING:
             _put(store, key, stored)
         else:
             settings.set(key, value, loader_identifier="default_settings", validate=False)
@@ -75,14 +75,14 @@ def _defaults() -> list[tuple[str, Any, bool]]:
     return _listed[0][1]
 
 
-def _stored(settings: Any, value: Any) -> Any:
+def _stored(settings: Any, value: Any, containers: dict[Any, Any]) -> Any:
     """Give what dynaconf stores for a plain value, `MISSING` where only dynaconf knows."""
     if type(value) in SCALARS:
         return value
     if state.UP_TO_3_2 and type(value) is list:
         return copied(value)
-    contained = state.contained(settings, value)
-    return MISSING if contained is None else contained
+    kind = containers.get(type(value))
+    return MISSING if kind is None else kind(value, box_settings=settings)
 
 
 def _put(store: Any, name: str, stored: Any) -> None:

@@ -14,7 +14,7 @@ from dynaconf.utils.parse_conf import Lazy
 
 from .._model.changes import flatten, same
 from . import state
-from .generation import Attachment, attached, attachment_of
+from .generation import attached, attachment_of
 from .values import OPTIONS, SCALARS, is_container, put_raw, raw
 
 
@@ -47,9 +47,11 @@ def keep_live(live: Settings, candidate: Settings) -> None:
         by_kind.update({kind: dict(noted) for kind, noted in by_kind.items() if noted})
         notes.extend(by_kind.values())
     for name, value in raw(candidate).items():
-        if type(value) in SCALARS:
+        kind = type(value)  # a lazy object answers `isinstance` for what it wraps
+        if kind in SCALARS or issubclass(kind, (dict, list)):
             continue
-        found = attachment_behind(value)
+        behind = state.settings_behind(value)
+        found = None if behind is None else attachment_of(behind)
         if found is not None and found.generation.owner is generation.owner:
             _put(candidate, name, itself)
             for noted in notes:
@@ -97,12 +99,6 @@ def _has_lazy(value: Any) -> bool:
         and is_container(value)
         and any(map(_has_lazy, list.__iter__(value)))
     )
-
-
-def attachment_behind(value: Any) -> Attachment | None:
-    """Give the attachment of the settings object of ours that a value is, if it is one."""
-    settings = state.settings_behind(value)
-    return None if settings is None else attachment_of(settings)
 
 
 def _put(settings: Settings, name: Any, value: Any) -> None:

@@ -119,12 +119,17 @@ def hand_over(container: Any, anchor: Settings) -> None:
                 held["box_settings"] = anchor
 
 
-def contained(settings: Settings, value: Any) -> Any:
-    """Make the container that dynaconf stores for a dictionary, since 3.3 for a list too."""
+def containers(settings: Settings) -> dict[Any, Any]:
+    """Give what dynaconf stores for a dictionary, since 3.3 for a list too, by the plain types."""
     box: Any = type(get(settings, "store"))
-    kinds: dict[Any, Any] = {dict: box, list: DataList}
-    kind = kinds.get(type(value))
-    return None if kind is None or box is dict else kind(value, box_settings=settings)
+    kinds = {dict: box, list: DataList}
+    return {} if box is dict else {kind: box for kind, box in kinds.items() if box is not None}
+
+
+def contained(settings: Settings, value: Any) -> Any:
+    """Make the container that dynaconf stores for a plain one; none if it stores that itself."""
+    kind = containers(settings).get(type(value))
+    return None if kind is None else kind(value, box_settings=settings)
 
 
 def clear_cache(settings: object) -> None:

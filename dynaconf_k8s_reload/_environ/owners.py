@@ -34,6 +34,10 @@ class Record:
         return Record(self.before, self.restore, left, owned)
 
 
+_NOTHING_READ = Payload()  # made once: it hashes what it holds
+_NOTHING_DECIDED = Decision()
+
+
 @dataclass(eq=False, repr=False)
 class Owner:
     """What one reloader has had mirrored.
@@ -48,8 +52,8 @@ class Owner:
     """
 
     terms: object = None
-    payload: Payload = field(default_factory=Payload)
-    decision: Decision = field(default_factory=lambda: Decision({}, {}, {}))
+    payload: Payload = _NOTHING_READ
+    decision: Decision = _NOTHING_DECIDED
     ever: set[str] = field(default_factory=set)
     claims: Claims = field(default_factory=dict)
     stopped: bool = False

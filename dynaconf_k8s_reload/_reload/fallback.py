@@ -109,9 +109,8 @@ class Fallback:
         directory = owner.options.k8s_last_good
         if directory is None or owner.inert:
             return
-        snapshots = _dynaconf.attached(owner.settings).generation.payload.snapshots
         try:
-            keep(directory, snapshots)
+            keep(directory, owner.payload.snapshots)
         except OSError as error:
             owner.keeping_problem = (
                 f"the last good content cannot be kept in {directory} ({name_of(error)}); mount an "

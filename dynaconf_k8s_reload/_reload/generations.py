@@ -6,7 +6,6 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from dynaconf.base import Settings
 
@@ -50,10 +49,10 @@ class Generations:
         options: those of the settings that are being served.
         reader: reads the mounts.
         owner: who is told by the settings objects; they lead to it.
-        inert: nothing is mirrored or watched: set on what belongs to a generation of another
-            object.
+        inert: it belongs to a generation of another object, so nothing is mirrored or watched.
         restart_keys: patterns of keys that need a restart, beside those of the options; for what
             a framework reads once.
+        checks: the application's own, changed while `publishing` is held.
         observers: called with the result of each reload.
         keeping_problem: why what is accepted cannot be kept; empty if it can, or need not.
     """
@@ -74,7 +73,7 @@ class Generations:
         self.observers: tuple[Callable[[ReloadResult], object], ...] = ()
         self.keeping_problem = ""
         self._live: Settings | None = None
-        self._checks = Checks()
+        self.checks: Checks = Checks()
         self._snapshot: Settings | None = None
         self._counted: Attachment | None = None
         self.lines: Lines = Lines()
@@ -120,6 +119,11 @@ class Generations:
             raise ConfigError("the settings are still being loaded; call the reloader afterwards")
         return self._live
 
+    @property
+    def payload(self) -> Payload:
+        """What the mounts held when what is served was read."""
+        return _dynaconf.attached(self.settings).generation.payload
+
     def snapshot(self) -> Settings:
         """Give the settings of this generation, made once for all who ask."""
         snapshot = self._snapshot
@@ -135,7 +139,7 @@ class Generations:
     def resume(self) -> None:
         """Mirror what is published, and have the watch find whatever else was read once more."""
         self.stopped = False
-        self._see_what_is_published()
+        self.reader.saw(self.payload.snapshots)
         plan = _dynaconf.attached(self.settings).generation.plan
         self._mirror.apply({self.key: plan}, put_right=True)
 
@@ -151,11 +155,7 @@ class Generations:
         self.progress.reset()
         if self._live is not None:
             _dynaconf.used(self._live)
-            self._see_what_is_published()
-
-    def _see_what_is_published(self) -> None:
-        snapshots = _dynaconf.attached(self.settings).generation.payload.snapshots
-        self.reader.seen = tuple(snapshot.token for snapshot in snapshots)
+            self.reader.saw(self.payload.snapshots)
 
     def adopt(self, settings: Settings) -> None:
         """Publish a new object, the first one or what ``configure()`` made, as a generation."""
@@ -165,7 +165,7 @@ class Generations:
         generation = attachment.generation
         with self.publishing:
             self.options = generation.options
-            self.reader.seen = tuple(snapshot.token for snapshot in generation.payload.snapshots)
+            self.reader.saw(generation.payload.snapshots)
             if not self.inert:
                 self._mirror.apply({self.key: generation.plan}, put_right=True)
             attachment.build = None
@@ -173,9 +173,7 @@ class Generations:
             self.lines.begin(settings)
             self._published(attachment, Changes(), None)
             _dynaconf.remember(generation.wrapper, self.owner)
-        self.warnings.of_left_out(generation.payload.snapshots)
-        self.warnings.of_differing(attachment)
-        self.warnings.of_dropped(generation.dropped)
+        self.warnings.of_first_load(attachment)
         self._tell(attachment, changes)
 
     def check(self, candidate: Settings) -> Changes:
@@ -185,7 +183,7 @@ class Generations:
             BaseException: whatever a check raises.
         """
         changes = _dynaconf.changes_between(self.settings, candidate)
-        self._checks.run(candidate, changes)
+        self.checks.run(candidate, changes)
         return changes
 
     def publish(self, candidate: Settings, changes: Changes) -> None:
@@ -193,7 +191,7 @@ class Generations:
         attachment, live = _dynaconf.attached(candidate), self.settings
         if self._counted is attachment:
             return
-        lag = report.lag(_dynaconf.attached(live).generation.payload, attachment.generation.payload)
+        lag = report.lag(self.payload, attachment.generation.payload)
         waiting = changes.matching((*self.options.k8s_restart_keys, *self.restart_keys))
         _dynaconf.publish(live, candidate)
         self._published(attachment, waiting, lag)
@@ -206,17 +204,15 @@ class Generations:
             lost: settings that went although no source has dropped them.
             started: when the reload began, on the monotonic clock.
         """
-        attachment = _dynaconf.attached(self.settings)
         self.warnings.of_lost(self.label, lost)
+        attachment = _dynaconf.attached(self.settings)
         self.warnings.of_outdated(self.label, _dynaconf.outdated(changes, attachment))
         self._tell(attachment, changes)
-        self.lines.applied(self.history.generation, changes, attachment.generation.payload, started)
+        self.lines.applied(self.history.generation, changes, self.payload, started)
 
     def explain(self, error: BaseException, payload: Payload | None) -> ReloadRejected:
         """Make the `ReloadRejected` of what was raised for a payload of this object."""
-        live = self.settings
-        current = _dynaconf.attached(live).generation.payload
-        return explain(error, _dynaconf.names(live), current, payload)
+        return explain(error, _dynaconf.names(self.settings), self.payload, payload)
 
     def refuse(self, content: str, refusal: Refusal) -> bool:
         """Note that content, identified by `content`, was refused; tells whether that is news."""
@@ -252,11 +248,3 @@ class Generations:
         """Tell the observers of a reload that has ended."""
         for observer in self.observers:
             report.guarded(partial(observer, result), self.lines)
-
-    def add_check(self, function: Callable[..., Any]) -> None:
-        with self.publishing:
-            self._checks.add(function)
-
-    def remove_check(self, function: Callable[..., Any]) -> None:
-        with self.publishing:
-            self._checks.remove(function)

@@ -64,7 +64,7 @@ class Health:
     def tell_presence(self) -> None:
         """Log which mounts are absent, have vanished or are back, a line each."""
         generations = self._generations
-        snapshots = _dynaconf.attached(generations.settings).generation.payload.snapshots
+        snapshots = generations.payload.snapshots
         if not snapshots and not self._present:
             generations.lines.once(NO_MOUNT)
         for snapshot in snapshots:

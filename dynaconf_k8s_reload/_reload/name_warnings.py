@@ -34,6 +34,12 @@ class NameWarnings:
         self._lines = lines
         self._warned: dict[tuple[str, str], frozenset[str]] = {}
 
+    def of_first_load(self, attachment: Attachment) -> None:
+        """Name what only a first load can tell of, and what every reading of the mounts can."""
+        self.of_left_out(attachment.generation.payload.snapshots)
+        self._of_differing(attachment)
+        self._of_dropped(attachment.generation.dropped)
+
     def of_restart(self, keys: Sequence[str]) -> None:
         """Name the settings whose change takes effect with a restart only, as long as it does."""
         if not keys and ("restart", "") in self._warned:
@@ -65,7 +71,7 @@ class NameWarnings:
                 why_many=_OF_MANY.get(why, why.value),
             )
 
-    def of_dropped(self, loaders: Sequence[str]) -> None:
+    def _of_dropped(self, loaders: Sequence[str]) -> None:
         """Name the application's own loaders that the variable's list of loaders has not."""
         self._warn(
             "dropped",
@@ -124,7 +130,7 @@ class NameWarnings:
             label=label,
         )
 
-    def of_differing(self, attachment: Attachment) -> None:
+    def _of_differing(self, attachment: Attachment) -> None:
         """Name the variables that the process had with another value at the first load."""
         payload = attachment.generation.payload
         self._warn(

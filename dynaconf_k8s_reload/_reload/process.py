@@ -45,13 +45,14 @@ class Process:
         """This thread builds a generation, so an object that is made now belongs to it."""
         return threading.get_ident() in self._passes
 
-    def read_for_part(self, options: Options) -> list[Snapshot]:
-        """Give what the generation that this thread builds has read, for an object made now.
+    def read_first(self, member: Generations, options: Options) -> list[Snapshot]:
+        """Read the mounts for a first load, or give what the build has read that this is a part of.
 
         Raises:
-            MountError: a mount that nobody else has cannot be read.
+            MountError: a mount cannot be read, or a required one is absent.
         """
-        return self._passes[threading.get_ident()].read_mounts(options)
+        within = self._passes.get(threading.get_ident())
+        return member.reader.read_first(options) if within is None else within.read_mounts(options)
 
     def reload(self, first: Generations, *, explicit: bool) -> ReloadResult:
         """Reload an object, and all that move with it.

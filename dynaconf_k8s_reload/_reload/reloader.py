@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from dynaconf.base import Settings
 
-from .. import _dynaconf
 from .._environ.mirror import Mirror
 from .._environ.staging import end_stage
 from .._model.errors import ConfigError
@@ -45,32 +44,24 @@ class Reloader:
     ) -> None:
         self._notifier = Notifier()
         self._process = process
-        self._mirror = process.mirror
-        self._generations = Generations(options, self, self._notifier, self._mirror)
-        self.fallback: Fallback = Fallback(self._generations, self._mirror)
+        self.mirror: Mirror = process.mirror
+        self.generations: Generations = Generations(options, self, self._notifier, self.mirror)
+        self.generations.inert = process.is_building
+        self.key: int = self.generations.key
+        self.fallback: Fallback = Fallback(self.generations, self.mirror)
         self.observe(self.fallback.observe)
-        self._generations.inert = process.is_building
-        self.following: Following = Following(self._generations, self._notifier, process, watcher)
-        for forget in (self._mirror.forget, MEMORY_FILE.drop):
+        self.following: Following = Following(self.generations, self._notifier, process, watcher)
+        for forget in (self.mirror.forget, MEMORY_FILE.drop):
             weakref.finalize(self, forget, self.key).atexit = False
 
     def __repr__(self) -> str:
-        generations = self._generations
+        generations = self.generations
         return f"<Reloader of {generations.label}, generation {generations.history.generation}>"
 
     @property
     def options(self) -> Options:
         """The options of the settings that are being served."""
-        return self._generations.options
-
-    @property
-    def restart_keys(self) -> tuple[str, ...]:
-        """Patterns of the keys that a framework reads once, beside those of the options."""
-        return self._generations.restart_keys
-
-    @restart_keys.setter
-    def restart_keys(self, patterns: tuple[str, ...]) -> None:
-        self._generations.restart_keys = patterns
+        return self.generations.options
 
     # what an application calls
 
@@ -84,7 +75,7 @@ class Reloader:
             ConfigError: it is called from within a reload, by a check or a hook.
         """
         notice_fork()
-        result = self._process.reload(self._generations, explicit=True)
+        result = self._process.reload(self.generations, explicit=True)
         self.following.told()
         return result
 
@@ -101,7 +92,7 @@ class Reloader:
         """
         self.following.tend()
         snapshot = pinned(self.key)
-        return self._generations.snapshot() if snapshot is None else snapshot
+        return self.generations.snapshot() if snapshot is None else snapshot
 
     def pin(self) -> Pin:
         """Keep `snapshot` at one generation within a context: a thread, a task, a greenlet.
@@ -119,7 +110,7 @@ class Reloader:
         Args:
             name: a dotted key, or the name of a variable.
         """
-        return explain_setting(self._generations.settings, name)
+        return explain_setting(self.generations.settings, name)
 
     def on_change(self, *patterns: str) -> Callable[[Function], Function]:
         """Subscribe a function to changes of the settings.
@@ -149,7 +140,8 @@ class Reloader:
 
         The function is called with the candidate settings and the `Changes`; raising rejects.
         """
-        self._generations.add_check(function)
+        with self.publishing:
+            self.generations.checks.add(function)
         return function
 
     def on_error(self, function: Function) -> Function:
@@ -160,7 +152,8 @@ class Reloader:
 
     def unsubscribe(self, function: Callable[..., Any]) -> None:
         """Forget a function that was given to `on_change`, `on_validate` or `on_error`."""
-        self._generations.remove_check(function)
+        with self.publishing:
+            self.generations.checks.remove(function)
         self._notifier.unsubscribe(function)
 
     def changes(self, *patterns: str) -> Stream:
@@ -196,28 +189,18 @@ class Reloader:
     # what the loader and the settings objects call
 
     @property
-    def key(self) -> int:
-        """Its name to the mirror."""
-        return self._generations.key
-
-    @property
-    def mirror(self) -> Mirror:
-        """Writes the environment."""
-        return self._mirror
-
-    @property
     def lock(self) -> threading.RLock:
         """Held for a whole reload, one at a time."""
-        return self._generations.lock
+        return self.generations.lock
 
     def observe(self, function: Callable[[ReloadResult], object]) -> None:
         """Have a function called with each reload's result, in the thread that reloads."""
-        self._generations.observers += (function,)
+        self.generations.observers += (function,)
 
     @property
     def publishing(self) -> threading.RLock:
         """Held for the moment of publication, and for what must not fall into it."""
-        return self._generations.publishing
+        return self.generations.publishing
 
     def read_first(self, options: Options) -> Sequence[Snapshot]:
         """Read the mounts for a first load, or give what the build has read that this is a part of.
@@ -225,9 +208,7 @@ class Reloader:
         Raises:
             MountError: a mount cannot be read, or a required one is absent.
         """
-        if self._process.is_building:
-            return self._process.read_for_part(options)
-        return self._generations.reader.read_first(options)
+        return self._process.read_first(self.generations, options)
 
     def explaining(self, settings: Settings, step: Callable[[], object]) -> None:
         """Do a step of a first load; what it raises names the culprit."""
@@ -239,7 +220,7 @@ class Reloader:
 
     def touched(self) -> None:
         """Code has set something: the next snapshot has it."""
-        self._generations.forget_snapshot()
+        self.generations.forget_snapshot()
 
     def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Validate a new object, mirror it and publish it as a first generation, and watch.
@@ -250,10 +231,10 @@ class Reloader:
         with self.lock:
             self.fallback.construct(settings, validate)
             was_following = self.following.leave()
-            self._generations.adopt(settings)
+            self.generations.adopt(settings)
             self.fallback.adopted()
             self.following.told()
             if was_following or self.options.k8s_watch:
                 self.start()
-            snapshots = _dynaconf.attached(settings).generation.payload.snapshots
-            self._generations.lines.loaded(snapshots, watching=self.following.is_on)
+            snapshots = self.generations.payload.snapshots
+            self.generations.lines.loaded(snapshots, watching=self.following.is_on)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from .._model.clock import monotonic
@@ -40,6 +40,10 @@ class Reader:
     def __init__(self) -> None:
         self.seen: tuple[Token, ...] = ()
         self.problems: dict[str, str] = {}
+
+    def saw(self, snapshots: Iterable[Snapshot]) -> None:
+        """Have the watch find whatever is not as it was read for these."""
+        self.seen = tuple(snapshot.token for snapshot in snapshots)
 
     def read_first(self, options: Options) -> list[Snapshot]:
         """Read the mounts for a first load, patient for a moment.
@@ -87,7 +91,7 @@ class Reader:
         except MountError:  # it is to be read again, even if it comes back to what was seen
             self.seen = (UNREAD,) * len(options.k8s_mounts)
             raise
-        self.seen = tuple(snapshot.token for snapshot in snapshots)
+        self.saw(snapshots)
         return snapshots
 
     def _read_all(

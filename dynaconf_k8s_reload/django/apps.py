@@ -35,11 +35,11 @@ class K8sReloadConfig(AppConfig):  # type: ignore[misc] # reason: Django is unty
         if _only_supervises():
             reloader.stop(restore=True)  # the server, its child, starts with a clean environment
             return
-        if reloader.restart_keys:
+        if reloader.generations.restart_keys:
             return  # it has joined already
         make_live(settings)
         signalled = bool(settings.get("K8S_SEND_SETTING_CHANGED"))
-        reloader.restart_keys = restart_keys(signalled=signalled)
+        reloader.generations.restart_keys = restart_keys(signalled=signalled)
         loggers = self._loggers = Loggers()  # which the reloader itself does not keep alive
         reloader.on_validate(loggers.check)
         reloader.on_change("LOGGING")(loggers.apply)

@@ -61,7 +61,7 @@ def _of_loaders() -> Iterator[CheckMessage]:
 def _of_names(reloader: Reloader) -> Iterator[CheckMessage]:
     for setting in sorted(provided(reloader), key=lambda each: (each.name, each.variable.source)):
         name, source = setting.name, setting.variable.source
-        if name in reloader.restart_keys:
+        if name in reloader.generations.restart_keys:
             yield Warning(
                 f"{source} sets {name}, which Django reads once: an update changes the setting, "
                 "but not what Django has made of it.",

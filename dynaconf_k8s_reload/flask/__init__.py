@@ -66,7 +66,7 @@ class K8sReload:
             raise told_in_a_line(error) from None
         make_live(app)
         app.extensions[NAME] = reloader
-        reloader.restart_keys = tuple({*reloader.restart_keys, *READ_ONCE})
+        reloader.generations.restart_keys = tuple({*reloader.generations.restart_keys, *READ_ONCE})
         app.cli.add_command(_commands)
         if self.status_url is not None:
             _add_probes(app, self.status_url)

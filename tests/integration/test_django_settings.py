@@ -134,7 +134,7 @@ def measured(volume: AtomicWriter, **options: Any) -> dict[str, bool]:
     with running(volume, **options) as project:
         project.do("told = []\n@reloader.on_change()\ndef tell(changes): told.append(True)")
         found = {probe.setting: follows(project, volume, probe) for probe in PROBES}
-        restart = set(project("reloader.restart_keys"))
+        restart = set(project("reloader.generations.restart_keys"))
     assert {name for name, it_follows in found.items() if not it_follows} == {
         probe.setting for probe in PROBES if probe.setting.partition("__")[0] in restart
     }

@@ -160,9 +160,7 @@ def test_a_reload_of_a_large_application_is_a_restart(
             if application is None:
                 return
             for reloader in map(get_reloader, application.objects):
-                reloader._process.join(
-                    reloader._generations
-                )  # as if they watched, without a thread
+                reloader._process.join(reloader.generations)  # as if they watched, without a thread
             for which, payload in sequence:
                 case.write(which, payload)
                 note(f"then mount {which}: {payload}")

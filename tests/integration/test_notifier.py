@@ -281,7 +281,7 @@ def test_a_bound_method_does_not_keep_its_object_alive(
     assert done.wait(10)
     assert len(bell._board.subscribers) == 1
     reloader.unsubscribe(print)
-    assert len(reloader._generations._checks) == 0
+    assert len(reloader.generations.checks) == 0
 
 
 def test_the_thread_ends_with_its_notifier() -> None:
