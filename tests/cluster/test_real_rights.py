@@ -19,16 +19,9 @@ from kubernetes import client
 
 from applications import PROGRAMS
 from docs_site import ROOT
-from real_cluster import Namespace, api, config_map, namespace
+from real_cluster import NEEDS_CLUSTER, Namespace, api, config_map, namespace
 
-pytestmark = [
-    pytest.mark.skipif(
-        "KUBECONFIG" not in os.environ,
-        reason="KUBECONFIG names no cluster whose node is this machine; see CONTRIBUTING.md",
-    ),
-    # A cluster for tests may have a certificate of its own.
-    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
-]
+pytestmark = NEEDS_CLUSTER
 
 ROLES = [
     role["metadata"]["name"]

@@ -20,16 +20,9 @@ pytest.importorskip("gunicorn", reason="gunicorn is not installed")
 pytest.importorskip("celery", reason="Celery is not installed")
 
 from applications import PROGRAMS
-from real_cluster import Namespace, config_map, free_port, namespace
+from real_cluster import NEEDS_CLUSTER, Namespace, config_map, free_port, namespace
 
-pytestmark = [
-    pytest.mark.skipif(
-        "KUBECONFIG" not in os.environ,
-        reason="KUBECONFIG names no cluster whose node is this machine; see CONTRIBUTING.md",
-    ),
-    # A cluster for tests may have a certificate of its own.
-    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
-]
+pytestmark = NEEDS_CLUSTER
 
 WORKER = [sys.executable, str(PROGRAMS / "pod_worker.py")]
 GUNICORN = [sys.executable, "-m", "gunicorn", "--workers", "2", "--no-control-socket"]

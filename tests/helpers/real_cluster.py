@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from kubernetes import client, config, utils
 
 import dynaconf_k8s_reload
@@ -33,6 +34,15 @@ SHARED = ("/usr", "/lib", "/lib64", sys.base_prefix, sys.prefix, PACKAGE, str(PR
 HOST = [path for path in dict.fromkeys(SHARED) if os.path.isdir(path)]
 
 Json = dict[str, Any]
+
+NEEDS_CLUSTER = [
+    pytest.mark.skipif(
+        "KUBECONFIG" not in os.environ,
+        reason="KUBECONFIG names no cluster whose node is this machine; see CONTRIBUTING.md",
+    ),
+    # A cluster for tests may have a certificate of its own.
+    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
+]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload import Reloader, get_reloader
 from dynaconf_k8s_reload._model.clock import monotonic
 from dynaconf_k8s_reload._reload import health, progress
 from dynaconf_k8s_reload._source import reading
@@ -29,6 +29,17 @@ def lines(logged: pytest.LogCaptureFixture, level: int = logging.WARNING) -> lis
     """What was logged from a level on, without the name of the object."""
     messages = [record.getMessage() for record in logged.records if record.levelno >= level]
     return [message.removesuffix(" [MYAPP]") for message in messages]
+
+
+def watched(volume: AtomicWriter) -> tuple[Any, Reloader, sessions.Session]:
+    """Settings on `volume` that events tell of, and that are compared without one once an hour."""
+    volume.write({"KEY": "1"})
+    settings = make_settings(volume.directory, k8s_resync=3600)
+    reloader = get_reloader(settings)
+    eventually(lambda: reloader.status().watching == "events")
+    session = reloader.following._watcher._session
+    assert session is not None
+    return settings, reloader, session
 
 
 # what is not followed is said
@@ -195,12 +206,7 @@ def test_a_watch_that_has_not_looked_is_unhealthy(
 def test_a_change_that_no_event_told_is_told_by_the_status(volume: AtomicWriter) -> None:
     """However long the resync is: whoever asks hears of it, and that has it read."""
     number = 1
-    volume.write({"KEY": "1"})
-    settings = make_settings(volume.directory, k8s_resync=3600)
-    reloader = get_reloader(settings)
-    eventually(lambda: reloader.status().watching == "events")
-    session = reloader.following._watcher._session
-    assert session is not None
+    settings, reloader, session = watched(volume)
     session.events._handler._hint = lambda: None
 
     def is_told() -> bool:
@@ -216,12 +222,7 @@ def test_a_change_that_no_event_told_is_told_by_the_status(volume: AtomicWriter)
 
 def test_dead_threads_of_watchdog_are_found_by_who_asks(volume: AtomicWriter) -> None:
     """The status says that it polls, or that a change was missed, and has the watch mended."""
-    volume.write({"KEY": "1"})
-    settings = make_settings(volume.directory, k8s_resync=3600)
-    reloader = get_reloader(settings)
-    eventually(lambda: reloader.status().watching == "events")
-    session = reloader.following._watcher._session
-    assert session is not None
+    settings, reloader, session = watched(volume)
     observer = session.events._observer
     assert observer is not None
     for emitter in list(observer.emitters):
