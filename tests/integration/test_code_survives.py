@@ -802,7 +802,7 @@ def test_validators_run_in_the_environment_that_a_mount_switches_to(
         k8s_watch=False,
         validators=[
             Validator("A", lt=2) | Validator("C", must_exist=True),
-            Validator("B", gte=1, when=Validator("A", must_exist=True)),
+            Validator("B", gte=1, when=Validator("A", gt=1)),
         ],
     )
     assert (settings.A, settings.B) == (1, 1)
