@@ -133,15 +133,25 @@ def test_a_default_stays_a_default(settings: Any, volume: AtomicWriter) -> None:
     assert settings.LEVEL == "INFO"
 
 
-def test_the_environment_that_code_loads(volume: AtomicWriter) -> None:
+class Held(dict[str, Any]):
+    """A dictionary that dynaconf's loader takes for settings, since 3.3 with this attribute."""
+
+    filter_strategy = None
+
+
+def test_the_environment_that_code_loads(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``env_loader.load`` by code loads the next generation's variables, also the first of them."""
     settings = make_settings(volume.directory, k8s_watch=False, k8s_prefixed_only=True)
     volume.write({})
     assert settings.get("COLOR") is None
     env_loader.load(settings, identifier="again")
     env_loader.load_from_env(settings, "OTHER", identifier="other")
-    held: dict[str, Any] = {}
+    monkeypatch.setenv("NOBODY_NAME", "x")
+    held = Held()
     env_loader.load_from_env(held, "NOBODY")
+    assert held["NAME"] == "x"
     reloaded(settings, volume, {"MYAPP_COLOR": "red", "OTHER_SHAPE": "round"})
     assert (settings.COLOR, settings.SHAPE) == ("red", "round")
     reloaded(settings, volume, {"MYAPP_COLOR": "blue"})

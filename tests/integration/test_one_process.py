@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import threading
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 from dynaconf import Validator
 
-from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload import _dynaconf, get_reloader
+from dynaconf_k8s_reload._dynaconf import state
 from dynaconf_k8s_reload._source import reader, reading
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
@@ -227,6 +229,12 @@ def test_settings_kept_as_a_setting_are_the_live_ones(volume: AtomicWriter) -> N
         assert get_reloader(settings).reload().outcome == "applied"
         assert settings.ITSELF is settings
         assert count == settings.ITSELF.A
+    held = _dynaconf.unwrap(settings)
+    hooked = [each.values() for each in state.get(held, "loaded_hooks").values()]
+    noted = [*state.get(held, "loaded_by_loaders").values(), *itertools.chain(*hooked)]
+    found = [each["ITSELF"] for each in noted if each and "ITSELF" in each]
+    assert found
+    assert all(each is settings for each in found)
 
 
 def test_an_object_that_joins_while_a_reload_waits_moves_along(
