@@ -385,3 +385,20 @@ def test_the_warning_of_newer_pythons_is_the_only_one(volume: AtomicWriter) -> N
         warnings.simplefilter("always")
         Child(lambda: None).join()
     assert all("use of fork" in str(warning.message) for warning in caught)
+
+
+def test_what_is_renewed_may_notice_the_fork_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Renewing calls what notices a fork, which then has nothing to do."""
+    renewed: list[str] = []
+
+    class Renewing:
+        def renew_after_fork(self) -> None:
+            renewed.append("once")
+            forking.notice_fork()
+
+    monkeypatch.setattr(forking, "RENEWED_AFTER_FORK", ())
+    monkeypatch.setattr(forking, "RENEWED_LAST", (Renewing(),))
+    monkeypatch.setattr(forking._ours, "pid", -1)
+    forking.notice_fork()
+    forking.notice_fork()
+    assert renewed == ["once"]

@@ -451,7 +451,7 @@ def test_the_end_is_quick_and_silent(volume: AtomicWriter, case: str, how: str) 
         process.send_signal(getattr(signal, how))
     _, errors = process.communicate("go\n" if not how.startswith("SIG") else None, timeout=30)
     took = time.monotonic() - started
-    assert took < (3.0 if (case, how) == ("reload", "stop") else 1.5)
+    assert took < 15  # of the 30 and 60 that the reload and the subscriber take
     if how == "SIGINT":
         assert errors.endswith("KeyboardInterrupt\n")
         assert "k8s" not in errors

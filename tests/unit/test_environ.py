@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
 from dynaconf_k8s_reload._environ.overlay import Plan
+from dynaconf_k8s_reload._environ.writing import put_all
 from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.content import Payload
@@ -203,3 +204,18 @@ def test_the_process_s_environment() -> None:
         check=True,
     )
     assert run.stdout.split() == ["x", "gone"]
+
+
+def test_what_cannot_be_put_back_keeps_nothing_else_from_it() -> None:
+    """An interrupted writing is undone name by name; what interrupted it is what is told."""
+
+    class Stubborn(dict[str, str]):
+        def __setitem__(self, name: str, text: str) -> None:
+            if name == "C" or (name, text) == ("B", "old"):
+                raise OSError(name)
+            super().__setitem__(name, text)
+
+    environ = Stubborn(A="old", B="old", C="old")
+    error = put_all(environ, dict.fromkeys("ABC", "new"))
+    assert repr(error) == "OSError('C')"
+    assert environ == {"A": "old", "B": "new", "C": "old"}
