@@ -90,11 +90,12 @@ def _of_variable(found: Mapping[str, Frame], reason: str) -> Blame | None:
         at_fault = [pair for pair in (*pairs, *known) if template in str(pair[1].content)]
     else:
         return None
-    for place, text in at_fault:
-        if isinstance(text, Variable):
-            return Blame(file=text.source, reason=reason)
-        return Blame(variable=_variable(place.key, place.source), reason=reason)
-    return None
+    if not at_fault:
+        return None  # a settings file's template
+    place, text = at_fault[0]
+    if isinstance(text, Variable):
+        return Blame(file=text.source, reason=reason)
+    return Blame(variable=_variable(place.key, place.source), reason=reason)
 
 
 def _variable(key: str, source: SourceMetadata) -> str:

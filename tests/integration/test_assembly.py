@@ -334,6 +334,17 @@ def test_an_object_that_was_populated_twice_follows(
     assert len(attached(settings._wrapped).exports) == len(times) - (times[0] == times[1])
 
 
+def test_what_code_puts_between_two_times_stays(settings: Any, volume: AtomicWriter) -> None:
+    """An object keeps what code has put over a setting before the object was populated again."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1"})
+    target = types.SimpleNamespace()
+    settings.populate_obj(target)
+    target.B = "code"
+    settings.populate_obj(target, keys=["A"])
+    reloaded(settings, volume, {"MYAPP_A": "2", "MYAPP_B": "2"})
+    assert (target.A, target.B) == (2, "code")
+
+
 def test_a_populated_object_is_not_kept_alive(settings: Any, volume: AtomicWriter) -> None:
     """One that is gone is forgotten; one without weak references, or that refuses, harms nobody."""
 

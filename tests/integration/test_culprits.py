@@ -6,6 +6,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -112,6 +113,29 @@ def test_a_variable_of_the_process_that_cannot_be_merged_is_named(
     error: Any = raised.value
     assert (error.keys, error.mount) == (("MYAPP_BAD",), None)
     assert_no_value(error)
+
+
+def test_a_variable_of_the_process_that_is_nested_too_deeply_is_named(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It parses, but cannot be set."""
+    monkeypatch.setenv("MYAPP_DB__BAD", f"@json {'[' * 900}{']' * 900}")
+    with pytest.raises(RecursionError, match=r"^MYAPP_DB__BAD of the environment: ") as raised:
+        make_settings(volume.directory, k8s_watch=False).get("A")
+    error: Any = raised.value
+    assert (error.keys, error.mount) == (("MYAPP_DB__BAD",), None)
+
+
+def test_a_files_template_is_blamed_on_what_is_merged_into_it(
+    volume: AtomicWriter, tmp_path: Path
+) -> None:
+    """No variable has that template, so the one that was being set is named."""
+    (tmp_path / "settings.toml").write_text(f"BAD = '{lazily(MARKER)}'\n")
+    volume.write({"MYAPP_BAD__x": "1"})
+    files = [str(tmp_path / "settings.toml")]
+    with pytest.raises(Exception, match=r"^MYAPP_BAD__x of ") as raised:
+        make_settings(volume.directory, k8s_watch=False, settings_files=files).get("A")
+    assert_no_value(raised.value)
 
 
 class PrivateLoader:
