@@ -133,16 +133,20 @@ class Fallback:
             without_values(settings, build)
         except Exception as error:  # noqa: BLE001 -- because what refuses the content may raise anything
             self._owner.lines.begin(settings)
-            self._owner.lines.warning(
-                "the last good content is refused, too: %s", RedactedCause.of(error)
-            )
+            told = error if _is_explained(error) else RedactedCause.of(error)
+            self._owner.lines.warning("the last good content is refused, too: %s", told)
             return False
         _dynaconf.publish(settings, candidate.built)
         return True
 
     def _rejected(self, error: Any, refused: Payload) -> ReloadRejected:
-        if isinstance(getattr(error, "keys", None), tuple):  # it has been explained already
+        if _is_explained(error):
             return ReloadRejected(
                 f"{error}; {KEPT}", keys=error.keys, mount=error.mount, reason=error.reason
             )
         return self._owner.explain(error, refused)
+
+
+def _is_explained(error: Any) -> bool:
+    """Tell whether its text names the culprit and shows no value; see `without_values`."""
+    return isinstance(getattr(error, "keys", None), tuple)

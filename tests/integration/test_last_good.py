@@ -170,13 +170,14 @@ def test_all_is_well_without_it(
 def test_one_that_is_refused_as_well_helps_nobody(
     volume: AtomicWriter, kept: Path, logged: pytest.LogCaptureFixture
 ) -> None:
-    """A new release may refuse it: then the first error is what is raised."""
+    """A new release may refuse it: then the first error is raised; the log names both culprits."""
     volume.write(GOOD)
     get_reloader(start(volume, kept)).stop(restore=True)
     volume.write(BAD["a validator"])
     with pytest.raises(ValidationError, match="POOL"):
         start(volume, kept, validators=[Validator("POOL", lt=2)])
-    (line,) = [each for each in logged.messages if "is refused, too: Valid" in each]
+    (line,) = [each for each in logged.messages if "is refused, too: " in each]
+    assert "is refused, too: POOL (MYAPP_POOL) of" in line
     assert line.endswith(" [MYAPP]")
 
 
