@@ -63,7 +63,8 @@ class Payload:
         by_snapshot: for each of these, key to variable.
         variables: name to variable; where several mounts provide a name, the last one's.
         shared: the names that several variables provide, to these, lowest precedence first.
-        digest: a hash of the content, the same in every process that reads the same content.
+        digest: a hash of the content, the same in every process that reads the same content, in
+            whatever directories it is.
 
     Args:
         snapshots: one for each mount.
@@ -168,7 +169,6 @@ def _decode(content: bytes) -> str | bytes:
 def _digest(snapshots: Sequence[Snapshot]) -> str:
     parts: list[bytes] = []
     for snapshot in snapshots:
-        parts.append(f"{snapshot.mount.path}\0".encode(errors="surrogateescape"))
         for files in (snapshot.files, snapshot.settings_files):
             sizes = ",".join(map(str, map(len, files.values())))
             parts += ("\0".join([str(len(files)), *files, sizes, ""]).encode(), *files.values())

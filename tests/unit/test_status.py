@@ -113,6 +113,9 @@ def test_the_revision_names_the_content(volume: AtomicWriter, tmp_path: Path) ->
     volume.write({"A": "1"})
     reloader.reload()
     assert reloader.status().revision == first != second
+    AtomicWriter(tmp_path / "elsewhere").write({"A": "1"})
+    other = make_settings(tmp_path / "elsewhere", k8s_watch=False, k8s_mirror=False)
+    assert get_reloader(other).status().revision == first
 
 
 def test_restart_keys_add_up(volume: AtomicWriter) -> None:
