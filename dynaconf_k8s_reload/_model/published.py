@@ -133,8 +133,8 @@ def _judged(published: Json) -> Json:
 
 def _not_followed(status: Json, pid: int) -> Json:
     problem = (
-        f"process {pid} has forked from process {status['pid']} in a way that Python does not see, "
-        "and does not follow; have it call get_reloader(settings).status()"
+        f"process {pid} is not followed: it has forked from process {status['pid']} in a way that "
+        "Python does not see; have it call get_reloader(settings).status()"
     )
     return {
         **status,

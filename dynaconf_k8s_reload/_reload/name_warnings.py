@@ -207,7 +207,8 @@ def _doubles(attachment: Attachment, names: Names) -> dict[str, list[str]]:
     for mount in generation.options.k8s_mounts:
         if generation.options.prefixed_only(mount):
             continue
-        here = [each.name for each in generation.payload.of_mount(mount)]
+        all_of_it = (each.name for each in generation.payload.of_mount(mount))
+        here = [name for name in all_of_it if not names.is_reserved(name)]  # others are no settings
         prefixed = {
             names.path(key): name
             for name in here

@@ -290,6 +290,17 @@ def test_two_names_for_one_setting(volume: AtomicWriter, logged: pytest.LogCaptu
     assert "plain" not in told[0]
 
 
+def test_two_names_that_are_no_setting(
+    volume: AtomicWriter, logged: pytest.LogCaptureFixture
+) -> None:
+    """Of two reserved names neither wins, so that the log does not say that one does."""
+    volume.write({"MYAPP_SETTINGS_MODULE": "os", "SETTINGS_MODULE": "os", "MYAPP_A": "1"})
+    assert make_settings(volume.directory, k8s_watch=False).A == 1
+    (told,) = [record.message for record in logged.records if record.levelname == "WARNING"]
+    assert "MYAPP_SETTINGS_MODULE, SETTINGS_MODULE" in told
+    assert "not settings either" in told
+
+
 def test_later_mounts_win_and_uncover(tmp_path: Path) -> None:
     """The last mount that provides a name wins; when it goes, the one beneath shows through."""
     low, high = AtomicWriter(tmp_path / "low"), AtomicWriter(tmp_path / "high")

@@ -156,7 +156,8 @@ def test_a_fork_that_python_does_not_see_is_not_followed_until_it_asks(
     with child(lambda: None, fork_in_c) as pid:
         (status,) = published.statuses(pid)
         assert (status["pid"], status["healthy"], status["watching"]) == (pid, False, "off")
-        assert f"process {pid} has forked from process {HERE}" in status["problems"][0]
+        (problem,) = status["problems"]
+        assert f"process {pid} is not followed: it has forked from process {HERE}" in problem
 
     def ask() -> None:
         volume.write({"KEY": "2"})
