@@ -14,6 +14,7 @@ from .._model.shown import escaped
 from .generation import Attachment
 
 SHORTEST = 3  # a shorter text is found in too many others
+LARGEST = 10**100  # Python refuses to write numbers of thousands of digits
 
 
 def lost(changes: Changes, published: Mapping[str, Any]) -> list[str]:
@@ -62,10 +63,16 @@ def _set_by_code(attachment: Attachment) -> Iterator[tuple[str, str]]:
 
 def _former(change: Change) -> tuple[str, str, str] | None:
     """Give a changed setting's name, and its text before and now, if that can be recognised."""
-    old, new = change.old, change.new
-    if not isinstance(old, (str, int)) or isinstance(old, bool) or len(str(old)) < SHORTEST:
-        return None
-    return change.shown, str(old), "" if new is None else str(new)
+    old, new = _text(change.old), _text(change.new)
+    return None if len(old) < SHORTEST else (change.shown, old, new)
+
+
+def _text(value: Any) -> str:
+    """Give a text, or a number as one; nothing of what else there is."""
+    if isinstance(value, str):
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number and abs(value) < LARGEST else ""
 
 
 def _is_word(part: str, text: str) -> bool:

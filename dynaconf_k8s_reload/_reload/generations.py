@@ -204,10 +204,10 @@ class Generations:
             lost: settings that went although no source has dropped them.
             started: when the reload began, on the monotonic clock.
         """
-        self.warnings.of_lost(self.label, lost)
         attachment = _dynaconf.attached(self.settings)
+        self._tell(attachment, changes)  # before what only the log is told
+        self.warnings.of_lost(self.label, lost)
         self.warnings.of_outdated(self.label, _dynaconf.outdated(changes, attachment))
-        self._tell(attachment, changes)
         self.lines.applied(self.history.generation, changes, self.payload, started)
 
     def explain(self, error: BaseException, payload: Payload | None) -> ReloadRejected:

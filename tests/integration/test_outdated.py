@@ -9,7 +9,7 @@ import pytest
 
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import make_settings
+from support import eventually, make_settings
 
 SETS: dict[str, Callable[[Any], object]] = {
     "a text": lambda settings: settings.set("URL", f"http://{settings.HOST}/"),
@@ -71,3 +71,20 @@ def test_what_a_mount_provides_is_not_outdated(
     volume.write({"MYAPP_HOST": "two.example", "MYAPP_URL": "http://one.example/mount"})
     get_reloader(settings).reload()
     assert "still contain" not in logged.text
+
+
+def test_a_number_too_long_to_be_written_keeps_nothing_back(
+    volume: AtomicWriter, logged: pytest.LogCaptureFixture
+) -> None:
+    """Python refuses to make a text of it; subscribers and the log are told all the same."""
+    volume.write({"MYAPP_NUMBER": f"0x{'f' * 4000}", "MYAPP_HOST": "one.example"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    settings.set("URL", "http://one.example/")
+    reloader = get_reloader(settings)
+    told: list[str] = []
+    reloader.on_change()(told.extend)
+    volume.write({"MYAPP_NUMBER": f"0x{'e' * 4000}", "MYAPP_HOST": "two.example"})
+    assert reloader.reload().outcome == "applied"
+    eventually(lambda: {"HOST", "NUMBER"} <= set(told))
+    assert "what follows a reload failed" not in logged.text
+    assert "URL (of HOST)" in logged.text
