@@ -81,11 +81,11 @@ class Pass:
                     return self._results("rejected", candidates, refused[0])
                 published = self._advance(candidates)
             except BaseException as error:  # what is not the content's gets out below
+                if self._explicit and is_foreign(error):
+                    raise  # and the content is tried again
                 passing = isinstance(error, Exception) and _have_moved(candidates)
                 if passing and monotonic() < give_up:
                     continue
-                if self._explicit and is_foreign(error):
-                    raise  # and the content is tried again
                 refusal = self._explain(error, candidates)
             else:
                 if published:

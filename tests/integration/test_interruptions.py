@@ -134,6 +134,32 @@ def test_what_a_handler_raises_gets_out(volume: AtomicWriter, tmp_path: Any, whe
     assert settings.A == 2
 
 
+def test_what_a_handler_raises_gets_out_while_the_mounts_move(
+    settings: Any, volume: AtomicWriter
+) -> None:
+    """The content that has come meanwhile is no reason to go on: the time is up."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+
+    def limit(*_: Any) -> None:
+        volume.write({"A": "3"})
+        raise SoftTimeLimitError
+
+    with handler(limit) as interrupt:
+
+        @reloader.on_validate
+        def check(candidate: Any, _: Any) -> None:
+            if candidate.A == 2:
+                interrupt()
+
+        volume.write({"A": "2"})
+        with pytest.raises(SoftTimeLimitError):
+            reloader.reload()
+        assert settings.A == 1
+        assert reloader.reload().outcome == "applied"
+    assert settings.A == 3
+
+
 @pytest.mark.parametrize(
     ("error", "tried"),
     [(KeyboardInterrupt, True), (asyncio.CancelledError, True), (SystemExit, False)],
