@@ -96,10 +96,11 @@ class Operation:
         """The values that code has given, by the settings that they replace."""
         if self.function == "set":
             return {self.arguments[0]: self.arguments[1]}
-        if self.function != "update" or not isinstance(self.arguments[0], Mapping):
+        data = (self.arguments[0] or {}) if self.function == "update" else None
+        if not isinstance(data, Mapping):
             return {}
         further = {key: self.keywords[key] for key in self.keywords.keys() - UPDATE.parameters}
-        return {**self.arguments[0], **further}
+        return {**data, **further}
 
 
 def repeat(settings: Settings, operations: Iterable[Operation]) -> None:

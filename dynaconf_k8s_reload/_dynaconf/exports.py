@@ -17,6 +17,7 @@ from . import state
 from .assembly import NUMBERS
 from .generation import attached, attachment_of
 from .state import REGISTERED_HOOKS
+from .takeover import pair
 from .values import put_raw, raw
 
 
@@ -55,18 +56,31 @@ def populate(
         return
     names = {str(name).upper() for name in arguments.get("keys") or settings.keys()}
     names |= {name for name in getattr(target, "__dict__", ()) if name.isupper()}
-    earlier = [each for each in attachment.exports if each.target() is target]
-    before, hooks = _unpopulated(target, names, earlier), _hooks(settings)
-    populate_obj(target, **arguments)
-    put, number = _held(target, names), next(NUMBERS)
-    export = Export(_reference_to(target), arguments, before, put, hooks, number)
-    kept = [
+    tried: list[Export] = []
+    while True:
+        attachment = attached(settings)
+        earlier = [e for e in (*attachment.exports, *tried) if e.target() is target]
+        before, hooks = _unpopulated(target, names, earlier), _hooks(settings)
+        populate_obj(target, **arguments)
+        put, number = _held(target, names), next(NUMBERS)
+        export = Export(_reference_to(target), arguments, before, put, hooks, number)
+        with attachment.generation.owner.publishing:
+            if attachment_of(settings) is attachment:
+                attachment.exports = (*_others(attachment.exports, target, arguments), export)
+                return
+        tried.append(export)  # another generation has been published meanwhile
+
+
+def _others(
+    exports: Iterable[Export], target: object, arguments: Mapping[str, Any]
+) -> list[Export]:
+    """Give the exports whose object is still there, but the one that is made once more."""
+    return [
         each
-        for each in attachment.exports
+        for each in exports
         if (other := each.target()) is not None
         and not (other is target and each.arguments == arguments)
     ]
-    attachment.exports = (*kept, export)
 
 
 def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
@@ -88,6 +102,8 @@ def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
             exports.append(renewed)
             steps.append(partial(_follow, target, export, renewed))
     attached(candidate).exports = tuple(exports)
+    for key in attached(candidate).children.keys() & attached(live).children.keys():
+        steps += renew(*pair(live, candidate, key))
     return steps
 
 

@@ -50,9 +50,11 @@ def used(settings: Settings) -> None:
 
 
 def _parts(settings: Settings) -> list[object]:
-    environments = map(state.unwrap, state.get(settings, "env_cache").values())
     targets = (export.target() for export in attached(settings).exports)
-    return [*environments, *(target for target in targets if target is not None)]
+    parts: list[object] = [target for target in targets if target is not None]
+    for child in map(state.unwrap, state.get(settings, "env_cache").values()):
+        parts += [child, *_parts(child)]
+    return parts
 
 
 @cache

@@ -197,5 +197,6 @@ def is_copy(settings: object) -> bool:
 
     Dynaconf makes one for each hook, and an application with ``copy``; it shares the attachment.
     """
-    anchor = attached(settings).generation.anchor
-    return anchor is not None and vars(anchor) is not vars(settings)
+    held = vars(settings)  # once, since a publication may exchange it meanwhile
+    anchor = held[ATTACHMENT].generation.anchor
+    return anchor is not None and vars(anchor) is not held

@@ -84,12 +84,15 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         dotted_lookup: Any = empty,
         is_secret: Any = None,  # noqa: ARG002 -- as above
         validate: Any = empty,
+        merge: Any = empty,
         **kw: Any,
     ) -> None:
         """Set a value; what code sets in the live object is not lost to a publication."""
         if loader_identifier == KEYWORDS.identifier and put_keyword(self, key, value):
             return
         kw |= {"tomlfy": tomlfy, "dotted_lookup": dotted_lookup}
+        if merge is not empty:
+            kw["merge"] = merge
         attachment = attachment_of(self)
         if attachment is None or attachment.build is not None:
             super().set(key, value, loader_identifier, validate=validate, **kw)
@@ -132,10 +135,13 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         data: Any = None,
         loader_identifier: Any = None,
         tomlfy: Any = False,  # noqa: FBT002 -- because the signature is dynaconf's
+        merge: Any = empty,
         **kw: Any,
     ) -> None:
         """Set several values; what has a loader identifier is done to each candidate again."""
         kw["tomlfy"] = tomlfy
+        if merge is not empty:
+            kw["merge"] = merge
         if loader_identifier is None or called_by_dynaconf():
             super().update(data, loader_identifier, **kw)
             note_start(self, data)
@@ -159,6 +165,8 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         """Copy the settings to an object, which follows from then on."""
         bound = POPULATE_OBJ.bind(self, obj, *args, **kwargs)
         arguments = dict(list(bound.arguments.items())[2:])
+        if arguments.get("keys") is not None:
+            arguments["keys"] = list(arguments["keys"])  # an iterator could be read only once
         populate(self, super().populate_obj, obj, arguments)
 
     @contextmanager

@@ -157,16 +157,16 @@ def not_of_files(hooks: Iterable[Any], settings: Settings) -> list[Any]:
 def is_current(live: Settings, candidate: Settings) -> bool:
     """Tell whether a candidate, and each of its children, was built with what code has done."""
     return _is_current_alone(live, candidate) and all(
-        is_current(*_pair(live, candidate, key))
+        is_current(*pair(live, candidate, key))
         for key in attached(live).children
         if key in attached(candidate).children
     )
 
 
 def is_replayed(live: Settings, candidate: Settings) -> bool:
-    """Tell whether a candidate has a child for each of `live`'s, and all that code has set."""
+    """Tell whether a candidate has all that code has set and populated, and each child too."""
     return _is_replayed_alone(live, candidate) and all(
-        key in attached(candidate).children and is_replayed(*_pair(live, candidate, key))
+        key in attached(candidate).children and is_replayed(*pair(live, candidate, key))
         for key in attached(live).children
     )
 
@@ -175,14 +175,19 @@ def replay_code(live: Settings, candidate: Settings) -> None:
     """Do again what code has set meanwhile, to a candidate and to the children that it has."""
     _replay_one(live, candidate)
     for key in attached(candidate).children.keys() & attached(live).children.keys():
-        replay_code(*_pair(live, candidate, key))
+        replay_code(*pair(live, candidate, key))
 
 
 def _is_replayed_alone(live: Settings, candidate: Settings) -> bool:
     taken = attached(candidate).under_way.taken
     defaults = dict.items(state.get(live, "defaults"))
     has_set = any(value is not taken.defaults.get(key, missing) for key, value in list(defaults))
-    return not (has_set or _since(taken, attached(live).assembly))
+    renewed = {export.number for export in attached(candidate).exports}
+    has_populated = any(
+        export.number not in renewed and export.target() is not None
+        for export in attached(live).exports
+    )
+    return not (has_set or has_populated or _since(taken, attached(live).assembly))
 
 
 def publish(live: Settings, candidate: Settings) -> None:
@@ -194,7 +199,7 @@ def publish(live: Settings, candidate: Settings) -> None:
         return
     cache = state.get(candidate, "env_cache")
     for key in attached(live).children:
-        publish(*_pair(live, candidate, key))
+        publish(*pair(live, candidate, key))
         cache[key] = state.get(live, "env_cache")[key]
     for child in cache.values():  # also those that only validators asked for
         attached(unwrap(child)).build = None
@@ -208,5 +213,6 @@ def publish(live: Settings, candidate: Settings) -> None:
     object.__setattr__(live, "__dict__", vars(candidate))
 
 
-def _pair(live: Settings, candidate: Settings, key: str) -> tuple[Settings, Settings]:
+def pair(live: Settings, candidate: Settings, key: str) -> tuple[Settings, Settings]:
+    """Give the children by one key, see `Attachment.children`, of both objects."""
     return tuple(unwrap(state.get(side, "env_cache")[key]) for side in (live, candidate))

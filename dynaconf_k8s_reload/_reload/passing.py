@@ -150,6 +150,7 @@ class Pass:
                 if attempt >= REPLAYS:
                     for each in candidates:
                         _dynaconf.replay(each.live, each.built)
+                        each.exports = _dynaconf.renew_exports(each.live, each.built)
                 if all(_dynaconf.is_replayed(each.live, each.built) for each in candidates):
                     self._commit(candidates)
                     return True

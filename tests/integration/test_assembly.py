@@ -14,9 +14,11 @@ import pytest
 from dynaconf import Validator
 from dynaconf.base import Settings
 from dynaconf.loaders import env_loader, toml_loader
+from dynaconf.utils.functional import empty
 
-from dynaconf_k8s_reload import get_reloader
-from dynaconf_k8s_reload._dynaconf.generation import attached
+from dynaconf_k8s_reload import _dynaconf, get_reloader
+from dynaconf_k8s_reload._dynaconf.generation import attached, is_copy
+from dynaconf_k8s_reload._reload import passing
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
 
@@ -64,6 +66,7 @@ def test_what_is_set_often_does_not_pile_up(settings: Any, volume: AtomicWriter)
     for count in range(100):
         settings.set("POLLED", count, loader_identifier="code")
         settings.update({"SAME": 1, "UPDATED": count}, loader_identifier="code")
+        settings.update(loader_identifier="code", KEYWORD=count)
         settings.setdefault("DEFAULT", count)
     calls: list[str] = []
 
@@ -80,8 +83,8 @@ def test_what_is_set_often_does_not_pile_up(settings: Any, volume: AtomicWriter)
     assert calls.count("POLLED") == 1
     reloaded(settings, volume, {"MYAPP_A": "3"})
     assert (settings.POLLED, settings.SAME, settings.UPDATED) == (99, 1, 99)
-    assert settings.DEFAULT == 0
-    assert len(attached(settings._wrapped).assembly) == 3
+    assert (settings.KEYWORD, settings.DEFAULT) == (99, 0)
+    assert len(attached(settings._wrapped).assembly) == 4
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,37 @@ def test_an_update_is_more_than_its_dictionary(settings: Any, volume: AtomicWrit
     settings.update({"ONE": 3}, loader_identifier="code")
     reloaded(settings, volume, {"MYAPP_A": "2"})
     assert (settings.ONE, settings.TWO) == (3, 2)
+
+
+def test_all_that_set_and_update_take_may_be_positional(
+    settings: Any, volume: AtomicWriter
+) -> None:
+    """Every argument stands where dynaconf has it, the one that asks for a merge included."""
+    volume.write({"MYAPP_LIST": "[1]", "MYAPP_MORE": "[1]"})
+    settings.update({"LIST": [2]}, "code", False, True)
+    settings.set("MORE", [2], "code", False, empty, None, empty, True)
+    assert [sorted(settings.LIST), sorted(settings.MORE)] == [[1, 2], [1, 2]]
+    reloaded(settings, volume, {"MYAPP_LIST": "[3]", "MYAPP_MORE": "[3]"})
+    assert [sorted(settings.LIST), sorted(settings.MORE)] == [[2, 3], [2, 3]]
+
+
+def test_what_is_set_beside_a_publication_is_set_again(settings: Any, volume: AtomicWriter) -> None:
+    """Settings that another thread publishes meanwhile are not taken for a copy of themselves."""
+    volume.write({"MYAPP_A": "1"})
+    assert settings.A == 1
+    held = [vars(settings._wrapped)]
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    held.append(vars(settings._wrapped))
+
+    class Moving:
+        """Has another dictionary each time that somebody looks."""
+
+        @property
+        def __dict__(self) -> Any:  # type: ignore[override] # reason: it is looked up like any other
+            return held.pop(0)
+
+    assert not is_copy(Moving())
+    assert is_copy(copy.copy(settings._wrapped))
 
 
 def test_a_default_stays_a_default(settings: Any, volume: AtomicWriter) -> None:
@@ -343,6 +377,80 @@ def test_what_code_puts_between_two_times_stays(settings: Any, volume: AtomicWri
     settings.populate_obj(target, keys=["A"])
     reloaded(settings, volume, {"MYAPP_A": "2", "MYAPP_B": "2"})
     assert (target.A, target.B) == (2, "code")
+
+
+def test_the_names_may_be_given_by_an_iterator(settings: Any, volume: AtomicWriter) -> None:
+    """One that can be read only once populates an object, which follows."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1"})
+    target = types.SimpleNamespace()
+    settings.populate_obj(target, keys=filter(str.isupper, ["A", "b"]))
+    assert vars(target) == {"A": 1}
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert vars(target) == {"A": 2}
+
+
+def test_what_another_environment_has_populated_follows(
+    settings: Any, volume: AtomicWriter
+) -> None:
+    """An object that was populated from a ``from_env()`` child follows, as the child does."""
+    volume.write({"MYAPP_A": "1"})
+    target = types.SimpleNamespace()
+    settings.from_env("other").populate_obj(target)
+    settings.from_env("other").from_env("third").populate_obj(target, keys=["B"])
+    reloaded(settings, volume, {"MYAPP_A": "2", "MYAPP_B": "2"})
+    reloaded(settings, volume, {"MYAPP_A": "3", "MYAPP_B": "3"})
+    assert (target.A, target.B) == (3, 3)
+
+
+def test_an_object_that_is_populated_beside_a_publication_follows(
+    settings: Any, volume: AtomicWriter
+) -> None:
+    """Of a generation that is published in the midst of it nothing is missed."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1"})
+
+    def publish() -> None:
+        thread = threading.Thread(
+            target=reloaded, args=(settings, volume, {"MYAPP_A": "2", "MYAPP_B": "2"})
+        )
+        thread.start()
+        thread.join()
+
+    class Target(types.SimpleNamespace):
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if settings.A == 1:
+                publish()
+
+    target = Target()
+    settings.populate_obj(target)
+    assert (target.A, target.B) == (2, 2)
+    reloaded(settings, volume, {"MYAPP_A": "3"})
+    assert target.A == 3
+    assert not hasattr(target, "B")
+
+
+@pytest.mark.parametrize("replays", [0, 10])
+def test_an_object_that_is_populated_before_a_publication_follows(
+    settings: Any, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, replays: int
+) -> None:
+    """It is not missed though it comes after all others have been worked out."""
+    volume.write({"MYAPP_A": "1"})
+    assert settings.A == 1
+    target, renew = types.SimpleNamespace(), _dynaconf.renew_exports
+
+    def renewed(live: Any, candidate: Any) -> Any:
+        steps = renew(live, candidate)
+        if not vars(target):
+            thread = threading.Thread(target=settings.populate_obj, args=(target,))
+            thread.start()
+            thread.join()
+        return steps
+
+    monkeypatch.setattr(_dynaconf, "renew_exports", renewed)
+    monkeypatch.setattr(passing, "REPLAYS", replays)
+    for count in (2, 3):
+        reloaded(settings, volume, {"MYAPP_A": str(count)})
+        assert count == target.A
 
 
 def test_a_populated_object_is_not_kept_alive(settings: Any, volume: AtomicWriter) -> None:

@@ -184,13 +184,17 @@ def test_a_child_that_looks_for_a_program_runs_nothing(followed: Any, volume: At
     in_child(child)
 
 
-def test_what_the_settings_were_exported_to_follows_in_a_child(volume: AtomicWriter) -> None:
+@pytest.mark.parametrize("environment", ["", "production"])
+def test_what_the_settings_were_exported_to_follows_in_a_child(
+    volume: AtomicWriter, environment: str
+) -> None:
     """A child that reads nothing but a module which its parent has populated."""
     volume.write({"MYAPP_KEY": "1"})
     settings = make_settings(volume.directory, k8s_resync=3600)
+    exported = settings.from_env(environment) if environment else settings
     module, slotted = ModuleType("exported"), Slotted()
-    settings.populate_obj(module)
-    settings.populate_obj(slotted, ["KEY"])
+    exported.populate_obj(module)
+    exported.populate_obj(slotted, ["KEY"])
 
     def child() -> None:
         volume.write({"MYAPP_KEY": "2"})
