@@ -37,14 +37,26 @@ class Hints:
 
     def wait(self, seconds: float) -> bool:
         """Wait for a hint, take all there are, and tell whether there was one."""
+        # Never wait on a queue that has not been seen empty: CPython 3.10 takes the lock of a new
+        # one, and then waits for ever if the time is over already (Modules/_queuemodule.c).
+        if self._take():
+            return True
+        if seconds <= 0:
+            return False
         try:
-            self._queue.get(timeout=min(max(0.0, seconds), SLEEP_AT_MOST))
+            self._queue.get(timeout=min(seconds, SLEEP_AT_MOST))
         except queue.Empty:
             return False
+        self._take()
+        return True
+
+    def _take(self) -> bool:
+        taken = False
         with contextlib.suppress(queue.Empty):
             while True:
                 self._queue.get_nowait()
-        return True
+                taken = True
+        return taken
 
 
 class Session:

@@ -18,6 +18,7 @@ from dynaconf_k8s_reload._source import fingerprint as tokens
 from dynaconf_k8s_reload._watch import Watch, Watcher
 from dynaconf_k8s_reload._watch import watch as pace
 from dynaconf_k8s_reload._watch.events import Events
+from dynaconf_k8s_reload._watch.session import Hints
 from dynaconf_k8s_reload._watch.watch import Backoff
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
@@ -210,6 +211,24 @@ def test_while_an_owner_is_configured_it_is_left_alone(volume: AtomicWriter) -> 
 
 
 # the thread
+
+
+def test_the_first_wait_of_a_watch_ends() -> None:
+    """However the clock ticks: Python 3.10 waits for ever on one new queue in 50,000."""
+    rounds = 0
+
+    def wait() -> None:
+        nonlocal rounds
+        while rounds < 300_000:
+            hints = Hints()
+            hints.begin()
+            assert not hints.wait(0)
+            rounds += 1
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert rounds == 300_000
 
 
 def test_a_hint_leads_to_a_comparison_at_once(stage: Stage, volume: AtomicWriter) -> None:
