@@ -117,6 +117,7 @@ class keep(Iterator[Item]):  # noqa: N801 -- because it is called as `keep_async
         try:
             return next(self._items)
         finally:
+            self._held = _pinned.get()  # it may be within a block of its own, or have left one
             _pinned.reset(token)
 
     def close(self) -> None:
@@ -144,6 +145,7 @@ def keep_async(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
     held = _pinned.get()
 
     async def give() -> AsyncGenerator[Item, None]:
+        nonlocal held
         try:
             while True:
                 token = _pinned.set(held)
@@ -152,6 +154,7 @@ def keep_async(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
                 except StopAsyncIteration:
                     return
                 finally:
+                    held = _pinned.get()
                     _pinned.reset(token)
                 yield item
         finally:  # nobody may read on

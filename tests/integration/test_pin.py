@@ -276,6 +276,36 @@ def test_items_that_are_made_later_keep_the_pin(
     assert asyncio.run(later()) == [(3, 3), (3, 2)]
 
 
+def test_a_block_of_a_generator_s_own_ends_no_pin_of_its_request(
+    reloader: Reloader, publish: Callable[[int], None]
+) -> None:
+    """It is left while a later item is made, and the rest of the answer is the request's still."""
+
+    def numbers() -> Iterator[int]:
+        with reloader.pin():
+            yield int(reloader.snapshot().N)
+        yield int(reloader.snapshot().N)
+
+    async def numbers_later() -> AsyncGenerator[int, None]:
+        for number in numbers():
+            yield number
+
+    async def later() -> list[int]:
+        with reloader.pin():
+            items = keep_async(numbers_later())
+        first = await anext(items)
+        publish(3)
+        return [first, *[item async for item in items]]
+
+    with reloader.pin():
+        items = keep(numbers())
+    first = next(items)
+    publish(2)
+    assert [first, *items] == [1, 1]
+    assert asyncio.run(later()) == [2, 2]
+    assert reloader.snapshot().N == 3
+
+
 def test_items_that_nobody_reads_on_are_closed_with_the_pin(
     reloader: Reloader, publish: Callable[[int], None]
 ) -> None:
