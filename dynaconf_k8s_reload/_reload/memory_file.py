@@ -33,13 +33,13 @@ class MemoryFile:
 
     def put(self, key: int, text: str) -> None:
         """Publish what `entry` gave for one settings object."""
-        if self._pid != os.getpid():  # a fork that Python did not see
-            self.abandon()
+        self._notice_fork()
         self._entries[key] = text
         self._write()
 
     def drop(self, key: int) -> None:
         """Publish nothing more of a settings object."""
+        self._notice_fork()
         self._entries.pop(key, None)
         self._write()
 
@@ -47,6 +47,10 @@ class MemoryFile:
         """Let go, in a forked child, of what is the parent's."""
         self._pid, self._lock, self._entries = os.getpid(), threading.Lock(), {}
         self._close()
+
+    def _notice_fork(self) -> None:
+        if self._pid != os.getpid():  # Python did not see it
+            self.abandon()
 
     def _write(self) -> None:
         self._due = True
@@ -119,11 +123,7 @@ class Published:
     def write(self, watch: Watch | None) -> None:
         """Publish the status as it is now."""
         self._is_shown = True
-        state: tuple[object, ...] = ()
-        # Once more if another thread has meanwhile published something newer, which this went over.
-        while state != (now := self._state(watch)):
-            state = now
-            self._write(watch, state)
+        self._write(watch)
 
     def renew(self, watch: Watch | None) -> None:
         """Publish in a forked child what its parent did."""
@@ -140,10 +140,20 @@ class Published:
         age, state = monotonic() - self._written_at, self._state(watch)
         # Once events are armed, the next look may come as late as the resync.
         is_armed_anew = state[:1] != self._written[:1]
-        if age >= SECONDS or is_armed_anew or (age >= AT_ONCE_SECONDS and state != self._written):
-            self.write(watch)
+        is_due = age >= SECONDS or is_armed_anew
+        if self._is_shown and (is_due or (age >= AT_ONCE_SECONDS and state != self._written)):
+            self._write(watch)
 
-    def _write(self, watch: Watch | None, state: tuple[object, ...]) -> None:
+    def _write(self, watch: Watch | None) -> None:
+        state: tuple[object, ...] = ()
+        # Once more if another thread has meanwhile published something newer, which this went over.
+        while state != (now := self._state(watch)):
+            state = now
+            self._put(watch, state)
+        if not self._is_shown:  # another thread has withdrawn it meanwhile
+            self._file.drop(self._key)
+
+    def _put(self, watch: Watch | None, state: tuple[object, ...]) -> None:
         self._written_at, self._written = monotonic(), state
         # What is published is read by others, and worth no exception here.
         with contextlib.suppress(Exception):

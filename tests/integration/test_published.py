@@ -131,6 +131,40 @@ def test_the_newer_of_two_that_are_written_at_once_stays(
     assert published.statuses(HERE)[0]["generation"] == 2
 
 
+def test_what_was_stopped_while_its_status_was_written_is_not_told_of(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that is held up leaves no status that nobody renews, and a probe calls unhealthy."""
+    volume.write({"KEY": "1"})
+    make_settings(volume.directory)
+    stopped = get_reloader(make_settings(volume.directory))
+    health = stopped.following._health
+    status, is_held_up, goes_on = health.status, threading.Event(), threading.Event()
+
+    def held_up(watch: Watch | None) -> Status:
+        older = status(watch)
+        is_held_up.set()
+        goes_on.wait(10)
+        return older
+
+    monkeypatch.setattr(health, "status", held_up)
+    volume.write({"KEY": "2"})
+    assert is_held_up.wait(10)
+    stopped.stop()
+    assert stopped.key not in MEMORY_FILE._entries
+    put, has_put = MEMORY_FILE.put, threading.Event()
+
+    def note(key: int, text: str) -> None:
+        put(key, text)
+        if key == stopped.key:
+            has_put.set()
+
+    monkeypatch.setattr(MEMORY_FILE, "put", note)
+    goes_on.set()
+    assert has_put.wait(10)
+    eventually(lambda: stopped.key not in MEMORY_FILE._entries)
+
+
 def test_a_child_has_none_until_its_first_use_and_then_its_own(volume: AtomicWriter) -> None:
     """A child that may still start a program is not told of; one that reads settings is."""
     volume.write({"KEY": "1"})
@@ -244,6 +278,15 @@ def test_a_write_within_a_write_waits_for_nothing(
     read = published._read(f"/proc/self/fd/{file._descriptor}")
     assert read is not None
     assert read["objects"] == ["interrupted", "handler"]
+
+
+def test_a_child_that_collects_an_object_leaves_the_parents_status_alone(file: MemoryFile) -> None:
+    """Where Python did not see the fork, nothing has let go of the parent's memory before."""
+    file.put(1, '{"object": 1}')
+    file.put(2, '{"object": 2}')
+    before = os.pread(file._descriptor, 1000, 0)
+    with child(lambda: file.drop(1)):
+        assert os.pread(file._descriptor, 1000, 0) == before
 
 
 def test_a_number_that_is_another_file_now_is_left_alone(file: MemoryFile, tmp_path: Path) -> None:
