@@ -75,6 +75,7 @@ def _first_load(settings: Settings) -> tuple[Attachment, Reloader]:
     replaced = _dynaconf.replaced_loaders(settings)
     wrapper = _dynaconf.constructing_wrapper(settings)
     reloader: Reloader = _dynaconf.reloader_of(wrapper) or Reloader(options)
+    reloader.fallback.begin()
     payload = Payload(reloader.read_first(options))
     _, plans = reloader.mirror.plan(
         {reloader.key: Proposal(payload, (options, names))}, put_right=True

@@ -39,6 +39,10 @@ class Fallback:
         self._refused: Payload | None = None
         self._written_at = ""
 
+    def begin(self) -> None:
+        """A new object begins to load; what refused one before it, in ``configure()``, is over."""
+        self._error = self._refused = None
+
     def take(self, settings: Settings, error: Exception) -> bool:
         """Put the last good content in the place of what a new object could not be loaded with.
 

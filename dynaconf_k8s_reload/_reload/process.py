@@ -34,7 +34,8 @@ class Process:
 
     def join(self, member: Generations) -> None:
         """Have an object follow together with those that share a mount with it."""
-        self._watching[member.key] = weakref.ref(member)
+        key, watching = member.key, self._watching
+        watching[key] = weakref.ref(member, lambda _: watching.pop(key, None))
 
     def leave(self, member: Generations) -> None:
         """Have an object move by its own ``reload()`` only."""

@@ -181,6 +181,25 @@ def test_one_that_is_refused_as_well_helps_nobody(
     assert line.endswith(" [MYAPP]")
 
 
+def test_what_refused_an_earlier_object_is_over(volume: AtomicWriter, kept: Path) -> None:
+    """Settings that `configure()` makes anew from good content do not say they serve the last."""
+    limits = [10]
+    volume.write(GOOD)
+    settings = start(
+        volume, kept, validators=[Validator("POOL", condition=lambda pool: pool < limits[-1])]
+    )
+    volume.write(BAD["a validator"])
+    limits.append(0)  # refuses the last good content as well
+    with pytest.raises(ValidationError):
+        settings.configure()
+    limits.pop()
+    volume.write({**GOOD, "MYAPP_POOL": "5"})
+    settings.configure()
+    assert settings.POOL == 5
+    status = get_reloader(settings).status()
+    assert (status.problems, status.last_error) == ((), None)
+
+
 def test_it_hides_no_absent_mount(volume: AtomicWriter, kept: Path, tmp_path: Path) -> None:
     """A required directory that is not there is an error, whatever was kept."""
     mount = {"path": str(tmp_path / "config"), "required": True}

@@ -121,7 +121,7 @@ def test_starting_and_stopping_may_be_repeated(volume: AtomicWriter, settings: A
 
 
 def test_a_reloader_that_nobody_holds_is_collected(volume: AtomicWriter) -> None:
-    """Settings that go take their reloader, watch and threads with them."""
+    """Settings that go take their reloader, watch and threads with them, and are not listed."""
     before = set(threading.enumerate())
     volume.write({"A": "1"})
     settings = make_settings(volume.directory, k8s_mirror=False)
@@ -129,10 +129,13 @@ def test_a_reloader_that_nobody_holds_is_collected(volume: AtomicWriter) -> None
     get_reloader(settings).on_change()(told.append)
     volume.write({"A": "2"})
     eventually(lambda: told)
-    reference = weakref.ref(get_reloader(settings))
-    del settings
+    reloader = get_reloader(settings)
+    reference, following = weakref.ref(reloader), reloader._process._watching
+    assert list(following) == [reloader.key]
+    del settings, reloader
     eventually(lambda: gc.collect() >= 0 and reference() is None)
     eventually(lambda: set(threading.enumerate()) == before)
+    eventually(lambda: not following)
 
 
 def test_what_code_completes_in_place_stays(volume: AtomicWriter, settings: Any) -> None:
