@@ -8,7 +8,7 @@ import inspect
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from .._dynaconf import told
@@ -57,7 +57,8 @@ class _Board:
 
     def __init__(self, subscribers: Iterable[_Subscriber] = ()) -> None:
         self.condition = threading.Condition()
-        self.subscribers = list(subscribers)
+        # Replaced, never changed: the garbage collector may unsubscribe one while others are told.
+        self.subscribers: Sequence[_Subscriber] = tuple(subscribers)
         self.whose = ""
         self.thread: threading.Thread | None = None
         self.resting = False  # the thread ends once everybody has been told
@@ -95,7 +96,7 @@ class Notifier:
             loop = running_loop("register an async function in a coroutine")
         subscriber = _Subscriber(kind, reference_to(function), patterns, loop)
         with self._board.condition:
-            self._board.subscribers.append(subscriber)
+            self._board.subscribers = (*self._board.subscribers, subscriber)
             _wake(self._board)
         self._tell_problem()
 
@@ -103,9 +104,9 @@ class Notifier:
         """Forget a function, however often it was registered."""
         board = self._board
         with board.condition:
-            board.subscribers[:] = [
+            board.subscribers = tuple(
                 s for s in board.subscribers if s.reference() not in (function, None)
-            ]
+            )
 
     def publish(self, kind: Kind, news: Changes | ReloadRejected, whose: str = "") -> None:
         """Tell the subscribers of this kind; returns at once.
@@ -227,7 +228,7 @@ def _call(board: _Board, subscriber: _Subscriber, news: Any) -> None:
     function = subscriber.reference()
     if function is None:  # its object has been collected
         with board.condition:
-            board.subscribers[:] = [s for s in board.subscribers if s is not subscriber]
+            board.subscribers = tuple(s for s in board.subscribers if s is not subscriber)
         return
     name = getattr(function, "__qualname__", type(function).__name__)
     board.calling = (name, monotonic())

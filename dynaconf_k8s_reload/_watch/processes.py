@@ -69,10 +69,12 @@ def notice_fork() -> None:
             return
         _ours.renewing = pid
         everybody: list[Renewed] = [*RENEWED_AFTER_FORK, *RENEWED_LAST]
-        for each in everybody:
-            each.renew_after_fork()
-        _ours.pid, _ours.renewing = pid, 0
-        _ours.locks = {}
+        try:
+            for each in everybody:
+                each.renew_after_fork()
+            _ours.pid, _ours.locks = pid, {}
+        finally:  # interrupted, such as by a time limit, it is done at the next use
+            _ours.renewing = 0
 
 
 def _before() -> None:

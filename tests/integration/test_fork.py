@@ -402,3 +402,27 @@ def test_what_is_renewed_may_notice_the_fork_itself(monkeypatch: pytest.MonkeyPa
     forking.notice_fork()
     forking.notice_fork()
     assert renewed == ["once"]
+
+
+def test_a_renewal_that_is_interrupted_is_done_at_the_next_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A time limit that ends a child's first use does not leave the child unrenewed for good."""
+    renewed: list[str] = []
+
+    class Interrupted:
+        def renew_after_fork(self) -> None:
+            renewed.append("once more")
+            if len(renewed) == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(forking, "RENEWED_AFTER_FORK", ())
+    monkeypatch.setattr(forking, "RENEWED_LAST", (Interrupted(),))
+    monkeypatch.setattr(forking._ours, "pid", -1)
+    with pytest.raises(KeyboardInterrupt):
+        forking.notice_fork()
+    assert not forking.is_ours()
+    forking.notice_fork()
+    forking.notice_fork()
+    assert forking.is_ours()
+    assert len(renewed) == 2

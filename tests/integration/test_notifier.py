@@ -504,7 +504,7 @@ def test_changes_are_iterated_asynchronously(volume: AtomicWriter, settings: Any
 
     asyncio.run(asyncio.wait_for(main(), 20))
     assert told == [(0, 1), (1, 3)]
-    assert reloader._notifier._board.subscribers == []
+    assert reloader._notifier._board.subscribers == ()
 
 
 def newest(stream: Stream) -> Any:
@@ -516,6 +516,25 @@ def aiter_is_self(stream: Stream) -> bool:
     return stream.__aiter__() is stream
 
 
+def test_who_unsubscribes_while_news_is_given_takes_it_from_nobody(bell: Notifier) -> None:
+    """The garbage collector may drop a stream in the midst of it; those behind it are told."""
+    told: list[str] = []
+
+    class Dropping(Changes):
+        def matching(self, patterns: Any) -> Changes:
+            bell.unsubscribe(first)
+            return super().matching(patterns)
+
+    def first(_: Changes) -> None:
+        told.append("first")
+
+    bell.subscribe("change", first, ("A",))
+    bell.subscribe("change", lambda _: told.append("second"), ("A",))
+    bell.subscribe("change", lambda _: told.append("third"), ("A",))
+    bell.publish("change", Dropping([Change("A", 1, 2, "modified")]))
+    eventually(lambda: told == ["second", "third"])
+
+
 def test_a_stream_that_is_dropped_unsubscribes(bell: Notifier) -> None:
     """An iterator that nobody holds any more is told nothing."""
 
@@ -524,6 +543,6 @@ def test_a_stream_that_is_dropped_unsubscribes(bell: Notifier) -> None:
         assert len(bell._board.subscribers) == 1
         del stream
         gc.collect()
-        assert bell._board.subscribers == []
+        assert bell._board.subscribers == ()
 
     asyncio.run(main())
