@@ -80,7 +80,10 @@ class Reloader:
         return result
 
     def status(self) -> Status:
-        """Tell what is being served, and how the watch is."""
+        """Tell what is being served, and how the watch is.
+
+        Right after the start it waits, a second at most, until it is known whether events come.
+        """
         self.following.tend()
         return self.following.status()
 

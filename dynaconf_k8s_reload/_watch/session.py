@@ -162,6 +162,11 @@ class Session:
             self._has_looked.wait(FIRST_LOOK_SECONDS)
         return self.runs
 
+    def wait_for_begin(self, watch: Watch) -> None:
+        """Wait a moment until it is known whether events come; see `wait_for_first_look`."""
+        if self.runs and not patched_by() and self._thread is not threading.current_thread():
+            watch.begun.wait(max(0.0, FIRST_LOOK_SECONDS - watch.age))
+
     def join(self, seconds: float) -> None:
         """Wait for the thread's end."""
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -194,6 +199,7 @@ class Session:
         wake = min(again, self.events.keep({path for watch in watches for path in watch.paths}))
         for watch in watches:
             covered = self._covered(watch)
+            watch.begun.set()
             due = self.compare(watch, now)
             if watch.moved and covered and watch in told and not expecting:
                 log.info("a change came without an event; the watch for events is made anew")

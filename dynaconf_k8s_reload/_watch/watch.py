@@ -57,6 +57,7 @@ class Watch:
         removed: it is no longer compared.
         moved: the last comparison found a token that differs from the one before.
         follows_files: files outside the paths are compared too; no event tells of them.
+        begun: set once its events have been armed, or could not be.
         lock: held while it is compared and its owner reloads.
     """
 
@@ -78,6 +79,7 @@ class Watch:
         self.removed: bool = False
         self.moved: bool = False
         self.follows_files: bool = False
+        self.begun: threading.Event = threading.Event()
         self.lock: threading.RLock = threading.RLock()
         self._last: dict[str, Token] = {}
         self._quiet: dict[str, tuple[Token, float, float]] = {}
@@ -146,7 +148,7 @@ class Watch:
         Args:
             hint: called once the owner has been collected, by the garbage collector.
         """
-        self.lock = threading.RLock()
+        self.lock, self.begun = threading.RLock(), threading.Event()
         self._last, self._quiet, self.looked = {}, {}, clock.monotonic()
         self._timing.done()
         owner = self.owner()

@@ -143,9 +143,15 @@ class Watcher:
                 watch.lock.release()
 
     def prompt(self, watch: Watch) -> None:
-        """Have the thread look now, if a change was missed or no events come."""
+        """Have the thread look now, if a change was missed or no events come.
+
+        Where the watch has only just begun, wait until it is known whether they do.
+        """
         session = self._session
-        if session is not None and (watch.missed or self.mode(watch) == "polling"):
+        if session is None or watch not in session.watches:
+            return
+        session.wait_for_begin(watch)
+        if watch.missed or self.mode(watch) == "polling":
             session.hints.give()
 
     def renew_after_fork(self) -> None:

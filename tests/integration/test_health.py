@@ -42,6 +42,20 @@ def watched(volume: AtomicWriter) -> tuple[Any, Reloader, sessions.Session]:
     return settings, reloader, session
 
 
+def test_the_status_right_after_the_first_load_is_that_of_the_watch(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first status says "events" where they come, of a first object and of a further one."""
+    monkeypatch.setattr(sessions, "FIRST_LOOK_SECONDS", 10.0)
+    volume.write({"KEY": "1"})
+    for settings in [make_settings(volume.directory), make_settings(volume.directory)]:
+        reloader = get_reloader(settings)
+        assert reloader.status().watching == "events"
+        reloader.stop()
+        reloader.start()
+        assert reloader.status().watching == "events"
+
+
 # what is not followed is said
 
 

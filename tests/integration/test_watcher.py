@@ -16,6 +16,7 @@ import pytest
 from dynaconf_k8s_reload._model.clock import monotonic
 from dynaconf_k8s_reload._source import fingerprint as tokens
 from dynaconf_k8s_reload._watch import Watch, Watcher
+from dynaconf_k8s_reload._watch import session as sessions
 from dynaconf_k8s_reload._watch import watch as pace
 from dynaconf_k8s_reload._watch.events import Events
 from dynaconf_k8s_reload._watch.session import Hints
@@ -339,6 +340,46 @@ def test_without_events_it_compares_every_second(stage: Stage, volume: AtomicWri
     volume.write({"KEY": "two"})
     eventually(lambda: owner.reloads == 1)
     assert stage.events.drops == 0
+
+
+def test_a_status_right_after_the_start_knows_whether_events_come(
+    stage: Stage, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks about a watch that has just begun waits until its events have been armed."""
+    monkeypatch.setattr(sessions, "FIRST_LOOK_SECONDS", 10.0)
+    volume.write({"KEY": "one"})
+    owners = [Owner(volume.directory), Owner(volume.directory)]
+    first, second = [owner.watch() for owner in owners]
+    stage.watcher.add(first)
+    stage.settle()
+    slow = threading.Event()
+    stage.events.covering = False
+    stage.events.on_keep = lambda: setattr(stage.events, "covering", not slow.wait(0.2))
+    stage.watcher.add(second)
+    stage.watcher.prompt(second)
+    assert stage.watcher.mode(second) == "events"
+    slow.set()
+
+
+def test_the_watching_thread_does_not_wait_for_itself(
+    stage: Stage, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that asks for the status during the first comparison gets it at once."""
+    monkeypatch.setattr(sessions, "FIRST_LOOK_SECONDS", 3600.0)
+    volume.write({"KEY": "one"})
+    owner = Owner(volume.directory)
+    watch = owner.watch()
+    begun: list[bool] = []
+
+    def ask() -> None:
+        stage.watcher.prompt(watch)
+        begun.append(watch.begun.is_set())
+
+    owner.on_change = ask
+    volume.write({"KEY": "two"})
+    stage.watcher.add(watch)
+    eventually(lambda: begun)
+    assert begun == [False]
 
 
 def test_two_owners_share_one_source_and_one_thread(stage: Stage, volume: AtomicWriter) -> None:
