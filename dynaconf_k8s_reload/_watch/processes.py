@@ -37,14 +37,34 @@ class Published(Renewed, Protocol):
         """Note, in a child, that it has forked; do nothing that waits, logs or starts a thread."""
 
 
+class _Renewal:
+    """What one process still has to renew; an interruption, such as a time limit, puts it off."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.is_under_way = False
+        self._left: list[Renewed] | None = None
+
+    def go_on(self) -> None:
+        """Renew what has not been renewed yet, once each: a new thread may use it by then."""
+        if self._left is None:
+            self._left = [*RENEWED_LAST, *RENEWED_AFTER_FORK]  # from its end
+        self.is_under_way = True
+        try:
+            while self._left:
+                self._left[-1].renew_after_fork()
+                self._left.pop()
+        finally:
+            self.is_under_way = False
+
+
 class _Ours:
     """What is true of the process that was renewed last."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.renewing = 0
-        # A lock of before the fork may be held for ever: each process has its own.
-        self.locks: dict[int, threading.RLock] = {}
+        # One with a lock of before the fork may hang for ever: each process has its own.
+        self.renewals: dict[int, _Renewal] = {}
 
 
 RENEWED_AFTER_FORK: weakref.WeakSet[Published] = weakref.WeakSet()  # each registers itself
@@ -64,17 +84,12 @@ def notice_fork() -> None:
     pid = os.getpid()
     if pid == _ours.pid:
         return
-    with _ours.locks.setdefault(pid, threading.RLock()):
-        if pid in (_ours.pid, _ours.renewing):
+    renewal = _ours.renewals.setdefault(pid, _Renewal())
+    with renewal.lock:
+        if pid == _ours.pid or renewal.is_under_way:
             return
-        _ours.renewing = pid
-        everybody: list[Renewed] = [*RENEWED_AFTER_FORK, *RENEWED_LAST]
-        try:
-            for each in everybody:
-                each.renew_after_fork()
-            _ours.pid, _ours.locks = pid, {}
-        finally:  # interrupted, such as by a time limit, it is done at the next use
-            _ours.renewing = 0
+        renewal.go_on()
+        _ours.pid, _ours.renewals = pid, {}
 
 
 def _before() -> None:

@@ -156,17 +156,21 @@ class Watcher:
 
     def renew_after_fork(self) -> None:
         """Watch anew in a forked child, and leave everything of the parent's alone."""
+        session = self._session
+        if session is not None and session.pid == os.getpid():
+            return  # it began, and was interrupted while it waited
         self.lock = threading.RLock()
-        session, self._session = self._session, None
         if session is not None:
             session.events.abandon()
-            watches, session.watches = session.watches, ()
-            self._begin(watches).wait_for_first_look()
+            begun = self._begin(session.watches)
+            session.watches = ()
+            begun.wait_for_first_look()
 
     def _begin(self, watches: Sequence[Watch]) -> Session:
-        session = self._session = Session(self._make_events, self._make_backoff())
+        session = Session(self._make_events, self._make_backoff())
         for watch in watches:
             session.add(watch)
+        self._session = session
         hindrance = uwsgi.hindrance()
         if hindrance == uwsgi.MASTER and not self._awaits_worker:
             self._awaits_worker = True

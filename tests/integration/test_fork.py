@@ -20,6 +20,7 @@ from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload._environ.staging import PROCESS
 from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking
+from dynaconf_k8s_reload._watch.session import Session
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -426,3 +427,29 @@ def test_a_renewal_that_is_interrupted_is_done_at_the_next_use(
     forking.notice_fork()
     assert forking.is_ours()
     assert len(renewed) == 2
+
+
+@pytest.mark.parametrize("step", ["add", "wait_for_first_look"])
+def test_a_watch_whose_beginning_is_interrupted_goes_on(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A time limit that ends a child's first use leaves it with one thread, which follows."""
+    settings = watched(volume)
+    reloader, method = get_reloader(settings), getattr(Session, step)
+
+    def child() -> None:
+        def interrupted(session: Session, *arguments: Any) -> Any:
+            monkeypatch.setattr(Session, step, method)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Session, step, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            reloader.status()
+        lock = reloader.lock
+        assert reloader.status().healthy
+        assert reloader.lock is lock  # the thread may hold it
+        names = [thread.name for thread in threading.enumerate()]
+        assert names.count("k8s-reload-watch") == 1
+        follows(settings, volume, "child")
+
+    Child(child).join()

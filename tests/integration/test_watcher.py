@@ -276,6 +276,8 @@ def test_the_first_look_of_a_child_finds_its_own_thread_running(
     stage.settle()
     monkeypatch.setattr(owner, "looked", looked)
     monkeypatch.setattr(threading.Thread, "start", start_slowly)
+    assert stage.watcher._session is not None
+    stage.watcher._session.pid = -1  # as in a child
     stage.watcher.renew_after_fork()
     assert modes[0] == "events"
     stage.made[0].hint()  # ends the thread that a fork would have ended
