@@ -73,11 +73,15 @@ class Following:
                 watch = Watch(
                     paths, weakref.ref(self), options.k8s_resync, options.k8s_debounce, timing
                 )
-                # A stop() that comes meanwhile, from a signal handler, finds what it has to stop.
                 self._watch = watch
                 self._process.join(generations)
                 self._watcher.add(watch)
                 self._published.write(watch)
+                # A stop() that came meanwhile, from a signal handler, did not find all of it.
+                if generations.stopped or self._watch is not watch:
+                    self._watch = watch
+                    self.leave()
+                    self._published.withdraw()
 
     def stop(self, *, restore: bool = False) -> None:
         """Stop watching; see `Reloader.stop`."""
@@ -96,7 +100,7 @@ class Following:
                 self._mirror.stop(generations.key, restore=restore)
 
     def leave(self) -> bool:
-        """Stop watching what `configure` is about to replace; tells whether it was watched."""
+        """Stop watching, without waiting for a comparison; tells whether it was watched."""
         watch, self._watch = self._watch, None
         if watch is None:
             return False

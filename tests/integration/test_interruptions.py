@@ -16,8 +16,9 @@ import pytest
 
 from dynaconf_k8s_reload import ConfigError, get_reloader
 from dynaconf_k8s_reload._reload.interruption import completely, in_signal_handler
+from dynaconf_k8s_reload._reload.memory_file import MEMORY_FILE
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import make_settings
+from support import eventually, make_settings
 
 
 class SoftTimeLimitError(Exception):
@@ -234,6 +235,28 @@ def test_a_write_that_fails_refuses_the_update(settings: Any, volume: AtomicWrit
     volume.write({"MYAPP_A": "3", "MYAPP_B": "3"})
     assert reloader.reload().outcome == "applied"
     assert (os.environ["MYAPP_A"], os.environ["MYAPP_B"]) == ("3", "3")
+
+
+def test_a_stop_within_a_start_stops_all_of_it(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No thread, no status for others and no part in the reloads of other objects is left."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(make_settings(volume.directory, k8s_watch=False))
+    process = reloader._process
+    join = process.join
+    with handler(lambda *_: reloader.stop()) as interrupt:
+
+        def interrupted(member: Any) -> None:
+            interrupt()
+            join(member)
+
+        monkeypatch.setattr(process, "join", interrupted)
+        reloader.start()
+    assert reloader.status().watching == "off"
+    assert reloader.key not in process._watching
+    assert reloader.key not in MEMORY_FILE._entries
+    eventually(lambda: "k8s-reload-watch" not in {each.name for each in threading.enumerate()})
 
 
 def test_every_step_is_taken_before_an_interruption_is_raised() -> None:
