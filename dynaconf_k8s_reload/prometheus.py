@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from ._model.errors import ConfigError
+from ._model.errors import ConfigError, RedactedCause
+from ._model.log import log
 from ._model.status import MountStatus, ReloadResult, Status
 from ._reload.finding import get_reloader
 from ._reload.reloader import Reloader
@@ -225,8 +226,19 @@ class _Metrics:
             self._present.labels(mount.path).set(float(mount.present))
 
     def _go_on_writing(self, ended: threading.Event) -> None:
+        is_told = False
         while not ended.wait(REFRESH_SECONDS):
-            self._write()
+            try:
+                self._write()
+            except Exception as error:  # noqa: BLE001 -- because without this thread the last gauges would stand for ever
+                if not is_told:
+                    log.warning(
+                        "the metrics could not be written, and are written again: %s",
+                        RedactedCause.of(error),
+                    )
+                is_told = True
+            else:
+                is_told = False
 
 
 _instrumented: weakref.WeakKeyDictionary[CollectorRegistry, _Metrics] = weakref.WeakKeyDictionary()

@@ -143,6 +143,7 @@ class Reloader:
 
         The function is called with the candidate settings and the `Changes`; raising rejects.
         """
+        notice_fork()
         with self.publishing:
             self.generations.checks.add(function)
         return function

@@ -453,3 +453,16 @@ def test_a_watch_whose_beginning_is_interrupted_goes_on(
         follows(settings, volume, "child")
 
     Child(child).join()
+
+
+def test_a_check_that_is_added_in_a_child_waits_for_no_lock_of_its_parents(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Python did not see the fork, the first call of the API notices it, this one too."""
+    volume.write({"KEY": "zero"})
+    reloader = get_reloader(make_settings(volume.directory, k8s_watch=False))
+    monkeypatch.setattr(forking, "RENEWED_AFTER_FORK", ())
+    monkeypatch.setattr(forking, "RENEWED_LAST", ())
+    monkeypatch.setattr(forking._ours, "pid", -1)
+    reloader.on_validate(print)
+    assert forking.is_ours()

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ pytest.importorskip("prometheus_client", reason="prometheus_client is not instal
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dynaconf_k8s_reload import prometheus
 from dynaconf_k8s_reload.prometheus import instrument
 
 SERIES = {
@@ -253,6 +255,35 @@ assert scraped() == before
     assert first["k8s_reload_reloads_totalapplied"] == 0
     assert second["k8s_reload_reloads_totalapplied"] == 1
     assert second["k8s_reload_mount_present"] == 1
+
+
+def test_a_write_that_fails_is_made_again(
+    settings: Any,
+    registry: CollectorRegistry,
+    logged: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that was out of memory for a moment does not say what it was for ever after."""
+    instrument(settings, registry)
+    metrics = prometheus._instrumented[registry]
+    errors = iter([MemoryError(), MemoryError(), None, MemoryError()])
+
+    class Ended(threading.Event):
+        turns = iter([False, False, False, False, True])
+
+        def wait(self, timeout: float | None = None) -> bool:
+            return next(self.turns)
+
+    def write() -> None:
+        error = next(errors)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(metrics, "_write", write)
+    metrics._go_on_writing(Ended())
+    assert list(errors) == []
+    told = [record.getMessage() for record in logged.records]
+    assert len([line for line in told if "metrics could not be written" in line]) == 2
 
 
 def scrape(port: int) -> dict[str, list[tuple[dict[str, str], float]]]:
