@@ -361,6 +361,9 @@ def test_a_status_right_after_the_start_knows_whether_events_come(
     stage.watcher.prompt(second)
     assert stage.watcher.mode(second) == "events"
     slow.set()
+    stage.watcher.remove(second)
+    stage.watcher.prompt(second)  # which nothing will begin any more
+    assert stage.watcher.mode(second) == "off"
 
 
 def test_the_watching_thread_does_not_wait_for_itself(
