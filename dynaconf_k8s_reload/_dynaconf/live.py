@@ -21,7 +21,7 @@ from .django_start import note_start
 from .environments import alone, switched, touch
 from .exports import populate
 from .generation import ATTACHMENT, Attachment, attached, attachment_of, is_copy
-from .loading import execute, includes
+from .loading import execute, imported_loaders, includes
 from .values import pin_key
 
 # Stands before a settings class among the bases, see `following`; to type checkers it is one.
@@ -44,6 +44,11 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
     @environ.setter
     def environ(self, _: object) -> None:
         """Let dynaconf up to 3.2 assign ``os.environ`` at construction, to no effect."""
+
+    @property
+    def loaders(self) -> Any:
+        """The loaders' modules."""
+        return imported_loaders(self) or super().loaders
 
     def execute_loaders(self, *args: Any, **kwargs: Any) -> None:
         """Run the loaders; a candidate first takes over what code did to the live object."""

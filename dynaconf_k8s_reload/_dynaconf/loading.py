@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,11 +15,13 @@ from .assembly import in_loading, repeat
 from .completion import complete_with_validators
 from .defaults import loading, put_defaults
 from .generation import ATTACHMENT, Attachment, attachment_of
+from .putting import FOLLOWING
 from .takeover import take_over
 from .values import pin
 
 FRESH_VARS = "FRESH_VARS_FOR_DYNACONF"
 LOADER = "dynaconf_k8s_reload.loader"
+LOADERS = "LOADERS_FOR_DYNACONF"
 
 
 def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs: Any) -> None:
@@ -66,6 +69,25 @@ def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs
             if carried is not None:
                 repeat(settings, carried.assembly)
     pin(settings, attachment.generation.anchor, attachment.generation.plan.environment)
+
+
+def imported_loaders(settings: Settings) -> list[Any]:
+    """Give the loaders' modules if all are imported already; nothing where dynaconf has to look.
+
+    dynaconf imports them at each load, for which Python 3.10 takes a lock: a child that is forked
+    meanwhile would wait for it for good (``importlib._bootstrap._find_and_load``).
+    """
+    named = state.option(settings, LOADERS)
+    classes = (kind for kind in type(settings).__mro__ if kind.__name__ != FOLLOWING)
+    defined = next(vars(kind)["loaders"] for kind in classes if "loaders" in vars(kind))
+    if defined is not vars(Settings)["loaders"] or not isinstance(named, list):
+        return []
+    names = state.get(settings, "loaders") or named
+    modules = [sys.modules.get(str(name)) for name in names]
+    if None in modules:
+        return []
+    state.put(settings, "loaders", names)
+    return modules
 
 
 def includes(

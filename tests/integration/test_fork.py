@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -15,8 +17,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
+from dynaconf.base import Settings
 
 from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._dynaconf.loading import LOADER
 from dynaconf_k8s_reload._environ.staging import PROCESS
 from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking
@@ -466,3 +470,48 @@ def test_a_check_that_is_added_in_a_child_waits_for_no_lock_of_its_parents(
     monkeypatch.setattr(forking._ours, "pid", -1)
     reloader.on_validate(print)
     assert forking.is_ours()
+
+
+@pytest.mark.parametrize("environments", [False, True])
+def test_a_reload_imports_no_loader(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, *, environments: bool
+) -> None:
+    """Python 3.10 locks a module to import it, for ever in a child that is forked meanwhile."""
+    volume.write({"MYAPP_KEY": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, environments=environments)
+    assert settings.KEY == 1
+    imported: list[str] = []
+    original = importlib.import_module
+
+    def import_module(name: str, package: str | None = None) -> Any:
+        imported.append(name)
+        return original(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    volume.write({"MYAPP_KEY": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert settings.KEY == 2
+    assert LOADER not in imported
+    assert settings.loaders == Settings.loaders.fget(settings._wrapped)
+    monkeypatch.setitem(sys.modules, LOADER, None)
+    with pytest.raises(ModuleNotFoundError):  # dynaconf looks for what is not there
+        assert settings.loaders
+
+
+def test_an_applications_own_way_to_its_loaders_is_taken(volume: AtomicWriter) -> None:
+    """A settings class that gives its loaders itself is asked for them at each reload."""
+    asked: list[str] = []
+
+    class Own(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
+        @property
+        def loaders(self) -> Any:
+            asked.append("once more")
+            return super().loaders
+
+    volume.write({"MYAPP_KEY": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, _wrapper_class=Own)
+    assert settings.KEY == 1
+    asked.clear()
+    volume.write({"MYAPP_KEY": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert (settings.KEY, bool(asked)) == (2, True)
