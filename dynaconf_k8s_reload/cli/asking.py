@@ -48,7 +48,9 @@ def ask(pids: Sequence[int], *, as_json: bool = False, probe: bool = False) -> i
             of_process = statuses(pid)
             lines += [line for status in of_process for line in _lines(pid, status)]
         except Exception as error:  # noqa: BLE001 -- because anybody may publish anything
-            complaints.append(_why_not(pid, error))
+            has_ended = isinstance(error, (FileNotFoundError, ProcessLookupError))
+            if pids or not has_ended:  # one that was found a moment ago may end meanwhile
+                complaints.append(_why_not(pid, error))
             continue
         if pids and not of_process:
             complaints.append(

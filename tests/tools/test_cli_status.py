@@ -142,6 +142,23 @@ def test_a_process_of_another_user(
     assert capsys.readouterr().err == "process 1 may not be looked into: it is another user's\n"
 
 
+def test_a_process_that_ends_while_all_are_asked_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker that is replaced, or a short child, does not fail the probe of those that live."""
+
+    def statuses(pid: int) -> list[object]:
+        if pid != os.getpid():
+            os.listdir(f"/proc/{2**31 - 1}/fd")
+        return [STATUSES[7]]
+
+    monkeypatch.setattr(asking, "processes", lambda: [1, os.getpid()])
+    monkeypatch.setattr(asking, "statuses", statuses)
+    assert asking.ask([], probe=True) == 0
+    assert asking.ask([1, os.getpid()], probe=True) == 1
+    assert capsys.readouterr() == ("", "")
+
+
 def test_where_no_process_has_a_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
