@@ -44,8 +44,8 @@ class Following:
 
     @property
     def is_on(self) -> bool:
-        """It has been started, and not stopped since."""
-        return self._watch is not None
+        """It has been started and not stopped since, and a thread could be had for it."""
+        return self._watcher.mode(self._watch) != "off"
 
     def status(self) -> Status:
         """Tell what is being served, and how the watch is."""

@@ -316,6 +316,7 @@ def test_where_no_thread_starts_the_calls_compare(
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
         assert settings.KEY == 1
+        assert lines(logged, logging.INFO)[-1].endswith(", not watching")
         reloader = get_reloader(settings)
         volume.write({"KEY": "2"})
         status = reloader.status()
