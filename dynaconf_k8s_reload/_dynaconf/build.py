@@ -131,7 +131,8 @@ def complete_candidate(live: Settings, candidate: Settings) -> None:
 
 
 def _settings_module(settings: Settings) -> Any:
-    for metadata, loaded in state.get(settings, "loaded_by_loaders").items():
+    # As a list: another thread may set something from a source of its own meanwhile.
+    for metadata, loaded in list(state.get(settings, "loaded_by_loaders").items()):
         if getattr(metadata, "identifier", None) == "init_settings_module":
             return loaded["SETTINGS_FILE_FOR_DYNACONF"]
     return None

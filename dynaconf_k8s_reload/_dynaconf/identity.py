@@ -15,7 +15,7 @@ from dynaconf.utils.parse_conf import Lazy
 from .._model.changes import flatten, same
 from . import state
 from .generation import attached, attachment_of
-from .values import OPTIONS, SCALARS, is_container, put_raw, raw
+from .values import OPTIONS, SCALARS, copied, is_container, put_raw, raw
 
 
 def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> b
         return False
     if not isinstance(old, dict):
         return same(old, new)
-    before, now = flatten({name: old}), flatten({name: new})
+    before, now = flatten({name: copied(old)}), flatten({name: new})
     return all(key in before and same(before[key], value) for key, value in now.items()) and not (
         any(_was(key, published) for key in before.keys() - now.keys())
     )
@@ -93,7 +93,7 @@ def _has_lazy(value: Any) -> bool:
     if isinstance(value, Lazy):
         return True
     if isinstance(value, dict) and is_container(value):
-        return any(map(_has_lazy, dict.values(value)))
+        return any(map(_has_lazy, list(dict.values(value))))
     return (
         isinstance(value, list)
         and is_container(value)

@@ -173,11 +173,12 @@ def copied(value: Any) -> Any:
     """Copy plain and dynaconf's own containers, and lazy values; all else stays the object it is.
 
     A container that two builds share would carry ``@insert`` and ``@del`` from one to the other.
+    Another thread may fill it meanwhile, as long as it is the application's.
     """
     if isinstance(value, Lazy):
         return _plain(value)  # for the next generation to pin
     if isinstance(value, dict) and is_container(value):
-        return {key: copied(item) for key, item in dict.items(value)}
+        return {key: copied(item) for key, item in list(dict.items(value))}
     if isinstance(value, list) and is_container(value):
         return [copied(item) for item in list.__iter__(value)]
     return value
@@ -237,7 +238,7 @@ def _evaluated(value: Any, settings: Settings) -> Any:
         except Exception:  # noqa: BLE001 -- because a template may raise anything, at any read
             return str(value)
     if isinstance(value, dict):
-        return {key: _evaluated(item, settings) for key, item in dict.items(value)}
+        return {key: _evaluated(item, settings) for key, item in list(dict.items(value))}
     if isinstance(value, list):
         return [_evaluated(item, settings) for item in list.__iter__(value)]
     return value

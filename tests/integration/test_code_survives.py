@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +220,40 @@ def test_every_value_of_a_hammering_thread_survives(volume: AtomicWriter, settin
     assert count > 100
     assert lost == []
     assert {name: settings.get(name) for name in sets} == sets
+
+
+class Meanwhile:
+    """Has something happen each time that somebody looks at it, as another thread may do it."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self.happens = happens
+
+    @property  # type: ignore[misc] # reason: `isinstance` asks for it
+    def __class__(self) -> type:
+        self.happens()
+        return object
+
+
+def test_what_another_thread_fills_in_place_refuses_nothing(volume: AtomicWriter) -> None:
+    """A container that grows while it is read, and a source that is new, are no error."""
+    volume.write({"A": "0"})
+    numbers = itertools.count()
+    is_loaded = False
+
+    def fill() -> None:
+        if is_loaded:
+            settings.HELD[f"new {next(numbers)}"] = 1
+            settings.set("OTHER", 1, loader_identifier=f"source {next(numbers)}")
+
+    settings = make_settings(
+        volume.directory, k8s_watch=False, HELD={"a": Meanwhile(fill), "b": {"c": Meanwhile(fill)}}
+    )
+    reloader = get_reloader(settings)
+    is_loaded = True
+    volume.write({"A": "1"})
+    assert reloader.reload().error is None
+    assert next(numbers) > 0
+    assert settings.A == 1
 
 
 def test_validators_registered_later_count_from_then_on(

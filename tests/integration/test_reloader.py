@@ -96,7 +96,7 @@ def test_decorators_give_the_function_itself(settings: Any) -> None:
     assert reloader.on_validate(function) is function
     assert reloader.on_error(function) is function
     reloader.unsubscribe(function)
-    assert (len(reloader.generations.checks), reloader._notifier._board.subscribers) == (0, [])
+    assert (len(reloader.generations.checks), reloader._notifier._board.subscribers) == (0, ())
     with pytest.raises(ConfigError, match=r"write @reloader.on_change\(\)"):
         reloader.on_change(function)  # type: ignore[arg-type] # reason: the mistake that it is about
 
