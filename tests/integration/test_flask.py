@@ -402,7 +402,7 @@ def test_an_app_can_be_collected(volume: AtomicWriter) -> None:
     follower = subscriber.reference()
     del app
     eventually(lambda: gc.collect() >= 0 and reference() is None)
-    assert reloader._notifier._board.subscribers == []
+    assert reloader._notifier._board.subscribers == ()
     follower(Changes())  # called meanwhile, it does nothing
 
 
