@@ -11,7 +11,7 @@ from dynaconf.validator import ValidatorList
 
 from . import state
 from .generation import attached
-from .typed import ValidatedOnce, late_validators
+from .typed import expect_typed_validators
 
 
 class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
@@ -34,14 +34,9 @@ class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynac
         attachment = attached(self.settings)
         if attachment.under_way.is_candidate:
             attachment.under_way.validate = validate
-            return
-        late = late_validators()
-        if late:
-            self.register(*late)
-            validate = partial(ValidatorList.validate_all, self)
-        attachment.generation.owner.constructed(self.settings, validate)
-        if late:
-            state.get(self.settings, "validators").__class__ = ValidatedOnce
+        else:
+            attachment.generation.owner.constructed(self.settings, validate)
+            expect_typed_validators(self.settings)
 
 
 def complete_with_validators(settings: Settings) -> None:

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
 from typing import Any
 
-from dynaconf.validator import Validator, ValidatorList
+from dynaconf.base import Settings
+from dynaconf.validator import ValidatorList
 
 from . import state
+from .generation import attached
 
 TYPED = "dynaconf.typed.main"  # up to 3.2 there is none
 
 
-class ValidatedOnce(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
-    """The validators of a typed object that have run within its first load."""
+class FirstValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
+    """The validators of a typed object that has just been loaded."""
 
-    def validate_all(self, *_: Any, **__: Any) -> Any:
-        """Do nothing, once: they have just run, and one may convert a value."""
+    def validate_all(self, *args: Any, **kwargs: Any) -> Any:
+        """Validate for the first time; a refusal shows no value, and leaves nothing behind."""
         self.__class__ = ValidatorList
-        return []  # there are no errors
+        owner = attached(self.settings).generation.owner
+        told: list[Any] = []
+
+        def validate() -> None:
+            told.append(ValidatorList.validate_all(self, *args, **kwargs))
+
+        try:
+            owner.explaining(self.settings, validate)
+        except BaseException:  # whatever it is, nothing has been loaded
+            owner.withdraw()
+            raise
+        return told[0]  # errors, if asked for them
 
 
-def late_validators() -> Sequence[Validator]:
-    """Give what a typed class will register and run once the object under construction stands."""
+def expect_typed_validators(settings: Settings) -> None:
+    """Have a first load that a typed class makes include the validators that are still to come."""
     module: Any = sys.modules.get(TYPED)  # nobody is in it if nobody has imported it
-    frame, constructors = inspect.currentframe(), 0
+    frame = inspect.currentframe()
     while module is not None and frame is not None:
-        constructors += frame.f_code is state.CONSTRUCTOR
-        if constructors > 1:
-            break  # this object is made while another is, by a hook
         if frame.f_code is module.Dynaconf.__new__.__code__:
-            made = frame.f_locals
-            return made["validators"] if made["options"]._trigger_validation else ()
+            state.get(settings, "validators").__class__ = FirstValidators
+            return
         frame = frame.f_back
-    return ()

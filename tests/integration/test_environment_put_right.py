@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from dynaconf import Dynaconf, ValidationError, Validator
+from dynaconf import Dynaconf, ValidationError
 
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -148,42 +148,6 @@ def test_a_typed_class(volume: AtomicWriter) -> None:
     volume.write({"MYAPP_PORT": "not a port"})
     assert get_reloader(settings).reload().outcome == "rejected"
     assert settings.PORT == 2
-
-
-def test_a_typed_class_is_validated_once_within_its_first_load(
-    volume: AtomicWriter, tmp_path: Path
-) -> None:
-    """So a refused one goes on with the last good content; what a hook makes has its own rules."""
-    typed: Any = pytest.importorskip("dynaconf.typed", reason="dynaconf since 3.3")
-    inner: list[Any] = []
-
-    def hook(_: Any) -> dict[str, Any]:
-        inner.append(make_settings(volume.directory, k8s_watch=False, envvar_prefix="OTHER"))
-        assert inner[-1].get("PORT") is None
-        return {}
-
-    def load() -> Any:
-        namespace = {
-            "__annotations__": {"port": int},
-            "dynaconf_options": typed.Options(envvar_prefix="MYAPP"),
-        }
-        return type("Schema", (typed.Dynaconf,), namespace)(
-            loaders=["dynaconf_k8s_reload.loader"],
-            k8s_mounts=[str(volume.directory)],
-            k8s_watch=False,
-            k8s_last_good=str(tmp_path / "good"),
-            validators=[Validator("PORT", cast=lambda port: port + 1)],
-            post_hooks=[hook],
-        )
-
-    volume.write({"MYAPP_PORT": "1"})
-    assert load().PORT == 2
-    assert len(inner[0].validators) == 0
-    volume.write({"MYAPP_PORT": "not a port"})
-    for _ in range(2):  # the first has not taken the place of what was good
-        settings = load()
-        assert settings.PORT == 2
-        assert "PORT" in str(get_reloader(settings).status().last_error)
 
 
 def test_explaining_a_setting(volume: AtomicWriter, tmp_path: Path) -> None:
