@@ -19,20 +19,13 @@ class FirstValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf i
     """The validators of a typed object that has just been loaded."""
 
     def validate_all(self, *args: Any, **kwargs: Any) -> Any:
-        """Validate for the first time; a refusal shows no value, and leaves nothing behind."""
+        """Validate for the first time; what is refused leaves no variable and no thread."""
         self.__class__ = ValidatorList
-        owner = attached(self.settings).generation.owner
-        told: list[Any] = []
-
-        def validate() -> None:
-            told.append(ValidatorList.validate_all(self, *args, **kwargs))
-
         try:
-            owner.explaining(self.settings, validate)
+            return ValidatorList.validate_all(self, *args, **kwargs)  # errors, if asked for them
         except BaseException:  # whatever it is, nothing has been loaded
-            owner.withdraw()
+            attached(self.settings).generation.owner.withdraw()
             raise
-        return told[0]  # errors, if asked for them
 
 
 def expect_typed_validators(settings: Settings) -> None:
