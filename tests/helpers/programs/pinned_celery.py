@@ -39,9 +39,11 @@ def read() -> None:
 
 def send() -> None:
     """Send as many tasks as each line says, and end the worker at the end of the input."""
-    for line in sys.stdin:
-        for _ in range(int(line)):
-            read.delay()
+    # Not `sys.stdin` itself, which a child of billiard's closes, and whose lock is held meanwhile.
+    with os.fdopen(os.dup(sys.stdin.fileno())) as lines:
+        for line in lines:
+            for _ in range(int(line)):
+                read.delay()
     worker.stop()
 
 
