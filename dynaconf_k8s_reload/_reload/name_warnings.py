@@ -208,7 +208,8 @@ def _doubles(attachment: Attachment, names: Names) -> dict[str, list[str]]:
         if generation.options.prefixed_only(mount):
             continue
         all_of_it = (each.name for each in generation.payload.of_mount(mount))
-        here = [name for name in all_of_it if not names.is_reserved(name)]  # others are no settings
+        # A reserved name is not a setting.
+        here = [name for name in all_of_it if not names.is_reserved(name)]
         prefixed = {
             names.path(key): name
             for name in here

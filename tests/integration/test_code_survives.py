@@ -235,7 +235,7 @@ class Meanwhile:
 
 
 def test_what_another_thread_fills_in_place_refuses_nothing(volume: AtomicWriter) -> None:
-    """A container that grows while it is read, and a source that is new, are no error."""
+    """A container that grows while it is read, and a source that is new, refuse nothing."""
     volume.write({"A": "0"})
     numbers = itertools.count()
     is_loaded = False

@@ -138,7 +138,7 @@ def test_what_a_handler_raises_gets_out(volume: AtomicWriter, tmp_path: Any, whe
 def test_what_a_handler_raises_gets_out_while_the_mounts_move(
     settings: Any, volume: AtomicWriter
 ) -> None:
-    """The content that has come meanwhile is no reason to go on: the time is up."""
+    """The content that has come meanwhile does not keep it going: the time is up."""
     volume.write({"A": "1"})
     reloader = get_reloader(settings)
 

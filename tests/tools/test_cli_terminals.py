@@ -94,7 +94,7 @@ def test_a_terminal_that_can_do_nothing(volume: AtomicWriter) -> None:
 @pytest.mark.parametrize("command", [["doctor"], ["check", "-f", "app.yaml"]])
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(tmp_path: Path, command: list[str], by: signal.Signals) -> None:
-    """Interrupted, it ends with 130, which is no finding, leaves nothing behind and is silent."""
+    """Interrupted, it ends with 130, not as with findings, leaves nothing behind and is silent."""
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "app.yaml").write_text(MANIFEST)
     scratch = tmp_path / "scratch"

@@ -27,7 +27,7 @@ checking = {"now": False}
 def check(candidate: Any, changes: Any) -> None:
     """Take as long as the candidate says, in the watching thread."""
     checking["now"] = True
-    time.sleep(float(candidate.get("SLOW", 0)))
+    time.sleep(float(candidate.get("SLOW", 0)))  # being slow is its task
     checking["now"] = False
 
 

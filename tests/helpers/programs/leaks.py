@@ -211,7 +211,7 @@ def failures(point: str) -> Iterator[BaseException]:
     error: Exception | None = None
     try:
         bool(make_settings(*mounts, **options).PASSWORD)
-    except Exception as raised:
+    except Exception as raised:  # of every kind, to be searched for values
         error = raised
     config.write(good())  # whoever looks at lazy settings in a frame has them loaded
     if error is not None and point not in SETTINGS_FILES:

@@ -80,4 +80,4 @@ def work(results: str, seconds: float) -> None:
         line = json.dumps({**answer(), "began": began}) + "\n"
         with open(results, "a", encoding="ascii") as file:
             file.write(line)
-        time.sleep(0.02)
+        time.sleep(0.02)  # a job takes a while, and is to leave others the processor

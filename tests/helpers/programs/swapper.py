@@ -31,7 +31,7 @@ def main() -> None:
     writer = Timed(directory)
     for number in range(count):
         writer.write({"NUMBER": str(number), "KEY": "constant"})
-        time.sleep(random.uniform(0, gap))
+        time.sleep(random.uniform(0, gap))  # the pace is what is asked for
     print(json.dumps(times))
 
 
