@@ -65,6 +65,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 total = Counter()
+failed = []
 status, *paths = sys.argv[1:]
 for path in map(Path, paths):
     suite = ElementTree.parse(path).find("testsuite")
@@ -73,9 +74,15 @@ for path in map(Path, paths):
     )
     count = Counter(passed=tests - failures - errors - skipped, failed=failures + errors, skipped=skipped)
     total += count
+    failed += [
+        f"FAILED in {path.stem}: {case.get('classname')}.{case.get('name')}: "
+        + " ".join(bad.get("message", "").split())[:300]
+        for case in suite.iter("testcase")
+        for bad in [*case.iter("failure"), *case.iter("error")]
+    ]
     print(f"{path.stem:14}", *(f"{count[kind]:5} {kind}" for kind in ("passed", "failed", "skipped")))
 if status != "0":
-    print("Not everything is well: tox says above which environment failed")
+    print(*failed, "Not everything is well: tox says above which environment failed", sep="\n")
 print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
 EOF
 exit $status

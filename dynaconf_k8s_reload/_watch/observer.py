@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import logging
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,11 @@ class Handler:  # not derived from watchdog's class, since watchdog may fail to 
         self._hint()
 
 
+class _ExpectedWhileStopping(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "called when the thread is inactive" not in record.getMessage()
+
+
 def import_watchdog() -> tuple[Callable[[], BaseObserver], list[Any]]:
     """Give what makes an observer, and the kinds of events that are wanted of it.
 
@@ -51,11 +57,21 @@ def import_watchdog() -> tuple[Callable[[], BaseObserver], list[Any]]:
 
 
 def stop(observer: BaseObserver) -> None:
-    """Stop an observer, even one that never started or has died."""
-    with contextlib.suppress(Exception):  # nothing more can be done about it
-        observer.stop()
-        if observer.is_alive():
-            observer.join()
+    """Stop an observer, even one that never started or has died.
+
+    watchdog logs an ERROR for an event that arrives while its thread is being stopped. Nothing is
+    wrong then, and error trackers would report it: until the threads have ended, it is dropped.
+    """
+    logger = logging.getLogger("watchdog.observers.inotify")
+    expected = _ExpectedWhileStopping()
+    logger.addFilter(expected)
+    try:
+        with contextlib.suppress(Exception):  # nothing more can be done about it
+            observer.stop()
+            if observer.is_alive():
+                observer.join()
+    finally:
+        logger.removeFilter(expected)
 
 
 def describe(error: Exception) -> str:

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 from watchdog import observers
+from watchdog.events import FileSystemEventHandler
 from watchdog.observers import polling
 from watchdog.observers.api import EventEmitter
 
 from dynaconf_k8s_reload._watch import events as module
 from dynaconf_k8s_reload._watch.events import Events
+from dynaconf_k8s_reload._watch.observer import stop
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, open_descriptors
 
@@ -108,6 +110,28 @@ def test_a_swap_gives_a_hint_and_reading_gives_none(
         assert os.listdir(path)
         (volume.directory / "KEY").read_text()
     assert rest(counter) == before
+
+
+def test_an_event_that_arrives_while_stopping_is_not_an_error(
+    volume: AtomicWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """watchdog logs an ERROR for it, which an error tracker would report: not while we stop it."""
+    observer = observers.Observer()
+    observer.schedule(FileSystemEventHandler(), str(volume.directory))
+    observer.start()
+    (emitter,) = observer.emitters
+    end = emitter.stop
+
+    def end_and_take_an_event() -> None:
+        end()
+        emitter.queue_events(0)
+
+    emitter.stop = end_and_take_an_event  # type: ignore[method-assign]
+    stop(observer)
+    assert not emitter.is_alive()
+    assert caplog.messages == []
+    emitter.queue_events(0)  # at any other time it is an error
+    assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("change", ["write", "nested", "rename", "remove", "touch"])
