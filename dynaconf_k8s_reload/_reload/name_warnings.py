@@ -137,10 +137,10 @@ class NameWarnings:
             "differing",
             _by_mount(payload, attachment.generation.plan.differing),
             "%(names)s had another value in the process than in %(file)s, which is used from "
-            "now on; if the process's own shall win, list it in k8s_env_wins, and if the "
+            "now on; if the process's own should win, list it in k8s_env_wins, and if the "
             "same ConfigMap is the pod's envFrom, give the mount env_from=True",
             "%(count)s variables had other values in the process than in %(mount)s, whose values "
-            "are used from now on (%(names)s); if the process's own shall win, list them in "
+            "are used from now on (%(names)s); if the process's own should win, list them in "
             "k8s_env_wins, and if the same ConfigMap is the pod's envFrom, give the mount "
             "env_from=True",
             payload,
