@@ -1,13 +1,18 @@
-"""The application's event loop, from a coroutine that is in it and from a thread that is not."""
+"""The application's event loop, from a coroutine that is in it and from a thread that is not.
+
+asyncio and what it brings take as long to import as the half of this package: only who has a loop
+pays for them.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._model.errors import ConfigError
+
+if TYPE_CHECKING:
+    import asyncio
 
 LOOP_CHECK_SECONDS = 1.0
 
@@ -18,6 +23,8 @@ def running_loop(remedy: str) -> asyncio.AbstractEventLoop:
     Raises:
         ConfigError: none runs; the message says `remedy`.
     """
+    import asyncio  # noqa: PLC0415 -- because of the cost, see above
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -31,6 +38,9 @@ def wait_for(coroutine: Coroutine[Any, Any, object], loop: asyncio.AbstractEvent
         RuntimeError: the loop is closed, or is before the coroutine has ended.
         BaseException: whatever the coroutine raises.
     """
+    import asyncio  # noqa: PLC0415 -- because of the cost, see above
+    import concurrent.futures  # noqa: PLC0415 -- as above
+
     try:
         future = asyncio.run_coroutine_threadsafe(coroutine, loop)
     except RuntimeError:

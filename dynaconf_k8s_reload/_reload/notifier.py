@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import inspect
 import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._dynaconf import told
 from .._model.changes import Changes
@@ -17,6 +16,9 @@ from .._model.clock import monotonic
 from .._model.errors import ReloadRejected
 from .._model.log import log
 from .event_loops import running_loop, wait_for
+
+if TYPE_CHECKING:
+    import asyncio
 
 LONG_SECONDS = 30.0
 NO_THREAD = (

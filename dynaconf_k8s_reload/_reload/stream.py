@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 
 from .._model.changes import Changes
@@ -14,6 +13,8 @@ class _Mailbox:
     """Changes that have not been taken yet, merged; touched on the event loop only."""
 
     def __init__(self) -> None:
+        import asyncio  # noqa: PLC0415 -- because of the cost, see `event_loops`
+
         self.arrived = asyncio.Event()
         self.changes = Changes()
 

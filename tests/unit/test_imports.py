@@ -24,7 +24,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 OTHERS = {
     *("flask", "django", "click", "rich", "yaml", "pytest", "hypothesis", "blinker", "jinja2"),
-    *("prometheus_client", "kubernetes"),
+    *("prometheus_client", "kubernetes", "asyncio"),
 }
 
 
