@@ -21,7 +21,7 @@ from watchdog.observers.api import EventEmitter
 
 from dynaconf_k8s_reload._watch import events as module
 from dynaconf_k8s_reload._watch.events import Events
-from dynaconf_k8s_reload._watch.observer import stop
+from dynaconf_k8s_reload._watch.observer import Handler, stop
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, open_descriptors
 
@@ -110,6 +110,27 @@ def test_a_swap_gives_a_hint_and_reading_gives_none(
         assert os.listdir(path)
         (volume.directory / "KEY").read_text()
     assert rest(counter) == before
+
+
+def test_a_swap_is_not_held_back_by_half_a_move(
+    events: Events, volume: AtomicWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kubelet's rename is one event, since watchdog waits for the second of two."""
+    volume.write({"KEY": "one"})
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "a").touch()
+    told: list[tuple[str, str]] = []
+
+    def dispatch(self: Handler, event: Any) -> None:
+        told.append((event.event_type, os.path.basename(event.dest_path or event.src_path)))
+
+    monkeypatch.setattr(Handler, "dispatch", dispatch)
+    assert events.keep({str(volume.directory), str(plain)}) == NEVER
+    volume.write({"KEY": "two"})
+    (plain / "a").rename(plain / "b")
+    eventually(lambda: ("created", "..data") in told and ("moved", "b") in told)
+    assert ("moved", "..data") not in told
 
 
 def test_an_event_that_arrives_while_stopping_is_not_an_error(
