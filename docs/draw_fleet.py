@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pictures import ARROW, STATIC, THEMES, Theme, box, style, text
+from pictures import STATIC, Theme, box, diagram, text, variants
 
 PADDING, LINE = 14, 21
 WIDTH, NODE_WIDTH, GAP = 200, 320, 96
@@ -108,25 +108,13 @@ def one_beneath_the_other() -> tuple[int, int, list[str]]:
 def draw(theme: Theme, *, narrow: bool) -> str:
     """Give the whole picture."""
     width, height, drawn = one_beneath_the_other() if narrow else side_by_side()
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 0 {width} {height}" role="img">',
-            "<title>rollout brings a change to every process of a cluster</title>",
-            f"<style>{style(theme)}</style>",
-            f"<defs>{ARROW}</defs>",
-            *drawn,
-            "</svg>\n",
-        ]
-    )
+    title = "rollout brings a change to every process of a cluster"
+    return diagram(title, theme, (width, height), drawn)
 
 
 def pictures() -> dict[str, str]:
     """Give each picture by its name."""
-    return {
-        f"fleet-{name}{'-narrow' if narrow else ''}.svg": draw(theme, narrow=narrow)
-        for name, theme in THEMES.items()
-        for narrow in (False, True)
-    }
+    return variants("fleet", draw)
 
 
 if __name__ == "__main__":

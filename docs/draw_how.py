@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pictures import ARROW, STATIC, THEMES, Theme, box, style, text
+from pictures import STATIC, Theme, box, diagram, text, variants
 
 TOP = 64
 SWAP_WIDTH, RELOAD_WIDTH = 400, 430
@@ -125,27 +125,13 @@ def draw(theme: Theme, *, narrow: bool) -> str:
         width, height = SWAP_WIDTH + GAP + RELOAD_WIDTH + 4, max(SWAP_HEIGHT, RELOAD_HEIGHT)
         turn, first = SWAP_WIDTH + GAP // 2, TOP + STEP // 2
         arrow = f'<path d="M{SWAP_WIDTH + 4} {swapped} H{turn} V{first} H{x - 6}"/>'
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 0 {width} {height}" role="img">',
-            "<title>From the swap of a volume to the settings of a process</title>",
-            f"<style>{style(theme)}</style>",
-            f"<defs>{ARROW}</defs>",
-            *draw_swap(),
-            arrow,
-            *draw_reload(x, top),
-            "</svg>\n",
-        ]
-    )
+    title = "From the swap of a volume to the settings of a process"
+    return diagram(title, theme, (width, height), [*draw_swap(), arrow, *draw_reload(x, top)])
 
 
 def pictures() -> dict[str, str]:
     """Give each picture by its name."""
-    return {
-        f"how-{name}{'-narrow' if narrow else ''}.svg": draw(theme, narrow=narrow)
-        for name, theme in THEMES.items()
-        for narrow in (False, True)
-    }
+    return variants("how", draw)
 
 
 if __name__ == "__main__":

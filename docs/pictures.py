@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 STATIC = Path(__file__).with_name("_static")
 
@@ -81,3 +82,34 @@ def text(x: float, y: float, words: str, kind: str = "") -> str:
 def box(x: float, y: float, width: float, height: float, kind: str = "") -> str:
     """Draw a rectangle."""
     return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" class="{kind}"/>'
+
+
+def diagram(title: str, theme: Theme, size: tuple[int, int], drawn: Iterable[str]) -> str:
+    """Give a whole diagram of what has been drawn, of so many units in width and height."""
+    width, height = size
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 0 {width} {height}" role="img">',
+            f"<title>{escape(title)}</title>",
+            f"<style>{style(theme)}</style>",
+            f"<defs>{ARROW}</defs>",
+            *drawn,
+            "</svg>\n",
+        ]
+    )
+
+
+class Draw(Protocol):
+    """Draws a diagram."""
+
+    def __call__(self, theme: Theme, *, narrow: bool) -> str:
+        """Draw it for a wide page, or for a phone."""
+
+
+def variants(name: str, draw: Draw) -> dict[str, str]:
+    """Give a diagram in each theme, for a wide page and for a phone, by the files' names."""
+    return {
+        f"{name}-{theme}{'-narrow' if narrow else ''}.svg": draw(colours, narrow=narrow)
+        for theme, colours in THEMES.items()
+        for narrow in (False, True)
+    }
