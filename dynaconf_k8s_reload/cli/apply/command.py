@@ -15,6 +15,7 @@ from ..changes import print_changes
 from ..mounts import MARK_OF_SECRETS, differences
 from ..screen import (
     CannotRunError,
+    Option,
     console,
     counted,
     example,
@@ -52,13 +53,7 @@ class _Mode(click.ParamType):  # type: ignore[type-arg,unused-ignore] # reason: 
         return mode
 
 
-@click.command(
-    epilog=example(
-        "dynaconf-k8s-reload apply --watch -f configmap.yaml ./config",
-        "kubectl get configmap app -o yaml | dynaconf-k8s-reload apply -f - ./config",
-    )
-)
-@click.option(
+files_option: Option = click.option(
     "-f",
     "--filename",
     "files",
@@ -66,6 +61,15 @@ class _Mode(click.ParamType):  # type: ignore[type-arg,unused-ignore] # reason: 
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="A manifest, YAML or JSON; - is standard input. May be given again.",
 )
+
+
+@click.command(
+    epilog=example(
+        "dynaconf-k8s-reload apply --watch -f configmap.yaml ./config",
+        "kubectl get configmap app -o yaml | dynaconf-k8s-reload apply -f - ./config",
+    )
+)
+@files_option
 @click.option(
     "--items",
     multiple=True,

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from ..._model.errors import MountError
-from ..apply.command import read_manifests
+from ..apply.command import files_option, read_manifests
 from ..apply.volume import ManifestError, project
 from ..findings import (
     Finding,
@@ -57,14 +57,7 @@ TIMEOUT = 120.0  # seconds; an import is given up before that, a reload that han
     required=True,
     help="The application's settings, imported in a process of their own.",
 )
-@click.option(
-    "-f",
-    "--filename",
-    "files",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A manifest, YAML or JSON; - is standard input. May be given again.",
-)
+@files_option
 @click.argument("directories", nargs=-1, metavar="[DIR]...", type=DIRECTORY)
 @ignore_option
 @fail_on_option
