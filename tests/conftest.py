@@ -16,6 +16,7 @@ import pytest
 
 import sampling  # noqa: F401 -- sets how examples are found, before any test asks for some
 from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._reload import notifier
 from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors, own_process, what_is_open
@@ -77,7 +78,8 @@ def _stop_all() -> None:
     each: Any
     for each in list(RENEWED_AFTER_FORK):
         each.stop(restore=True)
-        each._notifier.close()
+        notifier._close(each._notifier._board)
+        each._notifier.renew_after_fork()
 
 
 def _put_back(mirror: Mirror) -> None:

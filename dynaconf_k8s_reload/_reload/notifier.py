@@ -158,11 +158,6 @@ class Notifier:
             self._board.resting = True
             self._board.condition.notify_all()
 
-    def close(self) -> None:
-        """End the thread without telling anybody anything more; a later subscription restarts."""
-        _close(self._board)
-        self.renew_after_fork()
-
     def renew_after_fork(self) -> None:
         """Take fresh locks in a forked child, where no thread of the parent's lives on."""
         self._finalizer.detach()

@@ -32,7 +32,7 @@ def modified(key: str, old: Any, new: Any) -> Changes:
 def bell() -> Iterator[Notifier]:
     made = Notifier()
     yield made
-    made.close()
+    notifier._close(made._board)
 
 
 class Blocking:
@@ -316,7 +316,7 @@ def test_a_notifier_that_rests_tells_everybody_first_and_wakes_for_news() -> Non
     assert bell._board.thread is None
     bell.publish("change", modified("A", 1, 2))
     eventually(lambda: len(told) == 2)
-    bell.close()
+    notifier._close(bell._board)
 
 
 def test_a_stopped_reloader_leaves_no_thread(volume: AtomicWriter, settings: Any) -> None:
