@@ -85,8 +85,8 @@ def _of_variable(found: Mapping[str, Frame], reason: str) -> Blame | None:
         at_fault = [pair for pair in pairs if pair[1] is parsed]
     elif "template" in found:  # dynaconf evaluates it to set what comes after it in the same parent
         template = str(found["template"].values["self"].value)
-        variables = attached(setting["settings"]).generation.payload.variables.values()
-        known = [(None, variable) for variable in variables]
+        mounted = attached(setting["settings"]).generation.payload.variables.values()
+        known = [(None, variable) for variable in mounted]
         at_fault = [pair for pair in (*pairs, *known) if template in str(pair[1].content)]
     else:
         return None

@@ -188,9 +188,8 @@ def reads_mounts(settings: Settings, paths: Iterable[str]) -> bool:
     from one with another value than the process had.
     """
     roots = tuple(f"{os.path.realpath(path)}{os.sep}" for path in paths)
-    if any(
-        f"{os.path.realpath(str(name))}".startswith(roots) for name in get(settings, "loaded_files")
-    ):
+    loaded = get(settings, "loaded_files")
+    if any(os.path.realpath(str(name)).startswith(roots) for name in loaded):
         return True
     switcher = keywords(settings).get("ENV_SWITCHER_FOR_DYNACONF", "ENV_FOR_DYNACONF")
     name = str(switcher).upper()

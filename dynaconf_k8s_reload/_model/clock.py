@@ -7,17 +7,15 @@ that is loaded. A deadline by such a clock never comes, so the system is asked b
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 
+# Seconds that only ever grow; they compare between processes of one machine.
+monotonic: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
 
-def monotonic() -> float:
-    """Give seconds that only ever grow; they compare between processes of one machine."""
-    return time.clock_gettime(time.CLOCK_MONOTONIC)
-
-
-def monotonic_ns() -> int:
-    """Give the same in nanoseconds; no two calls in one thread give the same."""
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+# The same in nanoseconds; no two calls in one thread give the same.
+monotonic_ns: Callable[[], int] = partial(time.clock_gettime_ns, time.CLOCK_MONOTONIC)
 
 
 def now() -> datetime:

@@ -123,7 +123,6 @@ def build_all(mirror: Mirror, candidates: Sequence[Candidate], *, put_right: boo
     joint.settle()
     for each in candidates:
         _dynaconf.keep_live(each.live, each.built)
-        each.attachment.values = _dynaconf.flat_values(
-            each.built
-        )  # without what code has added since
+        # without what code has added since
+        each.attachment.values = _dynaconf.flat_values(each.built)
         each.attachment.under_way.kept = _dynaconf.keep_identity(each.live, each.built)

@@ -193,15 +193,14 @@ class Session:
             again: when to look again whatever is found; `NEVER` if no event was recent.
         """
         watches = self.watches
-        expecting = again != NEVER
-        # An event that comes only from now on cannot have told of what moved before.
-        told = {watch for watch in watches if self._covered(watch)}
+        # Of what moves without a recent event, an event that comes only from now on told nothing.
+        owed = {watch for watch in watches if again == NEVER and self._covered(watch)}
         wake = min(again, self.events.keep({path for watch in watches for path in watch.paths}))
         for watch in watches:
             covered = self._covered(watch)
             watch.begun.set()
             due = self.compare(watch, now)
-            if watch.moved and covered and watch in told and not expecting:
+            if watch.moved and covered and watch in owed:
                 log.info("a change came without an event; the watch for events is made anew")
                 self.events.drop()
                 due = now

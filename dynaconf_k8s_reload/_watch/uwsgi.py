@@ -59,9 +59,8 @@ def _is_spooler(uwsgi: Any) -> bool:
 
 
 def _has_threads(uwsgi: Any) -> bool:
-    known = getattr(
-        uwsgi, "has_threads", None
-    )  # newer releases tell, and have them unless told otherwise
+    # Newer releases tell, and have them unless told otherwise.
+    known = getattr(uwsgi, "has_threads", None)
     if known is not None:
         return bool(known)
     return any(option in uwsgi.opt for option in ("enable-threads", "threads", "gevent"))
