@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,21 @@ def own_process() -> Iterator[Mirror]:
     reloader = partial(Reloader, process=Process(mirror))
     with mock.patch.object(loader, "Reloader", reloader):
         yield mirror
+
+
+def forked(function: Callable[[], object]) -> int:
+    """Run a function in a forked process, which exits with 1 if it fails; give its pid."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return pid
 
 
 def open_descriptors() -> int:

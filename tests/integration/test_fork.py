@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -26,23 +25,14 @@ from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking
 from dynaconf_k8s_reload._watch.session import Session
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import eventually, make_settings
+from support import eventually, forked, make_settings
 
 
 class Child:
     """A forked process that runs a function, and says how it went."""
 
     def __init__(self, function: Callable[[], object]) -> None:
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                function()
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(status)
+        self.pid = forked(function)
 
     def join(self, seconds: float = 20.0) -> None:
         """Wait for its end; fail if it failed or hangs."""

@@ -25,7 +25,7 @@ from dynaconf_k8s_reload._source.content import Payload
 from dynaconf_k8s_reload._source.reading import read
 from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import make_settings, own_process
+from support import forked, make_settings, own_process
 
 PREFIXED, PLAIN = "MYAPP_SHOWN", "SHOWN_PLAIN"
 FIRST, SECOND, ELSEWHERE = "first", "second", "elsewhere"
@@ -619,15 +619,12 @@ def test_ownership_across_a_fork(volume: AtomicWriter, at_boot: Boot) -> None:
     settings = make_settings(volume.directory, k8s_watch=False)
     assert settings.KEY == FIRST
     volume.write({})
-    child = os.fork()
-    if child == 0:
-        failed = 1
-        try:
-            reload(settings)
-            failed = (settings.KEY, os.environ["MYAPP_KEY"]) != (ELSEWHERE, ELSEWHERE)
-        finally:
-            os._exit(failed)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def child() -> None:
+        reload(settings)
+        assert (settings.KEY, os.environ["MYAPP_KEY"]) == (ELSEWHERE, ELSEWHERE)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(forked(child), 0)[1]) == 0
     assert os.environ["MYAPP_KEY"] == FIRST
     reload(settings)
     assert os.environ["MYAPP_KEY"] == ELSEWHERE
