@@ -379,6 +379,20 @@ def test_what_code_puts_between_two_times_stays(settings: Any, volume: AtomicWri
     assert (target.A, target.B) == (2, "code")
 
 
+def test_what_code_sets_between_two_objects_is_in_the_second_only(
+    settings: Any, volume: AtomicWriter
+) -> None:
+    """Each has what was there when it was populated, after a reload as before."""
+    volume.write({"MYAPP_A": "1"})
+    first, second = types.SimpleNamespace(), types.SimpleNamespace()
+    settings.populate_obj(first)
+    settings.set("B", "code", loader_identifier="code")
+    settings.populate_obj(second)
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert (first.A, hasattr(first, "B")) == (2, False)
+    assert (second.A, second.B) == (2, "code")
+
+
 def test_the_names_may_be_given_by_an_iterator(settings: Any, volume: AtomicWriter) -> None:
     """One that can be read only once populates an object, which follows."""
     volume.write({"MYAPP_A": "1", "MYAPP_B": "1"})
@@ -469,12 +483,14 @@ def test_a_populated_object_is_not_kept_alive(settings: Any, volume: AtomicWrite
             super().__setattr__(name, value)
 
     volume.write({"MYAPP_A": "1"})
-    slots, gone, refuses = Slots(), types.SimpleNamespace(), Refuses()
+    slots, gone, refuses = Slots(), types.ModuleType("gone"), Refuses()
     for target in (slots, gone, refuses):
         settings.populate_obj(target, keys=["A"])
     del gone, target
+    assert len(attached(settings._wrapped).exports) == 3
     refuses.__dict__["armed"] = True
     reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert len(attached(settings._wrapped).exports) == 2
     assert (slots.A, settings.A) == (2, 2)
     assert refuses.A == 1
 

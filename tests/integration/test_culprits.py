@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from dynaconf import Validator
+from dynaconf import ValidationError, Validator
 
-from dynaconf_k8s_reload import ReloadRejected, get_reloader
+from dynaconf_k8s_reload import ReloadRejected, _dynaconf, get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from refusals import MARKER, WAYS, content, hook, lazily, make
 from support import make_settings
@@ -82,6 +83,23 @@ def test_a_first_load_names_it_too(volume: AtomicWriter, name: str) -> None:
     assert_no_value(error)
 
 
+def test_a_first_load_that_reads_a_settings_file_of_its_mount_names_it_too(
+    volume: AtomicWriter,
+) -> None:
+    """Such an object is built once more to be of one generation, and refused just so."""
+    volume.write({"MYAPP_BAD": "1", "app.toml": "A = 1\n"})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        settings_files=[str(volume.directory / "app.toml")],
+        validators=[Validator("BAD", gt=1)],
+    )
+    with pytest.raises(ValidationError, match=r"^BAD \(MYAPP_BAD\) of ") as raised:
+        settings.get("A")
+    assert cast("Any", raised.value).keys == ("BAD",)
+    assert "MYAPP_BAD" not in os.environ
+
+
 def test_a_hook_of_a_first_load_raises_its_own(volume: AtomicWriter) -> None:
     """What an application's function raises at a start is its own: nothing is made of it."""
     volume.write({"MYAPP_BAD": MARKER})
@@ -136,6 +154,28 @@ def test_a_files_template_is_blamed_on_what_is_merged_into_it(
     with pytest.raises(Exception, match=r"^MYAPP_BAD__x of ") as raised:
         make_settings(volume.directory, k8s_watch=False, settings_files=files).get("A")
     assert_no_value(raised.value)
+
+
+@pytest.mark.parametrize(("hides", "place"), [(False, "refused"), (True, "explained")])
+def test_the_place_of_what_another_exception_replaces_is_told(hides: bool, place: str) -> None:
+    """It is where things went wrong, unless the application hides it with ``from None``."""
+
+    def refused() -> None:
+        raise KeyError(MARKER)
+
+    def explained() -> None:
+        try:
+            refused()
+        except KeyError:
+            if hides:
+                raise ValueError(MARKER) from None
+            raise ValueError(MARKER)  # noqa: B904 -- because that is what is tested
+
+    with pytest.raises(ValueError, match=MARKER) as raised:
+        explained()
+    told = _dynaconf.told(raised.value)
+    assert told.startswith(f"ValueError at {__file__}:")
+    assert told.endswith(f" in {place}")
 
 
 class PrivateLoader:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -16,24 +15,14 @@ from dynaconf import Dynaconf, Validator
 
 from dynaconf_k8s_reload import _dynaconf, get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import eventually, make_settings
+from support import eventually, forked, make_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
 def in_child(function: Callable[[], object]) -> None:
     """Run a function in a forked process; fail if it does."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            function()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(forked(function), 0)[1]) == 0
 
 
 @pytest.fixture
@@ -157,6 +146,20 @@ def test_a_child_that_reads_variables_only_follows(
 
     in_child(child)
     eventually(lambda: followed.KEY == 3)
+
+
+@pytest.mark.parametrize("read", [lambda: os.environ["MYAPP_KEY"], lambda: len(os.environ)])
+def test_the_first_read_of_a_variable_prepares_once(
+    followed: Any, read: Callable[[], object]
+) -> None:
+    """It need not have changed, but may have; here without a fork."""
+    prepared: list[int] = []
+    get_reloader(followed)._process.mark_fork(lambda: prepared.append(1))
+    assert os.environ["PATH"]
+    assert prepared == []
+    for _ in range(2):
+        read()
+        assert prepared == [1]
 
 
 def test_a_variable_that_is_new_is_found_in_a_child(followed: Any, volume: AtomicWriter) -> None:

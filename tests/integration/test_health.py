@@ -197,6 +197,23 @@ def test_a_reload_that_hangs_is_told_and_holds_nobody_up(
     assert hung.status().problems == ()
 
 
+def test_a_reload_that_has_just_ended_is_not_told_of(
+    volume: AtomicWriter, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was about to say that it takes long says nothing."""
+    volume.write({"MYAPP_A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    reloading = get_reloader(settings).generations.progress
+    logged.clear()
+    reloading.tell()
+    assert logged.messages == []
+    monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
+    reloading.begin()
+    reloading.tell()
+    reloading.end()
+    assert ["has been running for" in line for line in logged.messages] == [True]
+
+
 def test_a_watch_that_has_not_looked_is_unhealthy(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -284,31 +284,35 @@ def test_another_thread_is_in_no_signal_handler() -> None:
     assert found == [True, False]
 
 
-@pytest.mark.parametrize("where", ["end_cache", "put", "applied"])
+@pytest.mark.parametrize("where", ["end_cache", "put", "applied", "publish"])
 def test_an_interrupted_publication_is_completed(
     settings: Any, volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """Whichever step of it a handler interrupts, the generation is served and counted once."""
     from dynaconf_k8s_reload._dynaconf import state, takeover
+    from dynaconf_k8s_reload._reload.generations import Generations
     from dynaconf_k8s_reload._reload.report import History
 
     volume.write({"A": "1"})
     reloader = get_reloader(settings)
     child = settings.from_env("other")
-    place: Any = {"end_cache": state, "put": takeover, "applied": History}[where]
+    places = {"end_cache": state, "put": takeover, "applied": History, "publish": Generations}
+    place: Any = places[where]
     name = "remember_built" if where == "put" else where
     real, calls = getattr(place, name), [0]
 
     def interrupted(*args: Any) -> Any:
         calls[0] += 1
         if calls[0] == armed:
+            if where == "publish":  # at its very end
+                real(*args)
             raise KeyboardInterrupt
         return real(*args)
 
     armed = 0
     monkeypatch.setattr(place, name, interrupted)
     volume.write({"A": "2"})
-    calls[0], armed = 0, {"end_cache": 2, "put": 1, "applied": 1}[where]
+    calls[0], armed = 0, 2 if where == "end_cache" else 1
     with pytest.raises(KeyboardInterrupt):
         reloader.reload()
     assert (settings.A, child.A, os.environ["A"]) == (2, 2, "2")

@@ -13,6 +13,9 @@ from dynaconf import Dynaconf, Validator
 from dynaconf.loaders import env_loader
 
 from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._environ.first_read import before_first_read
+from dynaconf_k8s_reload._environ.overlay import Environment
+from dynaconf_k8s_reload._environ.staging import PROCESS, Environ, end_stage, staged
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -306,6 +309,22 @@ def test_a_fork_within_a_build(volume: AtomicWriter) -> None:
     volume.write({"MYAPP_A": "2"})
     assert get_reloader(settings).reload().outcome == "applied"
     assert codes == [0, 0]
+
+
+def test_a_child_of_a_build_prepares_nothing_before_the_build_ends() -> None:
+    """What is to be done at its first read of the present waits for that; here without a fork."""
+    prepared: list[int] = []
+    with staged(Environment(PROCESS, {"HERE": "1"})):
+        before_first_read(lambda _: True, lambda: prepared.append(1))
+        assert (os.environ["HERE"], prepared) == ("1", [])
+    assert "HERE" not in os.environ
+    assert prepared == [1]
+
+
+def test_who_is_in_the_present_stays_there() -> None:
+    """There is nothing to end for a thread that builds nothing."""
+    end_stage()
+    assert type(os.environ) is Environ
 
 
 def test_another_thread_changes_the_environment_during_a_build(volume: AtomicWriter) -> None:

@@ -122,6 +122,18 @@ def test_what_is_in_the_way_stays(name: str, volume_beside_something: Path) -> N
     assert everything(volume_beside_something) == before
 
 
+def test_what_only_has_the_name_of_a_generation_stays(volume_beside_something: Path) -> None:
+    """A killed writer leaves directories behind; a file and a link of such a name are no such."""
+    writer = AtomicWriter(volume_beside_something)
+    writer.write({"B": "1"})
+    file = volume_beside_something / "..2026_01_02_03_04_05.123"
+    file.write_text(PRECIOUS)
+    link = volume_beside_something / "..2026_01_02_03_04_05.124"
+    link.symlink_to("../precious")
+    assert writer.write(NEW)
+    assert (file.read_text(), (link / "file").read_text()) == (PRECIOUS, PRECIOUS)
+
+
 def test_a_foreign_link_of_a_key_is_in_the_way(volume_beside_something: Path) -> None:
     """A key's name that leads elsewhere is no link of the kubelet's, and nobody follows it."""
     (volume_beside_something / "A").symlink_to("../precious/file")

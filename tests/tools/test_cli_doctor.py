@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from command import Done, run, run_process, screens, short_directory
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload._reload.last_good import keep
 from dynaconf_k8s_reload._source.reading import read
+from dynaconf_k8s_reload.cli.patience import loading_patience
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 ENTER = "namespaces.enter(); "
@@ -379,6 +381,12 @@ def test_settings_that_never_load(
     listed = f'settings_files=["{volume.directory}/app.yaml"], k8s_mounts='
     done = examine(SETTINGS.format(mount=volume.directory).replace("k8s_mounts=", listed))
     finds(done, "ERROR    The settings cannot be loaded", "takes more than 0 s", "YAML aliases")
+
+
+def test_settings_that_take_a_while_to_load_are_waited_for() -> None:
+    """A look at the clock within the limit interrupts nothing."""
+    with loading_patience("app:settings"):
+        signal.raise_signal(signal.SIGALRM)
 
 
 def test_in_another_thread_an_import_has_no_limit(volume: AtomicWriter, examine: Examine) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from command import ENVIRON, MODULE, STYLE, on_terminal
+from command import ENVIRON, MODULE, STYLE, on_terminal, run_process
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 
@@ -113,6 +113,24 @@ def test_interrupted(tmp_path: Path, command: list[str], by: signal.Signals) -> 
     assert process.communicate(timeout=30)[0] == ""
     assert process.returncode == 130
     assert list(scratch.iterdir()) == []
+
+
+ASKING = "from dynaconf_k8s_reload.cli import asking; asking.processes = lambda: "
+
+
+@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_question_that_is_interrupted(by: str) -> None:
+    """``status``, which does without the others' command line, ends as they do."""
+    kill = f"os.kill(os.getpid(), signal.{by})"
+    assert run_process("status", first=ASKING + kill) == (130, "", "")
+
+
+def test_a_file_that_is_missing_is_no_output_that_takes_no_more() -> None:
+    """What is wrong with a file of this package's or of Python's is shown as what it is."""
+    done = run_process("status", first=f"{ASKING}open('/nowhere/file')")
+    assert done.status == 1
+    assert done.err.startswith("Traceback")
+    assert "'/nowhere/file'" in done.err
 
 
 def test_json_in_another_encoding(volume: AtomicWriter) -> None:

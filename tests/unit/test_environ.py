@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -110,6 +111,33 @@ class Processes(RuleBasedStateMachine):
 
 test_ownership = Processes.TestCase
 test_ownership.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+
+
+class Full(dict[str, str]):
+    """An environment that takes so many more writes, and then none."""
+
+    left = 1000
+
+    def __setitem__(self, name: str, text: str) -> None:
+        if not self.left:
+            raise MemoryError(name)
+        self.left -= 1
+        super().__setitem__(name, text)
+
+
+def test_what_could_not_be_put_back_is_mended_by_the_next_writing() -> None:
+    """A variable that has kept a refused text is not taken for one that the application wrote."""
+    process = Full()
+    mirror = Mirror(process)
+    publish(mirror, OWNER, {"A": "1", "B": "1"})
+    process.left = 1
+    with pytest.raises(MemoryError, match="B"):
+        publish(mirror, OWNER, {"A": "2", "B": "2"})
+    assert process == {"A": "2", "B": "1"}
+    assert mirror.drifted(OWNER) == []
+    process.left = 1000
+    assert publish(mirror, OWNER, {"A": "1", "B": "1"}) == []
+    assert process == {"A": "1", "B": "1"}
 
 
 def test_what_is_given_back_to_a_removed_variable() -> None:

@@ -19,6 +19,8 @@ from dynaconf_k8s_reload.cli.screen import CannotRunError
 
 SHOP = Resource("ConfigMap", "shop")
 FILES = {"A": b"1"}
+MORE = {"B": b"2"}
+TOGETHER = {"projected": {"sources": [{"configMap": {"name": "shop"}}, {"secret": {"name": "b"}}]}}
 
 
 class Scripted:
@@ -32,9 +34,12 @@ class Scripted:
         starts: int = 0,
         sub_path: bool = False,
         others_at: int = 10**9,
+        projected: bool = False,
         **status: Any,
     ) -> None:
         self._others_at = others_at
+        self._volume = TOGETHER if projected else {"configMap": {"name": "shop"}}
+        self._serves = FILES | MORE if projected else FILES
         self._loaded_at = loaded_at
         self._starts = starts
         self._sub_path = sub_path
@@ -46,6 +51,8 @@ class Scripted:
         self._status = status
 
     def read(self, resource: Resource) -> Mapping[str, Any] | None:
+        if resource != SHOP:
+            return {"data": {"B": "Mg=="}}
         return {"data": {"A": "1"}} if self.asked < self._others_at else None
 
     def pods(self, selector: str) -> list[Mapping[str, Any]]:
@@ -57,7 +64,7 @@ class Scripted:
             {
                 "metadata": {"name": "p", "uid": str(self.looked >= self._rolled_at)},
                 "spec": {
-                    "volumes": [{"name": "v", "configMap": {"name": "shop"}}],
+                    "volumes": [{"name": "v", **self._volume}],
                     "containers": [{"name": "c", "volumeMounts": [mount]}],
                 },
                 "status": {"containerStatuses": [state]},
@@ -71,7 +78,7 @@ class Scripted:
         self.asked += 1
         if self.asked < self._loaded_at:
             return Answer()
-        revision = revision_of(FILES) if self.asked >= self._served_at else "old"
+        revision = revision_of(self._serves) if self.asked >= self._served_at else "old"
         status = {
             "pid": 1,
             "generation": 1,
@@ -111,6 +118,12 @@ def test_it_asks_until_all_serve_it() -> None:
     cluster = Scripted(served_at=5)
     (verdict,) = follow(cluster).run(None, restart=False)
     assert (verdict.state, cluster.asked) == (State.SERVED, 5)
+
+
+def test_what_is_mounted_beside_it_counts() -> None:
+    """A volume of several resources is served once the content of all of them is."""
+    (verdict,) = follow(Scripted(served_at=3, projected=True)).run(None, restart=False)
+    assert (verdict.state, verdict.revision) == (State.SERVED, revision_of(FILES | MORE))
 
 
 def test_it_gives_up_when_the_time_is_over() -> None:
