@@ -323,6 +323,25 @@ def test_where_there_is_none_nothing_is_published(
     assert file._descriptor != -1
 
 
+def test_where_the_newer_status_cannot_be_written_the_older_one_goes(
+    file: MemoryFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no longer true, and nobody is told of it."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    file.put(1, '"one"')
+    assert HERE in published.processes()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", refuse)
+        file.put(1, '"two"')
+    assert HERE not in published.processes()
+    file.put(1, '"three"')
+    read = published._read(f"/proc/self/fd/{file._descriptor}")
+    assert read == {"pid": HERE, "objects": ["three"]}
+
+
 def test_what_cannot_be_read_is_tried_again_for_a_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

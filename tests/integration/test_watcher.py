@@ -102,6 +102,14 @@ class Stage:
     def events(self) -> Scripted:
         return self.made[-1]
 
+    def watching(self, volume: AtomicWriter, resync: float = 3600) -> Owner:
+        """Give the owner of a watch on a volume with one key, which has come to rest."""
+        volume.write({"KEY": "one"})
+        owner = Owner(volume.directory)
+        self.watcher.add(owner.watch(resync=resync))
+        self.settle()
+        return owner
+
     def settle(self) -> None:
         """Wait until the looks that follow a hint are over."""
         looks = -1
@@ -234,10 +242,7 @@ def test_the_first_wait_of_a_watch_ends() -> None:
 
 def test_a_hint_leads_to_a_comparison_at_once(stage: Stage, volume: AtomicWriter) -> None:
     """With an hour to the next resync, a hint alone brings the change."""
-    volume.write({"KEY": "one"})
-    owner = Owner(volume.directory)
-    stage.watcher.add(owner.watch(resync=3600))
-    stage.settle()
+    owner = stage.watching(volume)
     volume.write({"KEY": "two"})
     stage.events.hint()
     eventually(lambda: owner.reloads == 1)
@@ -299,10 +304,7 @@ def test_the_resync_finds_what_no_event_told(
     stage: Stage, volume: AtomicWriter, logged: pytest.LogCaptureFixture
 ) -> None:
     """A change without an event is applied at the resync, and the events are made anew."""
-    volume.write({"KEY": "one"})
-    owner = Owner(volume.directory)
-    stage.watcher.add(owner.watch(resync=0.5))
-    stage.settle()
+    owner = stage.watching(volume, resync=0.5)
     volume.write({"KEY": "two"})
     eventually(lambda: owner.reloads == 1)
     eventually(lambda: stage.events.drops == 1)
@@ -313,10 +315,7 @@ def test_events_are_not_blamed_for_what_came_before_them(
     stage: Stage, volume: AtomicWriter, logged: pytest.LogCaptureFixture
 ) -> None:
     """A swap between the first look and the arming of the events does not make them anew."""
-    volume.write({"KEY": "one"})
-    owner = Owner(volume.directory)
-    stage.watcher.add(owner.watch(resync=3600))
-    stage.settle()
+    owner = stage.watching(volume)
     stage.events.covering = False
     stage.events.hint()
     stage.settle()
