@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from applications import Application
-from django_project import PROJECT
+from django_project import PROJECT, assert_alike
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 pytest.importorskip("pulpcore", reason="pulpcore is not installed")
@@ -95,12 +95,6 @@ def pulp(volume: AtomicWriter) -> Iterator[Pulp]:
         yield running
 
 
-def equals_fresh(running: Pulp, fresh: Pulp) -> None:
-    for here, there in zip(running(EVERYWHERE), fresh(EVERYWHERE), strict=True):
-        names = {name for name in {*here, *there} if here.get(name) != there.get(name)}
-        assert {name: (here.get(name), there.get(name)) for name in names} == {}
-
-
 def test_its_settings_are_those_of_a_fresh_process(volume: AtomicWriter, pulp: Pulp) -> None:
     """In `django.conf.settings`, in the module and in the environment, after 15 updates."""
     assert len(UPDATES) == 15
@@ -108,7 +102,7 @@ def test_its_settings_are_those_of_a_fresh_process(volume: AtomicWriter, pulp: P
         volume.write(update)
         assert pulp("reloader.reload().outcome") == "applied", update
         with Pulp(volume.directory) as fresh:
-            equals_fresh(pulp, fresh)
+            assert_alike(pulp(EVERYWHERE), fresh(EVERYWHERE))
 
 
 def test_what_its_validators_and_hooks_refuse_changes_nothing(
@@ -134,4 +128,4 @@ def test_with_its_apps(volume: AtomicWriter) -> None:
             volume.write(update)
             assert running("reloader.reload().outcome") == "applied", update
             with Pulp(volume.directory, **with_apps) as fresh:
-                equals_fresh(running, fresh)
+                assert_alike(running(EVERYWHERE), fresh(EVERYWHERE))

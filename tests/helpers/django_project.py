@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,13 @@ def manage(
     )
     assert run.returncode == expect, run.stdout + run.stderr
     return run
+
+
+def assert_alike(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> None:
+    """Fail unless two processes show the same settings everywhere; name those that differ."""
+    for here, there in zip(one, other, strict=True):
+        names = {name for name in {*here, *there} if here.get(name) != there.get(name)}
+        assert {name: (here.get(name), there.get(name)) for name in names} == {}
 
 
 class Project(Application):

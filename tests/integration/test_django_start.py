@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from django_project import Project
+from django_project import Project, assert_alike
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 pytest.importorskip("django", reason="Django is not installed")
@@ -58,9 +58,7 @@ def test_all_settings_are_those_of_a_fresh_process(volume: AtomicWriter, project
         volume.write(update)
         assert project("reloader.reload().outcome") == "applied"
         with Project(volume.directory, first=BY_VARIABLES) as fresh:
-            for here, there in zip(project(BOTH), fresh(BOTH), strict=True):
-                different = {name for name in {*here, *there} if here.get(name) != there.get(name)}
-                assert {name: (here.get(name), there.get(name)) for name in different} == {}
+            assert_alike(project(BOTH), fresh(BOTH))
 
 
 def test_a_validator_does_not_find_a_default_of_django(
