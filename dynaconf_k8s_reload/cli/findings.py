@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .screen import AT_MOST, Option, counted, listed, put, say
+from .screen import AT_MOST, Function, Option, counted, listed, put, say, verbose_option
 
 Severity = Literal["error", "warning", "note"]
 
@@ -101,7 +101,7 @@ class Finding:
         }
 
 
-ignore_option: Option = click.option(
+_ignore: Option = click.option(
     "--ignore",
     "ignored",
     multiple=True,
@@ -109,13 +109,18 @@ ignore_option: Option = click.option(
     type=click.Choice(NAMES),
     help="Leave this finding out, such as not-a-variable. May be given again.",
 )
-fail_on_option: Option = click.option(
+_fail_on: Option = click.option(
     "--fail-on",
     type=click.Choice(SEVERITIES),
     default="warning",
     show_default=True,
     help="The least severity with which the exit status is 1.",
 )
+
+
+def findings_options(function: Function) -> Function:
+    """Add to a command's function what decides which findings it prints, how, and how it ends."""
+    return _ignore(_fail_on(verbose_option(function)))
 
 
 def selected(findings: Iterable[Finding], ignored: Sequence[str]) -> list[Finding]:

@@ -16,15 +16,7 @@ import click
 from ..._model.errors import MountError
 from ..apply.command import files_option, read_manifests
 from ..apply.volume import ManifestError, project
-from ..findings import (
-    Finding,
-    Severity,
-    fail_on_option,
-    fails,
-    ignore_option,
-    print_findings,
-    selected,
-)
+from ..findings import Finding, Severity, fails, findings_options, print_findings, selected
 from ..mounts import DIRECTORY
 from ..screen import (
     CannotRunError,
@@ -36,7 +28,6 @@ from ..screen import (
     printable,
     say,
     steps,
-    verbose_option,
 )
 from .github import annotation
 from .volumes import ALL, CONFIG_MAPS, SECRETS, Volume, copied, laid_out
@@ -59,9 +50,7 @@ TIMEOUT = 120.0  # seconds; an import is given up before that, a reload that han
 )
 @files_option
 @click.argument("directories", nargs=-1, metavar="[DIR]...", type=DIRECTORY)
-@ignore_option
-@fail_on_option
-@verbose_option
+@findings_options
 @click.option("--github", is_flag=True, help="Print annotations for a GitHub workflow, too.")
 @json_option
 @click.pass_context

@@ -18,15 +18,7 @@ from ..._source.reader import DEFAULT_MOUNT, default_mounts
 from ..._source.snapshot import Snapshot
 from ..._watch import patched_by
 from ..application import Application, load
-from ..findings import (
-    Finding,
-    Severity,
-    fail_on_option,
-    fails,
-    ignore_option,
-    print_findings,
-    selected,
-)
+from ..findings import Finding, Severity, fails, findings_options, print_findings, selected
 from ..mounts import DIRECTORY_OR_FILE, as_dict, is_mounted, mount_table, mounts_of, print_head
 from ..screen import (
     CannotRunError,
@@ -37,7 +29,6 @@ from ..screen import (
     put,
     say,
     steps,
-    verbose_option,
 )
 from .keys import check_keys
 from .last_good import check_last_good
@@ -65,9 +56,7 @@ ANNOTATE = 'kubectl annotate pod POD --overwrite synced="$(date)"'
     metavar="MODULE:NAME",
     help="Settings to import and check, too; nothing is watched or changed.",
 )
-@ignore_option
-@fail_on_option
-@verbose_option
+@findings_options
 @json_option
 @click.pass_context
 def doctor(  # noqa: PLR0913 -- because each is an option of the command
