@@ -162,6 +162,16 @@ def test_the_first_read_of_a_variable_prepares_once(
         assert prepared == [1]
 
 
+def test_what_greenlets_take_the_place_of_threads_by_prepares_nothing(followed: Any) -> None:
+    """gevent's patching reads variables, and a watch that began within it would block them all."""
+    prepared: list[int] = []
+    get_reloader(followed)._process.mark_fork(lambda: prepared.append(1))
+    names: dict[str, Any] = {"__name__": "gevent.monkey", "os": os}
+    exec("def patch_all(): return os.environ['MYAPP_KEY']", names)
+    assert (names["patch_all"](), prepared) == ("1", [])
+    assert (os.environ["MYAPP_KEY"], prepared) == ("1", [1])
+
+
 def test_a_variable_that_is_new_is_found_in_a_child(followed: Any, volume: AtomicWriter) -> None:
     """Although nobody had it before the fork; what the mounts say nothing of begins nothing."""
 
