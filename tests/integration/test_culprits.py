@@ -14,6 +14,7 @@ import pytest
 from dynaconf import ValidationError, Validator
 
 from dynaconf_k8s_reload import ReloadRejected, _dynaconf, get_reloader
+from dynaconf_k8s_reload._model.errors import RedactedCause
 from dynaconf_k8s_reload.testing import AtomicWriter
 from refusals import MARKER, WAYS, content, hook, lazily, make
 from support import make_settings
@@ -80,6 +81,7 @@ def test_a_first_load_names_it_too(volume: AtomicWriter, name: str) -> None:
     assert way.reason in str(error)
     assert "MYAPP_K" not in str(error)
     assert error.keys == way.keys
+    assert isinstance(error.__cause__, RedactedCause)
     assert_no_value(error)
 
 
