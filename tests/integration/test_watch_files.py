@@ -87,6 +87,20 @@ def test_a_file_that_comes_while_others_are_checked(volume: AtomicWriter, tmp_pa
     assert reloader.status().generation == 3
 
 
+def test_what_has_not_changed_is_not_loaded_again(volume: AtomicWriter, tmp_path: Path) -> None:
+    """Neither what a first load has read nor a file that is only named, and not there."""
+    put(tmp_path / "settings.toml", "NAME = 1\n")
+    settings = following(volume, tmp_path, k8s_watch_files=True, k8s_watch=False)
+    reloader = get_reloader(settings)
+    assert reloader.reload().outcome == "unchanged"
+    put(tmp_path / "settings.toml", 'NAME = 22\ndynaconf_include = ["absent.toml"]\n')
+    assert reloader.reload().outcome == "applied"
+    assert reloader.reload().outcome == "unchanged"
+    put(tmp_path / "absent.toml", "FOUND = 1\n")
+    assert reloader.reload().outcome == "applied"
+    assert settings.FOUND == 1
+
+
 def test_without_the_option_the_watch_looks_at_the_mounts_only(
     volume: AtomicWriter, tmp_path: Path
 ) -> None:
