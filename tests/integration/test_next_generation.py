@@ -115,6 +115,17 @@ def test_a_hook_of_a_first_load_sees_the_variables_of_the_mount(volume: AtomicWr
         os.environ.pop("MYAPP_A", None)
 
 
+def test_a_template_that_a_first_load_merges_reads_the_variables_of_the_mount(
+    volume: AtomicWriter,
+) -> None:
+    """Merging evaluates it, before any variable has been written."""
+    volume.write(
+        {"ONE_L": '["@format {env[ONE_X]}"]', "TWO_L": "@merge ['b']", "ONE_X": "of the mount"}
+    )
+    settings = make_settings(volume.directory, k8s_watch=False, envvar_prefix="ONE,TWO")
+    assert sorted(settings.L) == ["b", "of the mount"]
+
+
 def test_a_first_load_that_a_hook_ends_leaves_the_present(volume: AtomicWriter) -> None:
     """The thread sees the process's variables again, also where the loads were nested."""
     volume.write({"MYAPP_A": "1"})
