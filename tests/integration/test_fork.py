@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import multiprocessing
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 from dynaconf.base import Settings
 
-from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload import Reloader, get_reloader
 from dynaconf_k8s_reload._dynaconf.loading import LOADER
 from dynaconf_k8s_reload._environ.staging import PROCESS
 from dynaconf_k8s_reload._watch import WATCHER
@@ -449,16 +450,35 @@ def test_a_watch_whose_beginning_is_interrupted_goes_on(
     Child(child).join()
 
 
-def test_a_check_that_is_added_in_a_child_waits_for_no_lock_of_its_parents(
-    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+async def iterate(reloader: Reloader) -> None:
+    reloader.changes()
+
+
+CALLS: dict[str, Callable[[Reloader], object]] = {
+    "status": lambda reloader: reloader.status(),
+    "snapshot": lambda reloader: reloader.snapshot(),
+    "pin": lambda reloader: reloader.pin().__enter__(),
+    "reload": lambda reloader: reloader.reload(),
+    "start": lambda reloader: reloader.start(),
+    "stop": lambda reloader: reloader.stop(),
+    "on_change": lambda reloader: reloader.on_change()(print),
+    "on_validate": lambda reloader: reloader.on_validate(print),
+    "on_error": lambda reloader: reloader.on_error(print),
+    "changes": lambda reloader: asyncio.run(iterate(reloader)),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_in_a_child_waits_for_no_lock_of_its_parents(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """Where Python did not see the fork, the first call of the API notices it, this one too."""
+    """Where Python did not see the fork, the first call of the API notices it, whichever it is."""
     volume.write({"KEY": "zero"})
     reloader = get_reloader(make_settings(volume.directory, k8s_watch=False))
     monkeypatch.setattr(forking, "RENEWED_AFTER_FORK", ())
     monkeypatch.setattr(forking, "RENEWED_LAST", ())
     monkeypatch.setattr(forking._ours, "pid", -1)
-    reloader.on_validate(print)
+    CALLS[call](reloader)
     assert forking.is_ours()
 
 

@@ -292,7 +292,7 @@ def test_afterwards_everything_has_its_own_class(volume: AtomicWriter) -> None:
 
 
 def test_a_fork_within_a_build(volume: AtomicWriter) -> None:
-    """A child that a build forks goes on in the next generation; another's has plain classes."""
+    """A child that a build forks goes on in the next generation; another's, and its, are plain."""
     volume.write({"MYAPP_A": "1"})
     settings = make_settings(volume.directory, k8s_watch=False)
     plain = type(os.environ), type(settings)
@@ -304,13 +304,14 @@ def test_a_fork_within_a_build(volume: AtomicWriter) -> None:
             os._exit(0 if check() else 1)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
+    def is_plain() -> bool:
+        return (type(os.environ), type(settings)) == plain and settings.A == 1
+
     def judge(value: Any) -> bool:
         if value == 2:
             codes.append(forks(lambda: (settings.A, os.environ["MYAPP_A"]) == (2, "2")))
             other = threading.Thread(
-                target=lambda: codes.append(
-                    forks(lambda: (type(os.environ), type(settings)) == plain and settings.A == 1)
-                )
+                target=lambda: codes.append(forks(lambda: is_plain() and forks(is_plain) == 0))
             )
             other.start()
             other.join()
