@@ -127,17 +127,16 @@ def pin(settings: Settings, anchor: Settings, environment: Mapping[str, str]) ->
 
 
 def pin_key(settings: Settings, key: Any) -> None:
-    """Pin what one key holds while an object is being loaded."""
+    """Pin the templates within what one key holds while an object is being loaded.
+
+    A first load merges them before any variable of the mounts has been written.
+    """
     attachment = attachment_of(settings)
     if attachment is None or attachment.build is None or attachment.generation.anchor is None:
         return
-    store, name = state.get(settings, "store"), str(key).upper()
-    value = dict.get(store, name)
-    environment = attachment.generation.plan.environment
-    if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
-        put_raw(store, name, PinnedLazy.of(value, attachment.generation.anchor, environment))
-    elif isinstance(value, (dict, list)):
-        _pin(value, attachment.generation.anchor, environment)
+    value = dict.get(state.get(settings, "store"), str(key).upper())
+    if isinstance(value, (dict, list)):
+        _pin(value, attachment.generation.anchor, attachment.generation.plan.environment)
 
 
 def _pin(
