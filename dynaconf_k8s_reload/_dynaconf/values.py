@@ -213,14 +213,18 @@ def changes_between(old: Settings, new: Settings) -> Changes:
     published, after = attached(old).values, attached(new).values or flat_values(new)
     changes = diff(flat_values(old), after)
     names = {key.partition(".")[0] for key in after}
-    real = [change for change in changes.values() if not _added(change, published, names)]
+    real = [
+        change
+        for change in changes.values()
+        if change.kind != "removed" or not _added(change, published, names)
+    ]
     changes = changes if len(real) == len(changes) else Changes(real)
     return changes.cut(lambda: _named(old) | _named(new))
 
 
 def _added(change: Change, published: Mapping[str, Any], names: Container[str]) -> bool:
     top = change.key.partition(".")[0]
-    return change.kind == "removed" and change.key not in published and top in names
+    return change.key not in published and top in names
 
 
 def _named(settings: Settings) -> set[tuple[str, ...]]:

@@ -109,8 +109,8 @@ class Ledger:
                 if record is None:
                     continue  # shadowed from the start
                 if text is not None:
-                    off = put_right and self._environ.get(name) != text
-                    if off or not record.owned or text != record.left:
+                    off = not record.owned or text != record.left
+                    if off or (put_right and self._environ.get(name) != text):
                         moves[name] = record.leaving(text, owned=True)
                 elif name in decision.shadowed:
                     moves[name] = of_the_process(decision.shadowed[name])

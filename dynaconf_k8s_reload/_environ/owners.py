@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .._source.content import Payload, Variable
 from .._source.snapshot import Snapshot
 from .rules import Claims, Decision
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class Record:
+class Record(NamedTuple):
     """What is known of a name that a mount provides or provided.
 
     Attributes:
