@@ -30,6 +30,7 @@ add_module_names = False
 python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True  # such as 0o644, as the code has it
 autodoc_default_options = {"members": True}
 napoleon_use_ivar = True
 

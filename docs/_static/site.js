@@ -1,4 +1,5 @@
-// What scrolls sideways shows that it does, and can be reached and scrolled by keyboard, and headings of the contents have a level.
+// What scrolls sideways shows that it does, and can be reached and scrolled by keyboard; names break where they may,
+// and headings of the contents have a level.
 document.addEventListener("DOMContentLoaded", () => {
   for (const block of document.querySelectorAll(".highlight pre, .table-wrapper")) {
     block.tabIndex = 0;
@@ -6,6 +7,11 @@ document.addEventListener("DOMContentLoaded", () => {
       block.classList.toggle("more-right", block.scrollLeft + block.clientWidth < block.scrollWidth - 2);
     block.addEventListener("scroll", hint);
     new ResizeObserver(hint).observe(block);
+  }
+  for (const word of document.querySelectorAll("code.literal .pre")) {
+    const length = word.textContent.length;
+    if (word.textContent.startsWith("-") && length < 24) word.classList.add("whole");
+    else if (length > 30 || word.closest("table")) word.innerHTML = word.innerHTML.replace(/(?<=\w)([_./(,=]+)(?=[\w["'])/g, "$1<wbr>");
   }
   for (const caption of document.querySelectorAll('.caption[role="heading"]')) caption.ariaLevel = "2";
 });

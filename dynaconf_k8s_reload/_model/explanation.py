@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Where a setting comes from; ``str()`` says it in a sentence, and nothing of it is a value.
+    """Where a setting comes from; ``str()`` says it in a sentence, and no part of it is a value.
 
     Attributes:
         key: the dotted key, in upper case.

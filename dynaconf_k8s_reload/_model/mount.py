@@ -23,8 +23,9 @@ class Mount:
         prefixed_only: only names with the application's prefix become settings; ``None`` follows
             ``k8s_prefixed_only``.
         env_from: the same ConfigMap is also the pod's ``envFrom``, so a key that goes is unset and
-            never given back; ``False`` says that it is not, so that what the process had always
-            returns. ``None`` takes a value for the ConfigMap's if it equals the mount's first one.
+            never given back; ``False`` says that it is not, so a variable always gets back what
+            the process had; ``None`` takes a value for the ConfigMap's if it equals the mount's
+            first one.
         include: shell-style patterns of the keys to read.
         exclude: shell-style patterns of the keys to leave out.
 
