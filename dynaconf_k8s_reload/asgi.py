@@ -34,14 +34,14 @@ class PinMiddleware:
 
     def __init__(self, app: App, settings: Any) -> None:
         self.app = app
-        self._reloader = get_reloader(settings)
+        self._pin = get_reloader(settings).pin()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         else:
-            with self._reloader.pin():
+            with self._pin:
                 await self.app(scope, receive, send)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextvars import ContextVar
-from functools import partial, wraps
-from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple, TypeVar, cast
+from functools import wraps
+from types import TracebackType
+from typing import Any, TypeAlias, TypeVar, cast
 
 from dynaconf.base import Settings
 
@@ -17,22 +17,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Item = TypeVar("Item")
 
 
-class _Pinned(NamedTuple):
-    """The snapshots of a context, by reloader, and what was pinned around it."""
-
-    snapshots: Mapping[int, Settings]
-    around: _Pinned | None
-
-
-NOTHING = _Pinned(MappingProxyType({}), None)
+# What a context is pinned to, the innermost first: a reloader's key, its snapshot, what is around.
+# A plain tuple, since each request makes one.
+_Pinned: TypeAlias = "tuple[int, Settings, _Pinned] | None"
 
 # One variable for all reloaders: a context never lets go of a variable that was set in it.
-_pinned: ContextVar[_Pinned] = ContextVar("dynaconf_k8s_reload", default=NOTHING)
+_pinned: ContextVar[_Pinned] = ContextVar("dynaconf_k8s_reload", default=None)
 
 
 def pinned(key: int) -> Settings | None:
     """Give the snapshot of a reloader that this context is pinned to, if it is."""
-    return _pinned.get().snapshots.get(key)
+    held = _pinned.get()
+    while held is not None:
+        if held[0] == key:
+            return held[1]
+        held = held[2]
+    return None
 
 
 class Pin:
@@ -40,24 +40,21 @@ class Pin:
 
     Args:
         key: names the reloader.
-        snapshot: gives the snapshot of the generation that is being served.
+        snapshot: its `Reloader.snapshot`, which within a pin gives that pin's.
 
     It holds no state of its own, so one may be entered by many threads and tasks, and again within
     itself: the outermost decides.
     """
+
+    __slots__ = ("_key", "_snapshot")
 
     def __init__(self, key: int, snapshot: Callable[[], Settings]) -> None:
         self._key = key
         self._snapshot = snapshot
 
     def __enter__(self) -> Settings:
-        around = _pinned.get()
-        snapshot = around.snapshots.get(self._key)
-        if snapshot is not None:
-            _pinned.set(_Pinned(around.snapshots, around))
-            return snapshot
         snapshot = self._snapshot()
-        _pinned.set(_Pinned({**around.snapshots, self._key: snapshot}, around))
+        _pinned.set((self._key, snapshot, _pinned.get()))
         return snapshot
 
     def __exit__(
@@ -67,9 +64,9 @@ class Pin:
         trace: TracebackType | None,
     ) -> None:
         # Not by a token: a framework may leave the block in a copy of the context it entered in.
-        around = _pinned.get().around
-        if around is not None:
-            _pinned.set(around)
+        held = _pinned.get()
+        if held is not None:
+            _pinned.set(held[2])
 
     def __call__(self, function: Function) -> Function:
         """Pin each call of a function, or of a coroutine function.
@@ -105,17 +102,17 @@ class keep(Iterator[Item]):  # noqa: N801 -- because it is called as `keep_async
     A class, since most answers have one item: a generator within a wrapper costs more than the pin.
     """
 
-    __slots__ = ("_answer", "_held", "_items")
+    __slots__ = ("_answer", "_held", "_next")
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._held = _pinned.get()
         self._answer = items
-        self._items = iter(items)
+        self._next = iter(items).__next__
 
     def __next__(self) -> Item:
         token = _pinned.set(self._held)
         try:
-            return next(self._items)
+            return self._next()
         finally:
             self._held = _pinned.get()  # it may be within a block of its own, or have left one
             _pinned.reset(token)
@@ -124,20 +121,25 @@ class keep(Iterator[Item]):  # noqa: N801 -- because it is called as `keep_async
         """Close the answer, if it can be, with what is pinned: its request ends only then."""
         close = getattr(self._answer, "close", None)
         if close is not None:
-            _call_with(self._held, close)
+            token = _pinned.set(self._held)
+            try:
+                close()
+            finally:
+                _pinned.reset(token)
 
 
 def keep_call(function: Callable[[], object]) -> Callable[[], None]:
     """As `keep`, for a function that is called once the answer is sent, or given up."""
-    return partial(_call_with, _pinned.get(), function)
+    held = _pinned.get()
 
+    def call() -> None:
+        token = _pinned.set(held)
+        try:
+            function()
+        finally:
+            _pinned.reset(token)
 
-def _call_with(held: _Pinned, function: Callable[[], object]) -> None:
-    token = _pinned.set(held)
-    try:
-        function()
-    finally:
-        _pinned.reset(token)
+    return call
 
 
 def keep_async(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:

@@ -28,7 +28,7 @@ class PinMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self._get_response = get_response
-        self._reloader = get_reloader(current_settings())
+        self._pin = get_reloader(current_settings()).pin()
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -37,11 +37,11 @@ class PinMiddleware:
         """Give the response, or a coroutine that does."""
         if self._is_async:
             return self._wait(request, self._get_response)
-        with self._reloader.pin():
+        with self._pin:
             return _kept(self._get_response(request))
 
     async def _wait(self, request: Any, get_response: Callable[[Any], Awaitable[Any]]) -> Any:
-        with self._reloader.pin():
+        with self._pin:
             return _kept(await get_response(request))
 
 

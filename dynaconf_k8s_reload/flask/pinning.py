@@ -19,7 +19,7 @@ class PinMiddleware:
         """Serve one request."""
         with self._pin:
             body: Iterable[bytes] = self._app(environ, start_response)
-            if isinstance(body, list | tuple) or _is_file(body, environ):
+            if isinstance(body, (list, tuple)) or _is_file(body, environ):
                 return body
             return keep(body)
 
