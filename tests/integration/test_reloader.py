@@ -15,7 +15,7 @@ import pytest
 from dynaconf import Dynaconf, Validator
 
 from dynaconf_k8s_reload import Changes, ConfigError, Reloader, get_reloader
-from dynaconf_k8s_reload._dynaconf import unwrap
+from dynaconf_k8s_reload._dynaconf import attached, unwrap
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors
@@ -149,6 +149,23 @@ def test_what_code_completes_in_place_stays(volume: AtomicWriter, settings: Any)
     assert sorted(reloader.reload().changes) == ["A"]
     assert (settings.DB is held[0], settings.LIST is held[1]) == (True, has_identity)
     assert settings.DB.completed == 5
+
+
+def test_an_unchanged_value_keeps_no_earlier_generation(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """What stays the object that it is belongs to the newest generation, with all that it holds."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+    anchors: list[weakref.ref[Any]] = []
+    for count in range(2, 6):
+        volume.write({"A": str(count), "DB": "{a = {b = [{c = 1}]}}"})
+        assert reloader.reload().outcome == "applied"
+        assert settings.DB.a.b[0].c == 1
+        anchors.append(weakref.ref(attached(settings._wrapped).generation.anchor))
+    eventually(
+        lambda: gc.collect() >= 0 and [each() is None for each in anchors[:-1]] == [True] * 3
+    )
 
 
 def test_what_code_writes_over_in_place_is_lost_and_told(
