@@ -9,9 +9,10 @@ document.addEventListener("DOMContentLoaded", () => {
     new ResizeObserver(hint).observe(block);
   }
   for (const word of document.querySelectorAll("code.literal .pre")) {
-    const length = word.textContent.length;
-    if (word.textContent.startsWith("-") && length < 24) word.classList.add("whole");
-    else if (length > 30 || word.closest("table")) word.innerHTML = word.innerHTML.replace(/(?<=\w)([_./(,=]+)(?=[\w["'])/g, "$1<wbr>");
+    const text = word.textContent;
+    if (text.startsWith("-") && text.length < 24) word.classList.add("whole");
+    else if (text.length > 30 || word.closest("table"))
+      word.innerHTML = word.innerHTML.replace(/(?<=\w)[_./(,=]+(?=[\w["'])|(?<=[a-z])(?=[A-Z])/g, "$&<wbr>");
   }
   for (const caption of document.querySelectorAll('.caption[role="heading"]')) caption.ariaLevel = "2";
 });
