@@ -11,8 +11,8 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const word of document.querySelectorAll("code.literal .pre")) {
     const text = word.textContent;
     if (text.startsWith("-") && text.length < 24) word.classList.add("whole");
-    else if (text.length > 30 || word.closest("table"))
-      word.innerHTML = word.innerHTML.replace(/(?<=\w)[_./(,=]+(?=[\w["'])|(?<=[a-z])(?=[A-Z])/g, "$&<wbr>");
+    else if (text.length > (word.closest("table") ? 16 : 30))
+      word.innerHTML = word.innerHTML.replace(/(?<=[A-Za-z\d)])[_./(,=]+(?=[\w["'])|(?<=[a-z])(?=[A-Z])/g, "$&<wbr>");
   }
   for (const caption of document.querySelectorAll('.caption[role="heading"]')) caption.ariaLevel = "2";
 });
