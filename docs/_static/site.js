@@ -11,7 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const word of document.querySelectorAll("code.literal .pre")) {
     const text = word.textContent;
     if (text.startsWith("-") && text.length < 24) word.classList.add("whole");
-    else if (text.length > (word.closest("table") ? 16 : 30))
+    else if (text.length > (word.closest("td:first-child") ? 14 : word.closest("table") ? 12 : 30))
       word.innerHTML = word.innerHTML.replace(/(?<=[A-Za-z\d)])[_./(,=]+(?=[\w["'])|(?<=[a-z])(?=[A-Z])/g, "$&<wbr>");
   }
   for (const caption of document.querySelectorAll('.caption[role="heading"]')) caption.ariaLevel = "2";
