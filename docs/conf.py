@@ -44,7 +44,7 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
-pygments_dark_style = "a11y-high-contrast-dark"  # the default underlines modules like links
+pygments_dark_style = "a11y-dark"  # the default underlines modules like links
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
