@@ -16,9 +16,10 @@ from .screen import example
 @click.option("--probe", is_flag=True, help="Print nothing; exit with 1 unless all are healthy.")
 @click.pass_context
 def status(context: click.Context, pids: Sequence[int], *, as_json: bool, probe: bool) -> None:
-    """Ask running processes how they are; without a PID, all that can be found.
+    """Ask running processes how they are.
 
-    They keep their status in memory, so this needs no port and no file. It works
-    without the other commands' requirements, too.
+    Without a PID it asks all that it finds. They keep their status in memory, so
+    this needs no port and no file. It works without the other commands'
+    requirements, too.
     """
     context.exit(ask(pids, as_json=as_json, probe=probe))
