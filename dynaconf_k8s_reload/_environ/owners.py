@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .._source.content import Payload, Variable
 from .._source.snapshot import Snapshot
 from .rules import Claims, Decision
 
 
-class Record(NamedTuple):
-    """What is known of a name that a mount provides or provided.
+@dataclass(eq=False, repr=False, slots=True)  # a frozen one takes longer to make
+class Record:
+    """What is known of a name that a mount provides or provided; never changed once made.
+
+    It is not a tuple, since what shows an error's frames shows each item of one.
 
     Attributes:
         before: its value in the process when a mount first provided it, ``None`` if unset.
