@@ -176,6 +176,19 @@ def test_contested_names() -> None:
     assert mirror.contested(OTHER) == {}
 
 
+def test_owners_of_a_mount_that_was_absent_at_first() -> None:
+    """What one has read when nothing was there is older than what another reads of it now."""
+    process: dict[str, str] = {}
+    mirror = Mirror(process)
+    absent = Payload([Snapshot(Mount("/config"), Token(), present=False)])
+    files = {"A": b"1"}
+    there = Snapshot(Mount("/config"), Token((1, 1)), present=True, files=files, committed_at=1.0)
+    for owner, held in ((OTHER, absent), (OWNER, Payload([there]))):
+        mirror.apply({owner: planned(mirror, owner, held)})
+    assert process == {"A": "1"}
+    assert planned(mirror, OTHER, absent).environment.as_dict() == {"A": "1"}
+
+
 def test_stopping_what_never_loaded() -> None:
     """To stop an owner that has no claims changes nothing."""
     process = {"A": "1"}
