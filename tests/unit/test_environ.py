@@ -189,6 +189,20 @@ def test_owners_of_a_mount_that_was_absent_at_first() -> None:
     assert planned(mirror, OTHER, absent).environment.as_dict() == {"A": "1"}
 
 
+def test_what_has_stopped_and_starts_again_knows_what_the_process_had() -> None:
+    """The mount's own first value, which was put back, does not show once its key is gone."""
+    process = {"A": "first"}
+    mirror = Mirror(process)
+    publish(mirror, OWNER, {"A": "first"})
+    publish(mirror, OWNER, {"A": "second"})
+    mirror.stop(OWNER, restore=True)
+    assert process == {"A": "first"}
+    publish(mirror, OWNER, {"A": "second"})
+    assert process == {"A": "second"}
+    publish(mirror, OWNER, {})
+    assert process == {}
+
+
 def test_stopping_what_never_loaded() -> None:
     """To stop an owner that has no claims changes nothing."""
     process = {"A": "1"}
