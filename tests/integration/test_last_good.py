@@ -145,6 +145,22 @@ def test_what_a_reload_applies_is_kept(volume: AtomicWriter, kept: Path) -> None
     assert start(volume, kept).POOL == 5
 
 
+def test_what_a_hook_makes_neither_keeps_nor_falls_back(volume: AtomicWriter, kept: Path) -> None:
+    """Its object is a part of a candidate: what may still be refused has not been accepted."""
+
+    def hook(_: Any) -> dict[str, Any]:
+        return {"OWN": start(volume, kept, validators=[Validator("NAME", ne="bad")]).POOL}
+
+    volume.write(GOOD)
+    settings = start(volume, kept, post_hooks=[hook])
+    before = {file.name: file.read_bytes() for file in kept.iterdir()}
+    for refused in ({"MYAPP_POOL": "12"}, {"MYAPP_POOL": "5", "MYAPP_NAME": "bad"}):
+        volume.write(refused)
+        assert get_reloader(settings).reload().outcome == "rejected"
+        assert (settings.POOL, settings.OWN) == (3, 3)
+        assert {file.name: file.read_bytes() for file in kept.iterdir()} == before
+
+
 def test_without_one_the_first_load_fails(
     volume: AtomicWriter, kept: Path, logged: pytest.LogCaptureFixture
 ) -> None:
