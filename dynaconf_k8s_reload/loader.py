@@ -15,7 +15,7 @@ from dynaconf.base import Settings
 from . import _dynaconf
 from ._dynaconf import Attachment, Build, Generation
 from ._environ.mirror import Proposal
-from ._environ.staging import begin_stage
+from ._environ.staging import begin_stage, staged
 from ._model.errors import ConfigError
 from ._model.options import Options
 from ._reload.refusal import without_values
@@ -51,13 +51,19 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
     _dynaconf.quieten(settings)
     first, reloader = _first_load(settings)
     try:
-        without_values(settings, lambda: _dynaconf.load(settings, first, key))
+        without_values(settings, lambda: _load_staged(settings, first, key))
     except Exception as error:  # whatever refuses a first load
         if not reloader.fallback.take(settings, error):
             raise
-        _dynaconf.load(settings, first, key)
+        _load_staged(settings, first, key)
     environment = first.generation.plan.environment.providing({})  # the rest is pending
     begin_stage(environment, partial(_dynaconf.is_constructing, weakref.ref(settings)))
+
+
+def _load_staged(settings: Settings, attachment: Attachment, key: str | None) -> None:
+    """Load in the environment that is to be: merging evaluates the templates of settings files."""
+    with staged(attachment.generation.plan.environment):
+        _dynaconf.load(settings, attachment, key)
 
 
 def _first_load(settings: Settings) -> tuple[Attachment, Reloader]:

@@ -126,6 +126,21 @@ def test_a_template_that_a_first_load_merges_reads_the_variables_of_the_mount(
     assert sorted(settings.L) == ["b", "of the mount"]
 
 
+def test_a_settings_files_template_is_merged_with_the_variables_of_the_mount(
+    volume: AtomicWriter, tmp_path: Path
+) -> None:
+    """Merging evaluates it: also a first load has what the mount says by then, not the process."""
+    (tmp_path / "s.toml").write_text('[nest]\ndeep = "@format {env[MYAPP_E]}"\n')
+    files = [str(tmp_path / "s.toml")]
+    for first, second in (("one", "two"), ("three", "four")):
+        volume.write({"MYAPP_E": first, "MYAPP_NEST__other": "1"})
+        settings = make_settings(volume.directory, k8s_watch=False, settings_files=files)
+        assert settings.NEST.deep == first
+        volume.write({"MYAPP_E": second, "MYAPP_NEST__other": "1"})
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert settings.NEST.deep == second
+
+
 def test_a_first_load_that_a_hook_ends_leaves_the_present(volume: AtomicWriter) -> None:
     """The thread sees the process's variables again, also where the loads were nested."""
     volume.write({"MYAPP_A": "1"})

@@ -169,6 +169,23 @@ def test_lazy_values_loaded_by_dynaconfs_reload_stay_on_their_generation(
     assert settings.NEST.deep == "2two"
 
 
+def test_a_settings_files_templates_stay_on_their_generation(
+    volume: AtomicWriter, tmp_path: Any
+) -> None:
+    """Also those that a user's own ``reload()`` has loaded, in a snapshot and in what is held."""
+    (tmp_path / "s.toml").write_text('[nest]\ndeep = "@format {this.A}{env[MYAPP_E]}"\n')
+    volume.write(LAZY)
+    settings = make_settings(
+        volume.directory, k8s_watch=False, settings_files=[str(tmp_path / "s.toml")]
+    )
+    reloader = get_reloader(settings)
+    settings.reload()
+    kept, snapshot = settings.NEST, reloader.snapshot()
+    second(volume)
+    reloader.reload()
+    assert (kept.deep, snapshot.NEST.deep, settings.NEST.deep) == ("1one", "1one", "2two")
+
+
 def test_a_snapshot_of_another_environment_is_of_that(volume: AtomicWriter, tmp_path: Any) -> None:
     """After ``setenv`` the next snapshot holds the environment that is on."""
     (tmp_path / "s.toml").write_text('[development]\nWHO = "d"\n[production]\nWHO = "p"\n')
