@@ -19,6 +19,7 @@ from dynaconf.loaders import execute_hooks
 from . import state
 from .assembly import Operation, noting
 from .generation import attached, attachment_of
+from .values import flat_values
 
 CONTRIB = "dynaconf.contrib.django_dynaconf_v2"
 DEFAULTS = "django.conf.global_settings"
@@ -35,6 +36,7 @@ def note_start(settings: Settings, data: Mapping[str, Any]) -> None:
         return
     defaults = dict.items(state.get(settings, "defaults"))
     attachment.built = {**attachment.built, **{k: v for k, v in defaults if k in data}}
+    attachment.values = flat_values(settings)  # before Django fills its `DATABASES` in place
     if ORIGINAL in data:
         start = Operation(
             _start,

@@ -12,10 +12,10 @@ from typing import Any
 from dynaconf.base import Settings
 from dynaconf.utils.parse_conf import Lazy
 
-from .._model.changes import flatten, same
+from .._model.changes import flatten, same, taken_out
 from . import state
 from .generation import attached, attachment_of
-from .values import OPTIONS, SCALARS, copied, is_container, put_raw, raw
+from .values import OPTIONS, SCALARS, copied, is_container, is_filled, put_raw, raw
 
 
 def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
@@ -78,15 +78,10 @@ def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> b
     if not isinstance(old, dict):
         return same(old, new)
     before, now = flatten({name: copied(old)}), flatten({name: new})
-    return all(key in before and same(before[key], value) for key, value in now.items()) and not (
-        any(_was(key, published) for key in before.keys() - now.keys())
-    )
-
-
-def _was(key: str, published: Mapping[str, Any]) -> bool:
-    """Tell whether a key, or a value that has become what holds it, was published."""
-    parts = key.split(".")
-    return any(".".join(parts[:end]) in published for end in range(1, len(parts) + 1))
+    return all(
+        same(before[key], value) if key in before else is_filled(key, value, before, published)
+        for key, value in now.items()
+    ) and not any(taken_out(key, published, now) for key in before.keys() - now.keys())
 
 
 def _has_lazy(value: Any) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
 from dynaconf.base import UPPER_DEFAULT_SETTINGS, Settings
 from dynaconf.utils.parse_conf import Lazy, MetaValue
 
-from .._model.changes import Change, Changes, diff, flatten
+from .._model.changes import Change, Changes, diff, flatten, same, taken_out
 from . import state
 from .generation import attached, attachment_of
 
@@ -208,23 +208,33 @@ def changes_between(old: Settings, new: Settings) -> Changes:
     """Compare what readers see now with what they will see.
 
     What an application has added to a value in place, as Django does to ``DATABASES``, and will add
-    to the next one as well, is no change.
+    to the next one as well, is not a change.
     """
     published, after = attached(old).values, attached(new).values or flat_values(new)
-    changes = diff(flat_values(old), after)
+    before = flat_values(old)
     names = {key.partition(".")[0] for key in after}
-    real = [
-        change
-        for change in changes.values()
-        if change.kind != "removed" or not _added(change, published, names)
-    ]
+
+    def is_real(change: Change) -> bool:
+        if change.kind == "added":
+            return not is_filled(change.key, change.new, before, published)
+        top = change.key.partition(".")[0]
+        return change.kind != "removed" or (
+            top not in names or taken_out(change.key, published, after)
+        )
+
+    changes = diff(before, after)
+    real = [change for change in changes.values() if is_real(change)]
     changes = changes if len(real) == len(changes) else Changes(real)
     return changes.cut(lambda: _named(old) | _named(new))
 
 
-def _added(change: Change, published: Mapping[str, Any], names: Container[str]) -> bool:
-    top = change.key.partition(".")[0]
-    return change.key not in published and top in names
+def is_filled(key: str, value: Any, now: Iterable[str], published: Mapping[str, Any]) -> bool:
+    """Tell whether a value is an empty dictionary that was published, and code has filled since."""
+    return (
+        isinstance(value, dict)
+        and same(published.get(key), value)
+        and any(each.startswith(f"{key}.") for each in now)
+    )
 
 
 def _named(settings: Settings) -> set[tuple[str, ...]]:

@@ -164,6 +164,11 @@ def same(old: Any, new: Any) -> bool:
         return False
 
 
+def taken_out(key: str, before: Container[str], after: Container[str]) -> bool:
+    """Tell whether a key, or a value that it was put beneath, was there before and is not after."""
+    return any(part in before and part not in after for part in _lineage(key))
+
+
 def _name(key: str) -> str:
     return key.replace("__", ".").upper()
 

@@ -168,6 +168,40 @@ def test_an_unchanged_value_keeps_no_earlier_generation(
     )
 
 
+def test_what_code_fills_in_place_stays(volume: AtomicWriter, settings: Any) -> None:
+    """An empty value that code has filled is like any other: kept while its source says the same.
+
+    Django fills ``DATABASES`` so where a project has none.
+    """
+    volume.write({"DB": "@json {}", "SITE": '@json {"options": {}}', "A": "1"})
+    reloader = get_reloader(settings)
+    settings.store["DB"]["completed"] = 5
+    settings.store["SITE"]["options"]["completed"] = 6
+    held = settings.DB, settings.SITE
+    volume.write({"DB": "@json {}", "SITE": '@json {"options": {}}', "A": "2"})
+    assert sorted(reloader.reload().changes) == ["A"]
+    assert (settings.DB is held[0], settings.SITE is held[1]) == (True, True)
+    assert (settings.DB.completed, settings.SITE.options.completed) == (5, 6)
+    volume.write({"DB": "@json {}", "SITE": '@json {"name": "x"}', "A": "2"})
+    assert sorted(reloader.reload().changes) == ["SITE.name", "SITE.options.completed"]
+    assert settings.SITE == {"name": "x"}
+    volume.write({"DB": '@json {"name": "y"}', "SITE": '@json {"name": "x"}', "A": "2"})
+    assert "DB.name" in reloader.reload().changes
+    assert settings.DB == {"name": "y"}
+
+
+def test_an_empty_value_that_code_takes_away_comes_back(
+    volume: AtomicWriter, settings: Any
+) -> None:
+    """What nobody has filled was not completed: the reload puts it back, and the changes say so."""
+    volume.write({"SITE": '@json {"options": {}, "name": "x"}', "A": "1"})
+    reloader = get_reloader(settings)
+    del settings.store["SITE"]["options"]
+    volume.write({"SITE": '@json {"options": {}, "name": "x"}', "A": "2"})
+    assert sorted(reloader.reload().changes) == ["A", "SITE.options"]
+    assert settings.SITE == {"name": "x", "options": {}}
+
+
 def test_what_code_writes_over_in_place_is_lost_and_told(
     volume: AtomicWriter, settings: Any
 ) -> None:

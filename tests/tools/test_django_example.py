@@ -57,6 +57,7 @@ def test_the_example_follows_its_configmap(volume: AtomicWriter, tmp_path: Path)
         volume.set("SHOP_DISCOUNT", "99")
         eventually(lambda: get("/-/config")["rejected"] == 1, 60)
         assert get("/price") == {"price": 100.0}
+        assert get("/-/config")["restart_required"] == []  # the project has no databases to change
     finally:
         process.terminate()
         process.wait(30)
