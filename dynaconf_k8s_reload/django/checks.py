@@ -25,7 +25,8 @@ def check_mounts(**_: Any) -> list[CheckMessage]:
             Error(
                 "The settings are not loaded by dynaconf-k8s-reload, so nothing follows.",
                 hint="End the settings module with DjangoDynaconf(__name__, "
-                'loaders=["dynaconf_k8s_reload.loader"]).',
+                'loaders=["dynaconf_k8s_reload.loader"]), or set the variable '
+                """LOADERS_FOR_DYNACONF='["dynaconf_k8s_reload.loader"]'.""",
                 id="dynaconf_k8s_reload.E001",
             )
         ]

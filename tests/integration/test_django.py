@@ -411,3 +411,14 @@ def test_what_django_fills_in_stays(project: Project, volume: AtomicWriter) -> N
     project.eventually("reloader.status().generation", 2)
     assert project("settings.DATABASES is before is connections.settings")
     assert project("settings.DATABASES['default']['CONN_MAX_AGE']") == 0
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_status_page_without_the_app_is_told(volume: AtomicWriter, *, listed: bool) -> None:
+    """The log names the app that ``INSTALLED_APPS`` lacks: it is the app that would check."""
+    without = {} if listed else {"DJANGO_INSTALLED_APPS": "[]"}
+    volume.write({**HOSTS, **without})
+    with Project(volume.directory) as project:
+        assert [project.ask("/-/config")[0] for _ in range(2)] == [200, 200]
+        told = "[line for line in logged if 'is not in INSTALLED_APPS' in line]"
+        assert len(project(told)) == (0 if listed else 1)

@@ -97,6 +97,7 @@ def test_the_checks_name_the_loaders(volume: AtomicWriter) -> None:
     run = manage("k8s_reload", "check", variables=alone, expect=1)
     assert "(dynaconf_k8s_reload.E001)" in run.stderr
     assert "HINT: End the settings module with DjangoDynaconf" in run.stderr
+    assert """LOADERS_FOR_DYNACONF='["dynaconf_k8s_reload.loader"]'.""" in run.stderr
     run = manage("k8s_reload", variables=alone, expect=1)
     assert run.stderr.startswith("CommandError: these settings are not loaded")
 
