@@ -135,6 +135,8 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
         return Problem(str(error), keys)  # the culprit has been named already
     if isinstance(error, (K8sReloadError, UnfinishedError)) and not begins_with_mount:
         return Problem(str(error))
+    if isinstance(error, ModuleNotFoundError) and made and (text := _wrong_loader(error, made[-1])):
+        return Problem(text)
     snapshots = []
     for mount in mounts:
         with suppress(MountError):  # which is a finding of its own
@@ -147,6 +149,16 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
     return Problem(
         f"{fault.subject}: {fault.reason}" if fault.subject else fault.reason, fault.keys
     )
+
+
+def _wrong_loader(error: ModuleNotFoundError, settings: Settings) -> str | None:
+    """Say which loader of an application does not exist, or that they are not a list."""
+    loaders = getattr(settings, LOADERS, None)
+    if isinstance(loaders, str):  # of which dynaconf takes each letter for a loader
+        return f"""the loaders are not a list; write {LOADERS}='["{LOADER}"]'"""
+    missing = f"{error.name}."
+    named = next((each for each in loaders or () if f"{each}.".startswith(missing)), None)
+    return named and f'there is no loader {named}; write loaders=["{LOADER}"]'
 
 
 def _options(made: Sequence[Settings]) -> Options | None:
@@ -165,11 +177,18 @@ def uses_loader(keywords: Mapping[str, Any]) -> bool:
 
 
 def for_a_look(module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Give the arguments of a settings object that neither watches nor falls back to anything."""
-    if uses_loader(keywords):
-        others = {name: value for name, value in keywords.items() if name.lower() not in OFF}
-        keywords = {**others, **{name.upper(): value for name, value in OFF.items()}}
-    return module, keywords
+    """Give the arguments of a settings object that neither watches nor falls back to anything.
+
+    Wrong options stay as they are, so that it is refused just as the application's own is.
+    """
+    if not uses_loader(keywords):
+        return module, keywords
+    try:
+        Options.read(keywords, os.environ, default_mounts())
+    except K8sReloadError:
+        return module, keywords
+    others = {name: value for name, value in keywords.items() if name.lower() not in OFF}
+    return module, {**others, **{name.upper(): value for name, value in OFF.items()}}
 
 
 @contextmanager

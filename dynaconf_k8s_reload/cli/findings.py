@@ -136,8 +136,10 @@ def fails(findings: Iterable[Finding], fail_on: Severity) -> bool:
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital letter and end with a full stop."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """Begin with a capital letter, unless it begins with a name, and end with a full stop."""
+    first = text.partition(" ")[0]
+    begin = text[:1].upper() if first.isalpha() else text[:1]
+    return f"{begin}{text[1:].rstrip('.')}."
 
 
 def as_table(finding: Finding, *, verbose: bool) -> Table:

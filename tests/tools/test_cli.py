@@ -22,6 +22,13 @@ def test_help(command: str) -> None:
     approved(f"help-{command or 'group'}", done.out)
 
 
+def test_the_summaries_of_the_commands_fit() -> None:
+    """No command's line is cut at the usual width of a terminal."""
+    _, _, commands = run("--help", columns=80).out.partition("Commands:")
+    assert "status" in commands
+    assert "..." not in commands
+
+
 def test_version() -> None:
     """The command tells its version."""
     assert run("--version").out == f"dynaconf-k8s-reload {__version__}\n"

@@ -159,7 +159,7 @@ def test_a_wrong_option() -> None:
     done = check("-f", "app.yaml")
     assert done.status == 1
     assert "The settings cannot be loaded" in done.out
-    assert "K8s_mount is not an option of dynaconf-k8s-reload" in done.out
+    assert "k8s_mount is not an option of dynaconf-k8s-reload" in done.out
     assert "Write k8s_mounts" in done.out
 
 

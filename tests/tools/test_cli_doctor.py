@@ -531,6 +531,42 @@ def test_settings_that_cannot_be_loaded(
     finds(done, "ERROR    The settings cannot be loaded", words)
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("k8s_watch='perhaps'", "k8s_watch is not a boolean.\n         Write true or false."),
+        ("k8s_last_good='cache'", "k8s_last_good is not an absolute directory."),
+        ("k8s_mount='/config'", "k8s_mount is not an option of dynaconf-k8s-reload."),
+    ],
+)
+def test_options_that_a_start_refuses(
+    option: str, words: str, volume: AtomicWriter, examine: Examine
+) -> None:
+    """An option that ends a start is found, even one that looking would set itself."""
+    volume.write({"MYAPP_A": "1"})
+    made = SETTINGS.format(mount=volume.directory)
+    done = examine(made.replace("envvar_prefix", f"{option}, envvar_prefix"))
+    finds(done, "ERROR    The settings cannot be loaded", words, "1 finding.")
+
+
+@pytest.mark.parametrize(
+    "name", ["dynaconf_k8s_reload.loaders", "dynaconf-k8s-reload.loader", "ours.loader"]
+)
+def test_a_loader_that_does_not_exist(name: str, volume: AtomicWriter, examine: Examine) -> None:
+    """A loader that is spelt wrong is named, with the right one."""
+    made = SETTINGS.format(mount=volume.directory).replace("dynaconf_k8s_reload.loader", name)
+    remedy = 'Write loaders=["dynaconf_k8s_reload.loader"].'
+    finds(examine(made), f"There is no loader {name}.", remedy)
+
+
+def test_loaders_that_are_not_a_list(examine: Examine) -> None:
+    """A variable without brackets is told how it is written, where dynaconf names a letter."""
+    made = "from dynaconf import Dynaconf\nsettings = Dynaconf()\n"
+    done = examine(made, LOADERS_FOR_DYNACONF="dynaconf_k8s_reload.loader")
+    remedy = """Write LOADERS_FOR_DYNACONF='["dynaconf_k8s_reload.loader"]'."""
+    finds(done, "The loaders are not a list.", remedy)
+
+
 def test_gevent(volume: AtomicWriter, examine: Examine) -> None:
     """An application that patches threads has no events."""
     pytest.importorskip("gevent")

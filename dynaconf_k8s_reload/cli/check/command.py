@@ -66,7 +66,7 @@ def check(  # noqa: PLR0913 -- because each is an option of the command
     github: bool,
     as_json: bool,
 ) -> None:
-    """Tell whether the application would take this content, and keep it.
+    """Tell whether the application would take this content.
 
     The manifests, or the DIRs in the order of k8s_mounts, stand for its
     mounts. Its settings are loaded on them in a fresh process, and then

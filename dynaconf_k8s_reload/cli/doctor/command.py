@@ -69,7 +69,7 @@ def doctor(  # noqa: PLR0913 -- because each is an option of the command
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Find what keeps updates of DIR from arriving, and tell the remedy.
+    """Find what keeps updates of DIR from arriving, and the remedy.
 
     Without DIR: the mounts of the settings, else those of
     K8S_MOUNTS_FOR_DYNACONF, else /config. The exit status is 0 if all is
