@@ -6,7 +6,6 @@ import _thread
 import contextlib
 import os
 import threading
-from _thread import LockType
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +14,9 @@ from .._model import clock
 from .lines import Lines
 
 LONG_SECONDS = 5.0
+EVERY_SECONDS = 0.1  # how exact that is
+# One that is still there at the end of an interpreter beside the main one ends the process.
+MAY_START = getattr(_thread, "daemon_threads_allowed", lambda: True)()
 REMEDY = (
     "look at the application's validators, checks, hooks, templates and logging handlers, and at "
     "its file system; py-spy dump --pid {pid} shows where it is"
@@ -89,36 +91,81 @@ class Progress:
             self._lines.warning("%s", problem)
 
 
-@contextlib.contextmanager
-def busy(reloading: Sequence[Reloading]) -> Iterator[None]:
-    """Note a reload of several applications at once, whoever takes long in it."""
-    every = [each.progress for each in reloading]
-    done = _thread.allocate_lock()
-    done.acquire()
-    for each in every:
-        each.begin()
-    try:
-        # To start and end a `threading.Timer` would be a tenth of a reload of ten keys.
-        with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
-            _thread.start_new_thread(_tell_if_late, (done, every))
-        yield
-    finally:
-        done.release()
-        for each in every:
-            each.end()
+class Overdue:
+    """Has a word said about each reload that takes long, by one thread for all of them.
 
+    The thread ends a moment after the last reload: to start and end one for each would be a tenth
+    of a reload of ten keys.
+    """
 
-def _tell_if_late(  # pragma: no cover # reason: it runs in a bare thread, which is not measured
-    done: LockType, every: Sequence[Progress]
-) -> None:
-    if not done.acquire(timeout=LONG_SECONDS):
-        # `logging` asks `threading` for the thread's name, which would note this one for good.
-        with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
-            threading.Thread(
-                target=_tell, args=(every,), name="reload-overdue", daemon=True
-            ).start()
+    def __init__(self) -> None:
+        self._under_way: dict[int, tuple[float, Sequence[Progress]]] = {}
+        self._pid = 0  # of the process that has the thread; a forked child has none
+
+    def begin(self, every: Sequence[Progress]) -> None:
+        """Watch a reload of these."""
+        self._under_way[id(every)] = (clock.monotonic() + LONG_SECONDS, every)
+        if MAY_START and self._pid != os.getpid():
+            self._start()
+
+    def end(self, every: Sequence[Progress]) -> None:
+        """Stop watching it."""
+        self._under_way.pop(id(every), None)
+
+    def _start(self) -> None:
+        started = False
+        try:
+            self._pid = os.getpid()
+            with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
+                _thread.start_new_thread(self.run, ())
+                started = True
+        finally:
+            if not started:
+                self._pid = 0
+
+    def run(self) -> None:
+        """Look at what is under way, until nothing is."""
+        pause = _thread.allocate_lock()  # gevent replaces it wherever it makes this a greenlet
+        pause.acquire()
+        try:
+            while self._under_way:  # again, for what began meanwhile and found this thread
+                self._pid = os.getpid()
+                while self._under_way:
+                    pause.acquire(timeout=EVERY_SECONDS)
+                    self._tell_late()
+                self._pid = 0
+        finally:
+            self._pid = 0
+
+    def _tell_late(self) -> None:
+        now = clock.monotonic()
+        for key, (due, every) in list(self._under_way.items()):
+            if now >= due and self._under_way.pop(key, None) is not None:
+                # `logging` asks `threading` for the thread's name, which would note this one.
+                with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
+                    threading.Thread(
+                        target=_tell, args=(every,), name="reload-overdue", daemon=True
+                    ).start()
 
 
 def _tell(every: Sequence[Progress]) -> None:
     for each in every:
         each.tell()
+
+
+OVERDUE = Overdue()
+
+
+@contextlib.contextmanager
+def busy(reloading: Sequence[Reloading]) -> Iterator[None]:
+    """Note a reload of several applications at once, whoever takes long in it."""
+    every = [each.progress for each in reloading]
+    for each in every:
+        each.begin()
+    OVERDUE.begin(every)
+    try:
+        yield
+    finally:
+        OVERDUE.end(every)
+        for each in every:
+            each.end()

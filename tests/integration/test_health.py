@@ -9,7 +9,9 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -212,6 +214,69 @@ def test_a_reload_that_has_just_ended_is_not_told_of(
     reloading.tell()
     reloading.end()
     assert ["has been running for" in line for line in logged.messages] == [True]
+
+
+def starting(monkeypatch: pytest.MonkeyPatch, start: Callable[..., object]) -> progress.Overdue:
+    """What has a word said about reloads that take long, with `start` to start its thread."""
+    thread = SimpleNamespace(start_new_thread=start, allocate_lock=threading.Lock)
+    monkeypatch.setattr(progress, "_thread", thread)
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
+    return progress.Overdue()
+
+
+def test_reloads_in_a_row_share_the_thread_that_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends once none is under way, and the next reload has another; so has a forked child's."""
+    started: list[Callable[[], object]] = []
+    overdue = starting(monkeypatch, lambda run, _: started.append(run))
+
+    def reload() -> int:
+        every: list[progress.Progress] = []
+        overdue.begin(every)
+        overdue.end(every)
+        return len(started)
+
+    assert [reload() for _ in range(3)] == [1, 1, 1]
+    started[0]()
+    assert [reload() for _ in range(2)] == [2, 2]
+    monkeypatch.setattr(progress, "os", SimpleNamespace(getpid=lambda: -1))
+    assert [reload() for _ in range(2)] == [3, 3]
+
+
+def test_the_thread_that_tells_ends_when_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload that hangs for ever is told once; one that ends in time is not."""
+    started: list[Callable[[], object]] = []
+    overdue = starting(monkeypatch, lambda run, _: started.append(run))
+    told: list[str] = []
+    quick: Any = [SimpleNamespace(tell=lambda: told.append("quick"))]
+
+    def tell() -> None:
+        told.append("hung")
+        overdue.end(quick)
+
+    overdue.begin(quick)
+    monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
+    hung: Any = [SimpleNamespace(tell=tell)]
+    overdue.begin(hung)
+    started[0]()
+    assert told == ["hung"]
+    overdue.end(hung)
+
+
+def test_a_reload_needs_no_thread_that_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none can be started, each reload tries again."""
+    tried: list[object] = []
+
+    def refuse(run: object, _: object) -> None:
+        tried.append(run)
+        raise RuntimeError("can't start new thread")
+
+    overdue = starting(monkeypatch, refuse)
+    for _ in range(2):
+        overdue.begin([])
+    assert len(tried) == 2
+    monkeypatch.setattr(progress, "MAY_START", False)
+    overdue.begin([])
+    assert len(tried) == 2
 
 
 def test_a_watch_that_has_not_looked_is_unhealthy(
