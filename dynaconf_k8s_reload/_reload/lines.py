@@ -66,6 +66,8 @@ class Lines:
 
     def applied(self, generation: int, changes: Changes, payload: Payload, started: float) -> None:
         """Say that a generation has been published."""
+        if not log.is_enabled_for(logging.INFO):
+            return
         kinds: dict[str, str] = {}
         for change in changes.values():  # of what changed within a value, the value is named
             kinds[change.shown] = "modified" if change.shown in kinds else change.kind

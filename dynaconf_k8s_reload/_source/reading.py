@@ -82,7 +82,7 @@ def _read_once(mount: Mount, before: Token) -> Snapshot | MountError:
     key, place = "", DATA_LINK if generation_dir else "the directory"
     try:
         within = os.path.realpath(mount.path)
-        root = os.path.realpath(os.path.join(within, generation_dir or ""))
+        root = _resolved(within, generation_dir) if generation_dir else within
         if not is_inside(root, within):
             return _leads_out(mount)
         committed = os.lstat(os.path.join(within, DATA_LINK) if generation_dir else root).st_mtime
@@ -114,6 +114,13 @@ def _read_once(mount: Mount, before: Token) -> Snapshot | MountError:
         settings_files=MappingProxyType(contents[True]),
         outside=tuple(outside),
     )
+
+
+def _resolved(within: str, target: str) -> str:
+    """Give where ``..data`` leads, links resolved; right inside, as the kubelet has it, at once."""
+    root = os.path.join(within, target)
+    is_name = os.sep not in target and target not in (os.curdir, os.pardir)
+    return root if is_name and not os.path.islink(root) else os.path.realpath(root)
 
 
 def _leads_out(mount: Mount) -> MountError:

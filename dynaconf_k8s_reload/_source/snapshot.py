@@ -24,11 +24,10 @@ def revision_of(contents: Mapping[str, bytes]) -> str:
     It is the start of the SHA-256 of all keys in their order: for each, the key, a zero byte, the
     content's length in bytes as a decimal number, a zero byte, and the content.
     """
-    hashed = hashlib.sha256()
+    parts: list[bytes] = []
     for key, content in sorted(contents.items()):
-        hashed.update(f"{key}\0{len(content)}\0".encode())
-        hashed.update(content)
-    return hashed.hexdigest()[:REVISION_LENGTH]
+        parts += (f"{key}\0{len(content)}\0".encode(), content)
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:REVISION_LENGTH]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
