@@ -20,6 +20,7 @@ from . import putting, variables
 from .frames import RUNS_HOOK, Frame, code_of, frames_of
 from .generation import attached
 from .refusing import LAZY, described, refused
+from .typed import validate_late
 
 _LINE = re.compile(r"\(at line (\d+)")  # the errors of TOML have no attribute for it
 _END = "(at end of document)"
@@ -50,7 +51,9 @@ def culprit_of(error: BaseException) -> Blame:
     """Find what an exception is about, as far as the frames that it came through tell it."""
     settings = refused(error)
     if settings:
-        return Blame(keys=tuple(settings), reason=described(settings), refused=True)
+        is_worded = any(frame.code is _TYPED for frame in frames_of(error))
+        reason = str(error) if is_worded else described(settings)
+        return Blame(keys=tuple(settings), reason=reason, refused=True)
     frames = list(frames_of(error))
     found = {job: frame for frame in reversed(frames) if (job := _JOBS.get(frame.code))}
     if "hook" in found:
@@ -141,6 +144,7 @@ def _in_line(error: BaseException, file: str, frames: Sequence[Frame]) -> str:
 
 
 _CONVERTER = code_of(parse_conf.apply_converter)
+_TYPED = code_of(validate_late)
 _JOBS = {
     RUNS_HOOK: "hook",
     code_of(variables._set_all): "variables",

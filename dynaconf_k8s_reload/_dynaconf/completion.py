@@ -11,7 +11,7 @@ from dynaconf.validator import ValidatorList
 
 from . import state
 from .generation import attached
-from .typed import expect_typed_validators
+from .typed import complete_typed, late_validators
 
 
 class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
@@ -34,9 +34,12 @@ class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynac
         attachment = attached(self.settings)
         if attachment.under_way.is_candidate:
             attachment.under_way.validate = validate
+            return
+        late, keywords = late_validators()
+        if late:
+            complete_typed(self, late, keywords)
         else:
             attachment.generation.owner.constructed(self.settings, validate)
-            expect_typed_validators(self.settings)
 
 
 def complete_with_validators(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from itertools import dropwhile
 from pathlib import Path
@@ -43,6 +44,13 @@ def frames_of(error: BaseException | None) -> Iterator[Frame]:
             yield Frame(trace.tb_frame.f_code, trace.tb_frame.f_locals, trace.tb_lineno)
             trace = trace.tb_next
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def raised_in(error: BaseException) -> Frame:
+    """Give the frame that raised an exception, which has been caught."""
+    (*_, innermost) = traceback.walk_tb(error.__traceback__)
+    frame, line = innermost
+    return Frame(frame.f_code, frame.f_locals, line)
 
 
 def is_the_applications(frame: Frame) -> bool:

@@ -44,9 +44,6 @@ class Owner(Protocol):
     def explaining(self, settings: Settings, step: Callable[[], object]) -> None:
         """Do a step of a first load; what it raises names the culprit."""
 
-    def withdraw(self) -> None:
-        """The first load was refused after all: leave nothing of it."""
-
     def touched(self) -> None:
         """Code has set something in the published generation."""
 

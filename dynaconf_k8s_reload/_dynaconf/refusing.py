@@ -6,6 +6,7 @@ frames of the exceptions tell the rest: each validator keeps there the name and 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,14 @@ from dynaconf.utils.functional import empty
 from dynaconf.utils.parse_conf import Lazy
 from dynaconf.validator import AndValidator, OrValidator, ValidatorList
 
-from .frames import Frame, code_of, frames_of, told
+from .frames import Frame, code_of, frames_of, raised_in, told
 
 # One name after another (`_validate_items` up to 3.2).
 _ONE_BY_ONE: Any = getattr(Validator, "_validate_names", None) or Validator._validate_items
 _SINGLE = code_of(_ONE_BY_ONE)
 LAZY = code_of(Lazy.__call__)
 _NO_CAST = code_of(Validator().cast)
+_RANGE = ("gt", "gte", "lt", "lte")
 _COMBINED = {
     code_of(function)
     for function in (AndValidator.validate, OrValidator.validate, ValidatorList.validate_all)
@@ -66,6 +68,41 @@ def described(settings: Mapping[str, Iterable[str]]) -> str:
     """Say it: ``a validator refuses POOL (gte), NAME (required)``."""
     listed = ", ".join(f"{name} ({', '.join(rules)})" for name, rules in settings.items())
     return f"a validator refuses {listed}"
+
+
+def worded(error: ValidationError, refusing: Validator) -> str:
+    """Repeat what dynaconf says of a refusal, with the value left out.
+
+    A number that is out of its range stays, since an application may look for it: that it is
+    compared says that it is a size, not a secret.
+
+    Args:
+        error: what was raised.
+        refusing: the validator that it came from.
+    """
+    frame = raised_in(error)
+    values: Mapping[str, Any] = frame.values
+    validator: Any = values.get("self")
+    if frame.code in _COMBINED:
+        joint = " or " if isinstance(validator, OrValidator) else " and "
+        parts = joint.join(worded(part, refusing) for part in values["errors"])
+        parts = parts.replace("combined validators failed ", "")  # as dynaconf does
+        return str(validator.messages["combined"].format(errors=parts))
+    if frame.code is not _SINGLE:  # an application's own words, which may hold anything
+        return described(refused(error) or _of_validators([refusing]))
+    if "_message" not in values:  # a rule that cannot be applied; behind the colon, Python's words
+        return str(error).partition(": ")[0]
+    words: dict[str, Any] = {"name": values["name"], "env": values["env"], "value": LEFT_OUT}
+    if values.get("op_succeeded") is False:
+        kind, value = "operations", values["value"]
+        words |= {"operation": _name(values["op_function"]), "op_value": values["op_value"]}
+        if values["op_name"] in _RANGE and type(value) in (int, float):
+            words["value"] = value
+    elif values["value"] is empty or validator.must_exist is False:
+        return str(error)
+    else:
+        kind, words["function"] = "condition", _name(validator.condition)
+    return str(validator.messages[kind].format(**words))
 
 
 def _setting(values: Mapping[str, Any]) -> str:
@@ -123,15 +160,18 @@ def _called(values: Mapping[str, Any], frames: Sequence[Frame]) -> str:
 
 def _of_details(error: BaseException) -> dict[str, list[str]]:
     """Name what a validation error itself names: validators, each with all of its rules."""
+    return _of_validators(detail[0] for detail in getattr(error, "details", None) or [])
+
+
+def _of_validators(validators: Iterable[Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for detail in getattr(error, "details", None) or []:
-        for validator in _leaves(detail[0]):
-            rules = [
-                *(["required"] if validator.must_exist else []),
-                *map(str, validator.operations),
-                *([_name(validator.condition)] if validator.condition is not None else []),
-            ]
-            _merge(found, {str(name): rules or ["its value"] for name in validator.names})
+    for validator in itertools.chain.from_iterable(map(_leaves, validators)):
+        rules = [
+            *(["required"] if validator.must_exist else []),
+            *map(str, validator.operations),
+            *([_name(validator.condition)] if validator.condition is not None else []),
+        ]
+        _merge(found, {str(name): rules or ["its value"] for name in validator.names})
     return found
 
 

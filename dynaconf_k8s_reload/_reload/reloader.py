@@ -218,10 +218,6 @@ class Reloader:
         """Do a step of a first load; what it raises names the culprit."""
         without_values(settings, step)
 
-    def withdraw(self) -> None:
-        """The first load was refused after all: leave no variable and no thread."""
-        self.stop(restore=True)
-
     def touched(self) -> None:
         """Code has set something: the next snapshot has it."""
         self.generations.forget_snapshot()

@@ -30,7 +30,10 @@ LOCALS: list[tuple[Callable[..., Any], str]] = [
     (py_loader.get_module, "filename"),
     (py_loader.import_from_filename, "filename"),
     (py_loader.load_from_python_object, "mod"),
-    (refusing._ONE_BY_ONE, "self name env value op_succeeded op_name op_function"),
+    (
+        refusing._ONE_BY_ONE,
+        "self name env value op_succeeded op_name op_function op_value _message",
+    ),
     (AndValidator.validate, "errors"),
     (OrValidator.validate, "errors"),
     (ValidatorList.validate_all, "errors"),
@@ -124,17 +127,20 @@ def test_a_typed_class_constructs_in_the_function_that_is_looked_for() -> None:
             import_module("dynaconf.typed")
         return
     module = import_module(typed.TYPED)
-    found: list[bool] = []
+    found: list[Any] = []
 
     class Looking(Settings):  # type: ignore[misc] # reason: dynaconf is untyped
         def execute_loaders(self, *args: Any, **keywords: Any) -> None:
             frame: Any = sys._getframe()
             while frame and frame.f_code is not module.Dynaconf.__new__.__code__:
                 frame = frame.f_back
-            found.append(frame is not None)
+            made = frame.f_locals
+            found.append((made["validators"], made["options"]._trigger_validation))
+            assert "validators" not in vars(made["new_cls"])["_kwargs"]
 
     class Typed(module.Dynaconf):  # type: ignore[misc, name-defined] # reason: as above
         NAME: str = "x"
 
-    assert Typed(_wrapper_class=Looking).NAME == "x"
-    assert found[0]
+    made = Typed(_wrapper_class=Looking)
+    assert made.NAME == "x"
+    assert found == [([*made.validators], True)]

@@ -12,7 +12,7 @@ from dynaconf import Dynaconf
 
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import eventually, make_settings
+from support import make_settings
 
 
 def test_drifted_variables_are_named_and_put_right(settings: Any, volume: AtomicWriter) -> None:
@@ -121,31 +121,6 @@ def test_names_without_the_prefix_are_no_settings(volume: AtomicWriter) -> None:
         assert ("DEBUG" in settings) is has_debug, options
         volume.write({"MYAPP_A": "1", "DEBUG": "true"})
         get_reloader(settings).reload()
-
-
-def test_a_typed_class(volume: AtomicWriter) -> None:
-    """It follows; and a first load that its late validators refuse leaves nothing."""
-    typed: Any = pytest.importorskip("dynaconf.typed", reason="dynaconf since 3.3")
-    namespace: dict[str, Any] = {
-        "__annotations__": {"port": int},
-        "dynaconf_options": typed.Options(envvar_prefix="MYAPP"),
-    }
-    kind: Any = type("Schema", (typed.Dynaconf,), namespace)
-    options: dict[str, Any] = {
-        "loaders": ["dynaconf_k8s_reload.loader"],
-        "k8s_mounts": [str(volume.directory)],
-    }
-    volume.write({"MYAPP_PORT": "not a port"})
-    with pytest.raises(Exception, match="port"):
-        kind(**options)
-    assert "MYAPP_PORT" not in os.environ
-    volume.write({"MYAPP_PORT": "1"})
-    settings = kind(**options)
-    volume.write({"MYAPP_PORT": "2"})
-    eventually(lambda: settings.PORT == 2 == int(os.environ["MYAPP_PORT"]))
-    volume.write({"MYAPP_PORT": "not a port"})
-    assert get_reloader(settings).reload().outcome == "rejected"
-    assert settings.PORT == 2
 
 
 def test_explaining_a_setting(volume: AtomicWriter, tmp_path: Path) -> None:
