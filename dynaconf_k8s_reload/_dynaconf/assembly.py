@@ -25,7 +25,8 @@ from dynaconf.utils.functional import empty
 
 from . import state
 from .generation import attached, attachment_of, is_copy
-from .values import copied, replaces
+from .identity import note_loaded
+from .values import copied, raw, replaces
 
 NUMBERS = itertools.count()
 PUTTING = ("set", "update", "setdefault")
@@ -156,7 +157,7 @@ def recorded(
         {name: copied(value) for name, value in keywords.items()},
         merges=bool(settings.get("MERGE_ENABLED_FOR_DYNACONF") if merges is empty else merges),
     )
-    owner = attachment.generation.owner
+    owner, before = attachment.generation.owner, raw(settings)
     with in_loading(settings):
         yield
         with owner.publishing:
@@ -164,6 +165,8 @@ def recorded(
             if not any(each.precludes(operation) for each in current.assembly):
                 earlier = [each for each in current.assembly if not operation.supersedes(each)]
                 current.assembly = (*earlier, operation)
+            if operation.loads and current is attachment:
+                note_loaded(settings, before)
         if current is not attachment:  # it was done to a generation that is no longer served
             operation.repeat(settings)
     owner.touched()

@@ -69,6 +69,27 @@ def adopt_kept(live: Settings, candidate: Settings, kept: Mapping[str, Any]) -> 
     state.share_cache(live, candidate, kept)
 
 
+def note_loaded(settings: Settings, before: Mapping[Any, Any]) -> None:
+    """Count the tables that code has just loaded as published; what it fills in later is not.
+
+    Args:
+        settings: the live object.
+        before: what it held before code loaded them.
+    """
+    attachment = attached(settings)
+    loaded = {
+        str(name): copied(value)
+        for name, value in raw(settings).items()
+        if isinstance(value, dict) and value is not before.get(name)
+    }
+    others = {
+        key: value
+        for key, value in attachment.values.items()
+        if key.partition(".")[0] not in loaded
+    }
+    attachment.values = {**others, **flatten(loaded)}
+
+
 def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> bool:
     """Tell whether a value is what was published, apart from what code has completed in place."""
     if not (is_container(old) and is_container(new)):

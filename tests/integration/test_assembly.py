@@ -42,6 +42,22 @@ def test_a_file_that_code_loads_is_read_again(settings: Any, volume: AtomicWrite
     assert sorted(changes) == ["FURTHER"]
 
 
+def test_what_a_file_that_code_loads_drops_goes(settings: Any, volume: AtomicWriter) -> None:
+    """The first reload tells what the file has dropped from what code has filled in."""
+    further = Path(volume.directory).parent / "further.toml"
+    further.write_text("DB = {a = 1, b = 2}\nKEPT = {a = 1}\nEMPTIED = {a = 1}\n")
+    volume.write({"MYAPP_A": "1"})
+    settings.load_file(str(further))
+    settings.store["KEPT"]["filled"] = 2
+    held = settings.KEPT
+    further.write_text("DB = {b = 2}\nKEPT = {a = 1}\nEMPTIED = {}\n")
+    changes = reloaded(settings, volume, {"MYAPP_A": "2"})
+    assert (settings.DB, settings.EMPTIED) == ({"b": 2}, {})
+    assert sorted(changes) == ["A", "DB.a", "EMPTIED", "EMPTIED.a"]
+    assert settings.KEPT is held
+    assert held == {"a": 1, "filled": 2}
+
+
 def test_values_with_an_identifier_are_set_again(settings: Any, volume: AtomicWriter) -> None:
     """``set`` and ``update`` with a loader identifier stay, nested, merged, and in their order."""
     volume.write({"MYAPP_A": "1", "MYAPP_DB__x": "1"})
