@@ -44,6 +44,7 @@ NAMES = (
     "no-events",
     "no-loader",
     "no-mount",
+    "no-prefix",
     "not-a-variable",
     "not-in-locale",
     "not-readable",

@@ -434,6 +434,19 @@ def test_the_loader_is_missing(volume: AtomicWriter, examine: Examine) -> None:
     finds(done, "ERROR    The loader is missing", 'loaders=["dynaconf_k8s_reload.loader"]')
 
 
+def test_keys_without_the_prefix(volume: AtomicWriter, examine: Examine) -> None:
+    """Keys that are no settings for want of the prefix are noted, however it came about."""
+    volume.write({"MYAPP_A": "1", "MYAP_B": "s3cret", "DYNACONF_INCLUDE": "x"})
+    made = SETTINGS.format(mount=volume.directory)
+    done = examine(made, "--ignore", "reserved-name")
+    title = "NOTE     Keys without the application's prefix"
+    finds(done, title, ": MYAP_B are not settings", "begin with MYAPP_.", "1 finding.")
+    done = examine(made.replace("MYAPP", "MYAPP_"), "--ignore", "reserved-name")
+    finds(done, title, ": MYAPP_A, MYAP_B are not settings", "begin with MYAPP__.")
+    made = made.replace("envvar_prefix", "k8s_prefixed_only=False, envvar_prefix")
+    assert "All is fine." in examine(made, "--ignore", "reserved-name").out
+
+
 def test_env_loader_beside(volume: AtomicWriter, examine: Examine) -> None:
     """Beside a mirroring mount env_loader is an error; beside others the environment wins."""
     volume.write({"MYAPP_A": "1", "MYAPP_B": "2"})

@@ -88,11 +88,31 @@ def check_keys(
     """
     names = names or Names()
     decision = decide(payload, options, names, environ.get)
+    yield from _without_prefix(payload, options, names)
     yield from check_content(payload, names)
     yield from _not_mirrored(payload, decision)
     yield from _differing(payload, decision, environ)
     yield from _too_much(decision, environ)
     yield from _files(payload, settings_files)
+
+
+def _without_prefix(payload: Payload, options: Options, names: Names) -> Iterator[Finding]:
+    by_mount: dict[str, list[str]] = defaultdict(list)
+    for name, variable in payload.variables.items():
+        only = options.prefixed_only(variable.mount)
+        if only and not names.keys(name, prefixed_only=True) and not names.is_reserved(name):
+            by_mount[variable.mount.path].append(variable.key)
+    for path, keys in by_mount.items():
+        yield Finding(
+            "no-prefix",
+            "note",
+            "Keys without the application's prefix",
+            f"{path}: {KEYS} are not settings, since they do not begin with "
+            f"{listed(names.own or names.prefixes)}.",
+            "If one is meant for this application, begin its name so; if all are, correct "
+            "envvar_prefix, or set k8s_prefixed_only=False.",
+            keys,
+        )
 
 
 def _not_mirrored(payload: Payload, decision: Decision) -> Iterator[Finding]:
