@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import asyncio
 
 LONG_SECONDS = 30.0
+CLOSED_SECONDS = 60.0  # then a thread that could not be told of its end looks for itself
 NO_THREAD = (
     "no thread can be started ({}), so subscribers have to wait; raise the limit of processes or "
     "memory (pids.max, ulimit -u)"
@@ -59,7 +60,7 @@ class _Board:
 
     def __init__(self, subscribers: Iterable[_Subscriber] = ()) -> None:
         self.condition = threading.Condition()
-        # Replaced, never changed: the garbage collector may unsubscribe one while others are told.
+        # Replaced, never changed: a signal handler may unsubscribe one while others are told.
         self.subscribers: Sequence[_Subscriber] = tuple(subscribers)
         self.whose = ""
         self.thread: threading.Thread | None = None
@@ -98,7 +99,8 @@ class Notifier:
             loop = running_loop("register an async function in a coroutine")
         subscriber = _Subscriber(kind, reference_to(function), patterns, loop)
         with self._board.condition:
-            self._board.subscribers = (*self._board.subscribers, subscriber)
+            alive = (s for s in self._board.subscribers if s.reference() is not None)
+            self._board.subscribers = (*alive, subscriber)
             _wake(self._board)
         self._tell_problem()
 
@@ -205,9 +207,8 @@ def _close(board: _Board) -> None:
 def _run(board: _Board) -> None:
     while True:
         with board.condition:
-            board.condition.wait_for(
-                lambda: board.closed or board.resting or _next(board) is not None
-            )
+            while not (board.closed or board.resting or _next(board) is not None):
+                board.condition.wait(CLOSED_SECONDS)
             subscriber = _next(board)
             if board.closed or subscriber is None:
                 board.thread = None

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import weakref
+from typing import TYPE_CHECKING
 
 from .._model.changes import Changes
 from .event_loops import running_loop
 from .notifier import Notifier
 
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
 
 class _Mailbox:
     """Changes that have not been taken yet, merged; touched on the event loop only."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: AbstractEventLoop) -> None:
         import asyncio  # noqa: PLC0415 -- because of the cost, see `event_loops`
 
+        self._loop = loop
         self.arrived = asyncio.Event()
         self.changes = Changes()
 
-    def put(self, changes: Changes) -> None:
+    def deliver(self, changes: Changes) -> None:
+        """Have changes added; called in the notifier's thread."""
+        self._loop.call_soon_threadsafe(self._put, changes)
+
+    def _put(self, changes: Changes) -> None:
         """Add changes; what cancels out is forgotten."""
         self.changes = self.changes.then(changes)
         if self.changes:
@@ -45,13 +53,10 @@ class Stream:
 
     def __init__(self, notifier: Notifier, patterns: tuple[str, ...]) -> None:
         loop = running_loop("iterate over changes() in a coroutine")
-        mailbox = self._mailbox = _Mailbox()
-
-        def put(changes: Changes) -> None:
-            loop.call_soon_threadsafe(mailbox.put, changes)
-
-        notifier.subscribe("change", put, patterns)
-        self._close = weakref.finalize(self, notifier.unsubscribe, put)
+        self._notifier = notifier
+        # Nobody else holds it, so nothing is delivered any more once the stream is gone.
+        self._mailbox = _Mailbox(loop)
+        notifier.subscribe("change", self._mailbox.deliver, patterns)
 
     def __aiter__(self) -> Stream:
         return self
@@ -61,4 +66,4 @@ class Stream:
 
     async def aclose(self) -> None:
         """Unsubscribe; so does dropping the iterator."""
-        self._close()
+        self._notifier.unsubscribe(self._mailbox.deliver)

@@ -72,9 +72,9 @@ class K8sReload:
             _add_probes(app, self.status_url)
         if self.pin:
             app.wsgi_app = PinMiddleware(app.wsgi_app, reloader.pin())  # type: ignore[method-assign] # reason: as Flask says
-        follower = _Follower(app)
-        reloader.on_change()(follower)
-        weakref.finalize(app, reloader.unsubscribe, follower).atexit = False
+        # It goes with its app, and is then told no more: a finalizer would have to wait for locks.
+        app.extensions[f"{NAME}_follower"] = follower = _Follower(app)
+        reloader.on_change()(follower.follow)
 
 
 class _Follower:
@@ -85,7 +85,8 @@ class _Follower:
         self._debug = bool(app.debug)
         self._auto_reload = _auto_reload(app)
 
-    def __call__(self, changes: Changes) -> None:
+    def follow(self, changes: Changes) -> None:
+        """Have what Flask sets up only once follow, and send the signal."""
         app = self._app()
         if app is not None:
             self._follow_templates(app)

@@ -397,13 +397,36 @@ def test_an_app_can_be_collected(volume: AtomicWriter) -> None:
     FlaskDynaconf(app, dynaconf_instance=settings)
     K8sReload(app)
     reference, reloader = weakref.ref(app), app.extensions["k8s_reload"]
-    assert len(reloader._notifier._board.subscribers) == 1
     [subscriber] = reloader._notifier._board.subscribers
-    follower = subscriber.reference()
+    follow = subscriber.reference()
     del app
     eventually(lambda: gc.collect() >= 0 and reference() is None)
-    assert reloader._notifier._board.subscribers == ()
-    follower(Changes())  # called meanwhile, it does nothing
+    follow(Changes())  # called meanwhile, it does nothing
+    del follow
+    eventually(lambda: gc.collect() >= 0 and subscriber.reference() is None)
+
+
+def test_an_app_is_collected_while_another_thread_publishes(volume: AtomicWriter) -> None:
+    """The garbage collector may come in any thread, whatever that holds: it waits for no lock."""
+    volume.write({"KEY": "old"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    app: Any = Flask("short")
+    FlaskDynaconf(app, dynaconf_instance=settings)
+    K8sReload(app)
+    reference, reloader = weakref.ref(app), app.extensions["k8s_reload"]
+    doomed = [app]
+    del app
+
+    def collect() -> None:
+        doomed.clear()
+        gc.collect()
+
+    collecting = threading.Thread(target=collect)
+    with reloader.generations.publishing, reloader._notifier._board.condition:
+        collecting.start()
+        collecting.join(10)
+        assert not collecting.is_alive()
+    eventually(lambda: gc.collect() >= 0 and reference() is None)
 
 
 def test_an_app_without_dynaconf_is_refused() -> None:

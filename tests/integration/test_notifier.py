@@ -11,7 +11,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from dynaconf import Dynaconf
@@ -299,6 +299,22 @@ def test_the_thread_ends_with_its_notifier() -> None:
     assert not thread.is_alive()
 
 
+def test_the_thread_ends_though_nobody_can_wake_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The garbage collector may come while the thread, or another, is just looking for news."""
+    monkeypatch.setattr(notifier, "CLOSED_SECONDS", 0.01, raising=False)
+    bell = Notifier()
+    bell.subscribe("change", print, ())
+    thread, condition = bell._board.thread, cast("Any", bell._board.condition)
+    assert thread is not None
+    eventually(lambda: condition._waiters)
+    with monkeypatch.context() as patch:
+        patch.setattr(condition, "notify_all", lambda: None)
+        del bell
+        gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
 def test_a_notifier_that_rests_tells_everybody_first_and_wakes_for_news() -> None:
     """Its thread ends once all has been told; news or a subscriber starts another."""
     bell, blocking = Notifier(), Blocking()
@@ -517,7 +533,7 @@ def aiter_is_self(stream: Stream) -> bool:
 
 
 def test_who_unsubscribes_while_news_is_given_takes_it_from_nobody(bell: Notifier) -> None:
-    """The garbage collector may drop a stream in the midst of it; those behind it are told."""
+    """A signal handler may do so in the midst of it; those behind it are told."""
     told: list[str] = []
 
     class Dropping(Changes):
@@ -540,9 +556,35 @@ def test_a_stream_that_is_dropped_unsubscribes(bell: Notifier) -> None:
 
     async def main() -> None:
         stream = Stream(bell, ())
-        assert len(bell._board.subscribers) == 1
+        [subscriber] = bell._board.subscribers
         del stream
         gc.collect()
-        assert bell._board.subscribers == ()
+        assert subscriber.reference() is None
+
+    asyncio.run(main())
+
+
+def test_a_stream_may_be_dropped_while_news_is_given(bell: Notifier) -> None:
+    """The garbage collector may do so in any thread, whatever that holds: it waits for no lock."""
+
+    async def main() -> None:
+        streams = [Stream(bell, ())]
+        dropping = threading.Thread(target=streams.clear)
+        with bell._board.condition:
+            dropping.start()
+            dropping.join(10)
+            assert not dropping.is_alive()
+
+    asyncio.run(main())
+
+
+def test_streams_that_are_dropped_do_not_pile_up(bell: Notifier) -> None:
+    """They are forgotten without any news: a web application may make one for each request."""
+
+    async def main() -> None:
+        for _ in range(10):
+            Stream(bell, ())
+            gc.collect()
+        assert len(bell._board.subscribers) == 1  # the last one, until another is made
 
     asyncio.run(main())
