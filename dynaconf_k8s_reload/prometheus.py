@@ -21,6 +21,7 @@ from ._model.log import log
 from ._model.status import MountStatus, ReloadResult, Status
 from ._reload.finding import get_reloader
 from ._reload.reloader import Reloader
+from ._watch import Hints
 
 __all__ = ["instrument"]
 
@@ -117,11 +118,12 @@ def instrument(settings: Any, registry: CollectorRegistry = REGISTRY) -> None:
         ConfigError: the settings do not use the loader, or the registry has the metrics of others.
     """
     reloader = get_reloader(settings)
-    metrics = _instrumented.get(registry)
-    if metrics is None:
-        metrics = _instrumented[registry] = _Metrics(reloader, registry)
-        reloader.observe(metrics.observe)
-    elif metrics.reloader() is not reloader:
+    with _instrumenting:
+        metrics = _instrumented.get(registry)
+        if metrics is None:
+            metrics = _instrumented[registry] = _Metrics(reloader, registry)
+            reloader.observe(metrics.observe)
+    if metrics.reloader() is not reloader:
         raise ConfigError(
             "this registry has the metrics of other settings; give each Dynaconf object a "
             "registry of its own, such as CollectorRegistry()"
@@ -139,7 +141,7 @@ class _Metrics:
     def __init__(self, reloader: Reloader, registry: CollectorRegistry) -> None:
         self.reloader = weakref.ref(reloader)
         self._is_shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        self._pid = 0
+        self._ends: dict[int, Hints] = {}  # by process, whose thread each ends
         self._reloads = Counter(
             "k8s_reload_reloads",
             "Reloads of the settings, by what became of them.",
@@ -183,11 +185,11 @@ class _Metrics:
             for state, gauge in self._gauges.items():
                 gauge.set_function(partial(self._ask, state.of))
             self._show(reloader.status().mounts)
-        elif self._pid != os.getpid():
-            self._pid = os.getpid()
+        # In one step: the thread that reloads may begin at the same time.
+        elif self._ends.setdefault(os.getpid(), ended := Hints()) is ended:
             self._write()
-            ended = threading.Event()
-            weakref.finalize(reloader, ended.set).atexit = False
+            ended.begin()
+            weakref.finalize(reloader, ended.give).atexit = False
             threading.Thread(
                 target=self._go_on_writing, args=(ended,), name="k8s-reload-metrics", daemon=True
             ).start()
@@ -225,7 +227,7 @@ class _Metrics:
         for mount in status.mounts:
             self._present.labels(mount.path).set(float(mount.present))
 
-    def _go_on_writing(self, ended: threading.Event) -> None:
+    def _go_on_writing(self, ended: Hints) -> None:  # no event: its lock may be this thread's
         is_told = False
         while not ended.wait(REFRESH_SECONDS):
             try:
@@ -241,4 +243,5 @@ class _Metrics:
                 is_told = False
 
 
+_instrumenting = threading.Lock()  # two threads at once would both add them
 _instrumented: weakref.WeakKeyDictionary[CollectorRegistry, _Metrics] = weakref.WeakKeyDictionary()

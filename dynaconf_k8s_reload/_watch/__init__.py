@@ -5,6 +5,7 @@ What other rooms use is imported from here; the modules are private to this one.
 
 from .greenlets import is_patching, patched_by
 from .processes import RENEWED_AFTER_FORK, notice_fork
+from .session import Hints
 from .timing import Timing
 from .watch import Watch, Watched
 from .watcher import WATCHER, Watcher
@@ -12,6 +13,7 @@ from .watcher import WATCHER, Watcher
 __all__ = [
     "RENEWED_AFTER_FORK",
     "WATCHER",
+    "Hints",
     "Timing",
     "Watch",
     "Watched",

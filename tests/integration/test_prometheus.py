@@ -13,6 +13,7 @@ import sys
 import threading
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,10 +26,11 @@ from servers import Clients, serving
 from support import eventually, make_settings
 
 pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dynaconf_k8s_reload import prometheus
+from dynaconf_k8s_reload._watch import Hints
 from dynaconf_k8s_reload.prometheus import instrument
 
 SERIES = {
@@ -182,6 +184,120 @@ def test_instrumenting_twice_adds_nothing(
         instrument(make_settings(volume.directory, k8s_watch=False), registry)
 
 
+def test_two_threads_may_instrument_at_once(
+    volume: AtomicWriter,
+    settings: Any,
+    registry: CollectorRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second one waits for the first, and adds nothing."""
+    volume.write({"A": "1"})
+    assert settings.A == 1
+    second = threading.Event()
+
+    class Lock:
+        def __enter__(self) -> None:
+            if threading.current_thread() is another:
+                second.set()
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    def counter(*arguments: Any, **keywords: Any) -> Counter:
+        if threading.current_thread() is another:
+            second.set()
+        else:
+            another.start()
+            assert second.wait(10)
+        return Counter(*arguments, **keywords)
+
+    raised: list[Exception] = []
+
+    def instrument_too() -> None:
+        try:
+            instrument(settings, registry)
+        except ValueError as error:
+            raised.append(error)
+
+    lock, another = threading.Lock(), threading.Thread(target=instrument_too)
+    monkeypatch.setattr(prometheus, "_instrumenting", Lock(), raising=False)
+    monkeypatch.setattr(prometheus, "Counter", counter)
+    instrument(settings, registry)
+    another.join(10)
+    assert not another.is_alive()
+    assert raised == []
+    assert value(registry, "generation") == 1
+
+
+@pytest.fixture
+def of_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: CollectorRegistry
+) -> CollectorRegistry:
+    """As in multiprocess mode, but the client's own part of it."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    return registry
+
+
+def writers() -> int:
+    """Count the threads that write metrics."""
+    return sum(each.name == "k8s-reload-metrics" for each in threading.enumerate())
+
+
+def test_one_thread_writes_though_two_begin_at_once(
+    volume: AtomicWriter, settings: Any, of_many: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application that instruments in a worker may be reloading there meanwhile."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+    both, pid, met = threading.Barrier(2, timeout=10), os.getpid(), threading.local()
+
+    def getpid() -> int:
+        if not hasattr(met, "once"):
+            met.once = True
+            both.wait()
+        return pid
+
+    metrics = prometheus._Metrics(reloader, of_many)
+    monkeypatch.setattr(prometheus, "os", SimpleNamespace(getpid=getpid))
+    threads = [threading.Thread(target=metrics.begin, args=(reloader,)) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(10)
+    assert writers() == 1
+    metrics._ends[pid].give()
+
+
+def test_settings_may_be_collected_by_the_thread_that_writes_their_metrics(
+    volume: AtomicWriter, of_many: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the garbage collector comes while it begins to wait: the thread ends."""
+    volume.write({"A": "1"})
+    monkeypatch.setattr(prometheus, "REFRESH_SECONDS", 0.001)
+    doomed: list[Any] = []
+    is_theirs = threading.Event()
+
+    begins = (threading.Condition.wait.__code__, Hints.wait.__code__)
+
+    def collect(frame: Any, event: str, _: object) -> None:
+        if event == "call" and frame.f_code in begins and doomed and is_theirs.is_set():
+            doomed.clear()
+            gc.collect()
+
+    settings = make_settings(volume.directory, k8s_watch=False, k8s_mirror=False)
+    threading.setprofile(collect)
+    try:
+        instrument(settings, of_many)
+    finally:
+        threading.setprofile(None)
+    doomed.append(settings)
+    del settings
+    is_theirs.set()
+    eventually(lambda: writers() == 0)
+    assert doomed == []
+
+
 def test_metrics_keep_nothing_alive(volume: AtomicWriter, registry: CollectorRegistry) -> None:
     """Settings that are gone say nothing more; a scrape goes on."""
     volume.write({"A": "1"})
@@ -268,10 +384,10 @@ def test_a_write_that_fails_is_made_again(
     metrics = prometheus._instrumented[registry]
     errors = iter([MemoryError(), MemoryError(), None, MemoryError()])
 
-    class Ended(threading.Event):
+    class Ended(Hints):
         turns = iter([False, False, False, False, True])
 
-        def wait(self, timeout: float | None = None) -> bool:
+        def wait(self, _: float) -> bool:
             return next(self.turns)
 
     def write() -> None:
