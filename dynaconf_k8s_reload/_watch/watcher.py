@@ -100,8 +100,9 @@ class Watcher:
             return
         with self.lock:
             session, self._session = self._session, None
+            if session is not None:
+                session.watches = ()
         if session is not None:
-            session.watches = ()
             session.hints.give()
             session.join(EXIT_SECONDS)
 

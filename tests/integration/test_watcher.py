@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -641,6 +642,28 @@ def test_closing_twice_and_without_a_watch(caplog: pytest.LogCaptureFixture) -> 
     idle.renew_after_fork()
     assert idle.mode(None) == "off"
     assert not caplog.records
+
+
+def test_at_the_exit_the_watches_are_given_up_in_one_step(
+    stage: Stage, volume: AtomicWriter
+) -> None:
+    """The thread drops who is gone from the same list, and must not put the others back."""
+    owner, lock = Owner(volume.directory), cast("Any", stage.watcher.lock)
+    stage.watcher.add(owner.watch())
+    held: list[bool] = []
+
+    class Noticing(sessions.Session):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "watches" and not value:
+                held.append(lock._is_owned())
+            super().__setattr__(name, value)
+
+    session = stage.watcher._session
+    assert session is not None
+    session.__class__ = Noticing
+    stage.watcher.close()
+    assert held
+    assert all(held)
 
 
 def _threads() -> int:
