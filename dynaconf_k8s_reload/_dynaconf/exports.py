@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +34,7 @@ class Export:
         put: what it had afterwards.
         hooks: dynaconf's hooks around reading that were registered by then.
         number: where it stands in the order of what code did.
+        keys: the settings that it puts as they are, if it names them.
     """
 
     target: Callable[[], Any]
@@ -41,6 +43,7 @@ class Export:
     put: Mapping[str, Any]
     hooks: Mapping[str, Any]
     number: int
+    keys: frozenset[str]
 
     def __repr__(self) -> str:
         return f"<Export of {len(self.put)} settings>"
@@ -56,6 +59,7 @@ def populate(
         return
     names = {str(name).upper() for name in arguments.get("keys") or settings.keys()}
     names |= {name for name in getattr(target, "__dict__", ()) if name.isupper()}
+    keys = _keys(settings, arguments)
     tried: list[Export] = []
     while True:
         attachment = attached(settings)
@@ -63,24 +67,34 @@ def populate(
         before, hooks = _unpopulated(target, names, earlier), _hooks(settings)
         populate_obj(target, **arguments)
         put, number = _held(target, names), next(NUMBERS)
-        export = Export(_reference_to(target), arguments, before, put, hooks, number)
+        reference = earlier[0].target if earlier else _reference_to(target)
+        export = Export(reference, arguments, before, put, hooks, number, keys)
         with attachment.generation.owner.publishing:
             if attachment_of(settings) is attachment:
-                attachment.exports = (*_others(attachment.exports, target, arguments), export)
+                attachment.exports = (*_others(attachment.exports, target, export), export)
                 return
         tried.append(export)  # another generation has been published meanwhile
 
 
-def _others(
-    exports: Iterable[Export], target: object, arguments: Mapping[str, Any]
-) -> list[Export]:
-    """Give the exports whose object is still there, but the one that is made once more."""
-    return [
-        each
-        for each in exports
-        if (other := each.target()) is not None
-        and not (other is target and each.arguments == arguments)
-    ]
+def _keys(settings: Settings, arguments: Mapping[str, Any]) -> frozenset[str]:
+    # What is merged depends on what is there already.
+    if arguments.keys() - {"keys"} or settings.get("MERGE_ENABLED_FOR_DYNACONF"):
+        return frozenset()
+    return frozenset(str(key).upper() for key in arguments.get("keys") or ())
+
+
+def _others(exports: Sequence[Export], target: object, new: Export) -> list[Export]:
+    """Give the exports whose object is still there, but those that later ones come to as well."""
+    covered, kept = new.keys, list[Export]()
+    for each in reversed(exports):
+        other = each.target()
+        if other is target:
+            if each.arguments == new.arguments or (each.keys and each.keys <= covered):
+                continue
+            covered |= each.keys
+        if other is not None:
+            kept.append(each)
+    return kept[::-1]
 
 
 def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
@@ -196,5 +210,22 @@ def _held(target: object, names: Iterable[str]) -> dict[str, Any]:
 def _reference_to(target: Any) -> Callable[[], Any]:
     try:
         return weakref.ref(target)
-    except TypeError:  # such as an object with slots
-        return lambda: target
+    except TypeError:  # such as an object with slots, or a SimpleNamespace
+        return _Held(target)
+
+
+class _Held:
+    """Leads to an object that allows no weak reference, for as long as somebody else has it."""
+
+    def __init__(self, target: object) -> None:
+        self._target = target
+
+    def __call__(self) -> Any:
+        return self._target if self.references() > _OWN_REFERENCES else None
+
+    def references(self) -> int:
+        """Count who has the object, this one and the count itself included."""
+        return sys.getrefcount(self._target)
+
+
+_OWN_REFERENCES = _Held(object()).references()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import threading
 import types
@@ -20,7 +21,7 @@ from dynaconf_k8s_reload import _dynaconf, get_reloader
 from dynaconf_k8s_reload._dynaconf.generation import attached, is_copy
 from dynaconf_k8s_reload._reload import passing
 from dynaconf_k8s_reload.testing import AtomicWriter
-from support import make_settings
+from support import eventually, make_settings
 
 
 def reloaded(settings: Any, volume: AtomicWriter, content: dict[str, str]) -> Any:
@@ -509,6 +510,49 @@ def test_a_populated_object_is_not_kept_alive(settings: Any, volume: AtomicWrite
     assert len(attached(settings._wrapped).exports) == 2
     assert (slots.A, settings.A) == (2, 2)
     assert refuses.A == 1
+
+
+def test_times_that_later_ones_come_to_as_well_are_forgotten(
+    settings: Any, volume: AtomicWriter
+) -> None:
+    """An object that is filled for each request, always with other settings, costs no more."""
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1", "MYAPP_C": "1"})
+    target = types.SimpleNamespace(B="own")
+    for _ in range(3):
+        for keys in (["A", "b"], ["B", "A"], ["B", "C"], ["A", "B", "C"], ["C", "A"]):
+            settings.populate_obj(target, keys=keys)
+    assert len(attached(settings._wrapped).exports) == 2
+    reloaded(settings, volume, {"MYAPP_A": "2", "MYAPP_B": "2"})
+    assert vars(target) == {"A": 2, "B": 2}
+    reloaded(settings, volume, {"MYAPP_A": "3", "MYAPP_C": "3"})
+    assert vars(target) == {"A": 3, "B": "own", "C": 3}
+
+
+def test_populated_objects_do_not_pile_up(settings: Any, volume: AtomicWriter) -> None:
+    """One for each request goes with it, though a ``SimpleNamespace`` allows no weak reference."""
+
+    class Noticed(types.SimpleNamespace):
+        __slots__ = ()  # or it would allow one
+
+        def __del__(self) -> None:
+            gone.append(self.number)
+
+    gone: list[int] = []
+    volume.write({"MYAPP_A": "1", "MYAPP_B": "1"})
+    kept = types.SimpleNamespace()
+    settings.populate_obj(kept)
+    for number in range(5):
+        target = Noticed(number=number)
+        settings.populate_obj(target, keys=["A"])
+        settings.populate_obj(target, keys=["B"])
+    settings.populate_obj(target)
+    assert gone == [0, 1, 2, 3]
+    del target
+    reloaded(settings, volume, {"MYAPP_A": "2", "MYAPP_B": "1"})
+    assert kept.A == 2
+    reloaded(settings, volume, {"MYAPP_A": "3", "MYAPP_B": "1"})
+    assert kept.A == 3
+    eventually(lambda: gc.collect() >= 0 and gone == [0, 1, 2, 3, 4])
 
 
 def test_a_merged_object_is_merged_again(settings: Any, volume: AtomicWriter) -> None:
