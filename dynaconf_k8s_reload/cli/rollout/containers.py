@@ -10,10 +10,10 @@ from typing import Any
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.stream import portforward, stream
+from kubernetes.stream import portforward, stream, ws_client
 from kubernetes.stream.ws_client import ERROR_CHANNEL
 from urllib3.exceptions import HTTPError
-from websocket import WebSocketException
+from websocket import WebSocket, WebSocketException
 
 from .uses import Page, Use
 from .verdict import Answer, are_statuses
@@ -28,6 +28,17 @@ PAGE_SECONDS = 10
 CLOSE_EVERY = 0.005
 HANDSHAKE = " -+-+- "  # between what websocket-client says of a failed handshake, and its answer
 PAGE_REQUESTS = 8  # each over a connection of its own, so that several workers answer
+
+
+class _PatientSocket(WebSocket):  # type: ignore[misc] # reason: untyped
+    """Gives up a handshake that nobody answers: the client of Kubernetes sets no limit to it."""
+
+    def connect(self, url: str, **options: Any) -> None:
+        super().connect(url, **options, timeout=EXEC_SECONDS)
+        self.settimeout(None)  # from here on each use has limits of its own
+
+
+ws_client.WebSocket = _PatientSocket
 
 
 def ask(use: Use, namespace: str) -> Answer:
