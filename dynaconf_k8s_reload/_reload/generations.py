@@ -46,6 +46,8 @@ class Generations:
         lock: held for a whole reload, one at a time.
         publishing: held for the moment of publication, and for what must not fall into it. Whoever
             holds it calls no application's code and waits for no other lock.
+        turnstile: held by a publication that code has kept from happening; whoever is about to set
+            something then waits for it, a second at most.
         options: those of the settings that are being served.
         reader: reads the mounts.
         owner: who is told by the settings objects; they lead to it.
@@ -66,6 +68,7 @@ class Generations:
         self.key: int = next(_keys)
         self.lock: threading.RLock = threading.RLock()
         self.publishing: threading.RLock = threading.RLock()
+        self.turnstile: threading.RLock = threading.RLock()
         self.options: Options = options
         self.reader: Reader = Reader()
         self.restart_keys: tuple[str, ...] = ()
@@ -151,7 +154,7 @@ class Generations:
     def renew_after_fork(self) -> None:
         """Take fresh locks in a forked child: threads that stayed behind may hold the old ones."""
         self.lock = threading.RLock()
-        self.publishing = threading.RLock()
+        self.publishing, self.turnstile = threading.RLock(), threading.RLock()
         self.progress.reset()
         if self._live is not None:
             _dynaconf.used(self._live)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,6 +25,7 @@ from .interruption import completely, in_signal_handler, is_foreign, says_nothin
 from .report import Refusal
 
 REPLAYS = 10  # of what code sets meanwhile, before whoever sets has to wait
+ATTEMPTS = 2 * REPLAYS  # to publish, before all is built anew
 
 
 class Pass:
@@ -137,24 +137,24 @@ class Pass:
 
     def _publish(self, candidates: list[Candidate]) -> bool:
         """Publish all candidates, unless code has done something that they do not have."""
-        for attempt in itertools.count():
-            for each in candidates:
-                _dynaconf.replay(each.live, each.built)
-                each.exports = _dynaconf.renew_exports(each.live, each.built)
-                each.lost = _dynaconf.lost(each.changes, _dynaconf.attached(each.live).values)
-            with ExitStack() as locks:
-                for each in candidates:
-                    locks.enter_context(each.owner.publishing)
-                if not all(_dynaconf.is_current(each.live, each.built) for each in candidates):
-                    return False
-                if attempt >= REPLAYS:
+        with ExitStack() as turnstiles:
+            for attempt in range(ATTEMPTS):
+                if attempt == REPLAYS:
                     for each in candidates:
-                        _dynaconf.replay(each.live, each.built)
-                        each.exports = _dynaconf.renew_exports(each.live, each.built)
-                if all(_dynaconf.is_replayed(each.live, each.built) for each in candidates):
-                    self._commit(candidates)
-                    return True
-        raise AssertionError  # pragma: no cover # reason: the loop above has no other end
+                        turnstiles.enter_context(each.owner.turnstile)
+                for each in candidates:
+                    _dynaconf.replay(each.live, each.built)
+                    each.exports = _dynaconf.renew_exports(each.live, each.built)
+                    each.lost = _dynaconf.lost(each.changes, _dynaconf.attached(each.live).values)
+                with ExitStack() as locks:
+                    for each in candidates:
+                        locks.enter_context(each.owner.publishing)
+                    if not all(_dynaconf.is_current(each.live, each.built) for each in candidates):
+                        return False
+                    if all(_dynaconf.is_replayed(each.live, each.built) for each in candidates):
+                        self._commit(candidates)
+                        return True
+        return False
 
     def _commit(self, candidates: list[Candidate]) -> None:
         if not self._explicit:  # it was still to be published when its watch was stopped
@@ -201,8 +201,8 @@ class Pass:
                 "they are loaded again at the next comparison"
             )
         return MountError(
-            f"{label}: code kept switching the environment, adding validators or loading files, "
-            "while a generation was built; it is built again at the next comparison"
+            f"{label}: code kept switching the environment, adding validators, loading files or "
+            "setting values while a generation was built; it is built again at the next comparison"
         )
 
     def _results(

@@ -14,7 +14,7 @@ from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.snapshot import Snapshot
 from .._source.switch_interval import short_switch_interval
-from .._watch import is_patching
+from .._watch import is_patching, notice_fork
 from .generations import Generations
 from .passing import Pass
 from .progress import busy
@@ -45,6 +45,14 @@ class Process:
     def is_building(self) -> bool:
         """This thread builds a generation, so an object that is made now belongs to it."""
         return threading.get_ident() in self._passes
+
+    def notice_fork(self) -> None:
+        """Notice a fork that Python has not seen, before a lock is taken that may stay held.
+
+        Not within a reload: it may be the one that a child's first use waits for.
+        """
+        if not self.is_building:
+            notice_fork()
 
     def read_first(self, member: Generations, options: Options) -> list[Snapshot]:
         """Read the mounts for a first load, or give what the build has read that this is a part of.

@@ -29,6 +29,8 @@ from .process import PROCESS, Process
 from .refusal import without_values
 from .stream import Stream
 
+GIVE_WAY_SECONDS = 1.0
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -44,14 +46,14 @@ class Reloader:
     ) -> None:
         self._notifier = Notifier()
         self._process = process
-        self.mirror: Mirror = process.mirror
-        self.generations: Generations = Generations(options, self, self._notifier, self.mirror)
+        mirror = process.mirror
+        self.generations: Generations = Generations(options, self, self._notifier, mirror)
         self.generations.inert = process.is_building
         self.key: int = self.generations.key
-        self.fallback: Fallback = Fallback(self.generations, self.mirror)
+        self.fallback: Fallback = Fallback(self.generations, mirror)
         self.observe(self.fallback.observe)
         self.following: Following = Following(self.generations, self._notifier, process, watcher)
-        for forget in (self.mirror.forget, MEMORY_FILE.drop):
+        for forget in (mirror.forget, MEMORY_FILE.drop):
             weakref.finalize(self, forget, self.key).atexit = False
 
     def __repr__(self) -> str:
@@ -143,7 +145,6 @@ class Reloader:
 
         The function is called with the candidate settings and the `Changes`; raising rejects.
         """
-        notice_fork()
         with self.publishing:
             self.generations.checks.add(function)
         return function
@@ -156,7 +157,7 @@ class Reloader:
 
     def unsubscribe(self, function: Callable[..., Any]) -> None:
         """Forget a function that was given to `on_change`, `on_validate` or `on_error`."""
-        with self.publishing:
+        with self.generations.publishing:
             self.generations.checks.remove(function)
         self._notifier.unsubscribe(function)
 
@@ -193,8 +194,15 @@ class Reloader:
     # what the loader and the settings objects call
 
     @property
+    def mirror(self) -> Mirror:
+        """Writes the environment."""
+        self._process.notice_fork()
+        return self._process.mirror
+
+    @property
     def lock(self) -> threading.RLock:
         """Held for a whole reload, one at a time."""
+        self._process.notice_fork()
         return self.generations.lock
 
     def observe(self, function: Callable[[ReloadResult], object]) -> None:
@@ -203,7 +211,14 @@ class Reloader:
 
     @property
     def publishing(self) -> threading.RLock:
-        """Held for the moment of publication, and for what must not fall into it."""
+        """Held for the moment of publication, and for what must not fall into it.
+
+        A publication may go first, not for ever: a hook in it may be waiting for this thread.
+        """
+        self._process.notice_fork()
+        turnstile = self.generations.turnstile
+        if turnstile.acquire(timeout=GIVE_WAY_SECONDS):
+            turnstile.release()
         return self.generations.publishing
 
     def read_first(self, options: Options) -> Sequence[Snapshot]:

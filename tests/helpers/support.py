@@ -54,9 +54,9 @@ def own_process() -> Iterator[Mirror]:
         yield mirror
 
 
-def forked(function: Callable[[], object]) -> int:
+def forked(function: Callable[[], object], fork: Callable[[], int] = os.fork) -> int:
     """Run a function in a forked process, which exits with 1 if it fails; give its pid."""
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         status = 1
         try:

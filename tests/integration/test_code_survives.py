@@ -9,6 +9,7 @@ import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dynaconf
@@ -464,6 +465,45 @@ def test_code_that_never_stops_switching_is_reported(
     result = get_reloader(with_envs).reload()
     assert result.outcome == "rejected"
     assert "kept switching the environment" in str(result.error)
+
+
+def test_a_hook_that_waits_for_a_thread_that_sets_does_not_hang_a_reload(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an application's code, so it runs under no lock that the thread needs."""
+    from dynaconf.hooking import Hook, HookableSettings
+
+    from dynaconf_k8s_reload._reload import passing, reloader
+
+    monkeypatch.setattr(passing, "CONFIRM_SECONDS", 0.0)
+    monkeypatch.setattr(reloader, "GIVE_WAY_SECONDS", 0.01, raising=False)
+    volume.write({"A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, _wrapper_class=HookableSettings)
+    assert settings.A == 1
+    numbers, is_asking = itertools.count(), threading.Event()
+
+    def ask(_: Any, value: Any, key: str, *__: Any, **___: Any) -> Any:
+        if key == "A" and is_asking.is_set():
+            asked = threading.Thread(target=settings.set, args=("BY_CODE", next(numbers)))
+            asked.start()
+            asked.join()
+        return value.value
+
+    settings._wrapped._registered_hooks = {"after_get": [Hook(ask)]}
+    settings.populate_obj(target := SimpleNamespace(), keys=["A"])
+    volume.write({"A": "2"})
+    is_asking.set()
+    results: list[Any] = []
+    reloading = threading.Thread(
+        target=lambda: results.append(get_reloader(settings).reload()), daemon=True
+    )
+    reloading.start()
+    reloading.join(10)
+    assert [each.outcome for each in results] == ["rejected"]
+    assert "setting values" in str(results[0].error)
+    is_asking.clear()
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert target.A == 2
 
 
 def test_configure_keeps_the_reloader_its_subscribers_and_takes_other_mounts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import importlib
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,8 +34,8 @@ from support import eventually, forked, make_settings
 class Child:
     """A forked process that runs a function, and says how it went."""
 
-    def __init__(self, function: Callable[[], object]) -> None:
-        self.pid = forked(function)
+    def __init__(self, function: Callable[[], object], fork: Callable[[], int] = os.fork) -> None:
+        self.pid = forked(function, fork)
 
     def join(self, seconds: float = 20.0) -> None:
         """Wait for its end; fail if it failed or hangs."""
@@ -480,6 +482,40 @@ def test_a_call_in_a_child_waits_for_no_lock_of_its_parents(
     monkeypatch.setattr(forking._ours, "pid", -1)
     CALLS[call](reloader)
     assert forking.is_ours()
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "set": lambda settings: settings.set("KEY", "code"),
+    "update": lambda settings: settings.update({"KEY": "code"}, loader_identifier="code"),
+    "populate_obj": lambda settings: settings.populate_obj(SimpleNamespace()),
+    "from_env": lambda settings: settings.from_env("other"),
+    "get_fresh": lambda settings: settings.get_fresh("KEY"),
+    "setenv": lambda settings: settings.setenv("other"),
+    "another": lambda settings: make_settings(settings.K8S_MOUNTS[0], k8s_watch=False).KEY,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_child_of_a_fork_in_c_waits_for_no_lock_of_its_parents(
+    volume: AtomicWriter, change: str
+) -> None:
+    """It changes its settings though a thread that stayed behind was reloading them."""
+    volume.write({"KEY": "zero"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    generations = get_reloader(settings).generations
+
+    def reload() -> None:
+        for lock in (generations.lock, generations.publishing, generations._mirror._lock):
+            lock.acquire()
+
+    thread = threading.Thread(target=reload)
+    thread.start()
+    thread.join()  # a thread that still ran might want the interpreter's lock while it forks
+    try:
+        Child(lambda: CHANGES[change](settings), ctypes.PyDLL(None).fork).join()
+    finally:
+        generations.renew_after_fork()
+        generations._mirror.renew_lock()
 
 
 @pytest.mark.parametrize("environments", [False, True])
