@@ -85,9 +85,10 @@ def laid_out(settings: Any) -> dict[str, str]:
         for key, value in values.items()
     }
     shown: dict[str, str] = {}
-    for key in dict.keys(state.get(held, "store")):
+    for key, value in dict.items(state.get(held, "store")):
+        kind = type(value).__name__.removeprefix("Pinned")
         try:
-            shown[key] = re.sub(ADDRESS, "", repr(settings[key]))
+            shown[key] = f"{kind} {re.sub(ADDRESS, '', repr(settings[key]))}"
         except Exception as error:
             shown[key] = type(error).__name__  # a template that leads nowhere
     order = {"order": str(list(shown))}
