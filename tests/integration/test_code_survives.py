@@ -271,18 +271,24 @@ def test_validators_registered_later_count_from_then_on(
     assert (settings.A, str(settings.E)) == (5, "5")
 
 
+@pytest.mark.parametrize("replaces", [False, True])
 def test_a_validator_registered_while_a_candidate_is_built_counts_for_it(
-    volume: AtomicWriter, settings: Any
+    volume: AtomicWriter, settings: Any, replaces: bool
 ) -> None:
     """The candidate is built once more, so that the new validator has seen it."""
     volume.write({"A": "1"})
+    if replaces:
+        settings.validators.register(Validator("A", lte=50))
     reached, released = blocking(settings, "check")
     volume.write({"A": "9"})
     results: list[Any] = []
     thread = threading.Thread(target=lambda: results.append(get_reloader(settings).reload()))
     thread.start()
     assert reached.wait(10)
-    settings.validators.register(Validator("A", lte=5))
+    if replaces:
+        settings.validators[0] = Validator("A", lte=5)
+    else:
+        settings.validators.register(Validator("A", lte=5))
     released.set()
     thread.join(10)
     assert results[0].outcome == "rejected"

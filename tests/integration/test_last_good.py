@@ -13,7 +13,7 @@ import pytest
 from dynaconf import ValidationError, Validator
 
 from applications import Application
-from dynaconf_k8s_reload import MountError, get_reloader
+from dynaconf_k8s_reload import ConfigError, MountError, get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -224,6 +224,24 @@ def test_it_hides_no_absent_mount(volume: AtomicWriter, kept: Path, tmp_path: Pa
     os.rename(tmp_path / "config", tmp_path / "gone")
     with pytest.raises(MountError, match="required"):
         bool(make_settings(mount, k8s_last_good=str(kept), k8s_watch=False))
+
+
+@pytest.mark.parametrize("error", [ConfigError("wrong"), MountError("unreadable", mount="/config")])
+def test_it_hides_nothing_that_no_content_would_mend(
+    volume: AtomicWriter, kept: Path, error: Exception
+) -> None:
+    """Wrong options and a mount that cannot be read end a first load, wherever they are met."""
+    volume.write(GOOD)
+    get_reloader(start(volume, kept)).stop(restore=True)
+    volume.write({"MYAPP_POOL": "4"})
+
+    def fail(pool: int) -> bool:
+        if pool == 4:
+            raise error
+        return True
+
+    with pytest.raises(type(error)):
+        start(volume, kept, validators=[Validator("POOL", condition=fail)])
 
 
 def test_what_cannot_be_kept_is_a_problem(

@@ -86,6 +86,21 @@ def test_what_reads_the_environment_while_it_is_built(
         os.environ.pop("MYAPP_A", None)
 
 
+def test_the_settings_of_another_environment_are_built_there_too(
+    volume: AtomicWriter, tmp_path: Path
+) -> None:
+    """What a ``from_env()`` child loads reads the variables that will be, in a reload as well."""
+    (tmp_path / "reads.py").write_text("import os\nSEEN = os.environ.get('MYAPP_A')\n")
+    volume.write({"MYAPP_A": "1"})
+    files = [str(tmp_path / "reads.py")]
+    settings = make_settings(volume.directory, k8s_watch=False, settings_files=files)
+    child = settings.from_env("other")
+    assert (child.A, child.SEEN) == (1, "1")
+    volume.write({"MYAPP_A": "2"})
+    assert get_reloader(settings).reload().outcome == "applied"
+    assert (child.A, child.SEEN) == (2, "2")
+
+
 def test_a_hook_of_a_first_load_sees_the_variables_of_the_mount(volume: AtomicWriter) -> None:
     """A process that is older than the content has other variables, but starts with the new ones.
 

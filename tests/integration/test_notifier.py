@@ -90,11 +90,13 @@ def test_a_subscriber_that_takes_long_is_named(
     bell: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others wait for it, so the status says so until it has ended."""
-    monkeypatch.setattr(notifier, "LONG_SECONDS", 0.0)
     blocking = Blocking()
     bell.subscribe("change", blocking, ())
     bell.publish("change", modified("A", 1, 2))
     assert blocking.entered.wait(10)
+    monkeypatch.setattr(notifier, "LONG_SECONDS", 3600.0)
+    assert bell.problem == ""
+    monkeypatch.setattr(notifier, "LONG_SECONDS", 0.0)
     assert bell.problem.startswith("subscriber Blocking has been running for 0 s")
     blocking.go.set()
     eventually(lambda: bell.problem == "")

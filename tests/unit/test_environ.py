@@ -152,6 +152,17 @@ def test_what_is_given_back_to_a_removed_variable() -> None:
     assert process == {"MYAPP_A": "before"}
 
 
+def test_other_options_decide_anew() -> None:
+    """What was decided by others is not taken over, although the content is the same."""
+    mirror, held = Mirror({}), payload({"MYAPP_A": "1", "PATH_OF_MINE": "1"})
+    mirror.apply({OWNER: planned(mirror, OWNER, held)})
+    guarded = Options(k8s_protected=("*_OF_MINE",))
+    claims = planned(mirror, OWNER, held, guarded).decision.claims
+    assert dict(claims) == {"MYAPP_A": "1", "PATH_OF_MINE": None}
+    claims = planned(mirror, OWNER, held).decision.claims
+    assert dict(claims) == {"MYAPP_A": "1", "PATH_OF_MINE": "1"}
+
+
 def test_what_others_wrote_is_told() -> None:
     """After applying, the variables are known that somebody else has written or removed since."""
     process: dict[str, str] = {}
