@@ -14,6 +14,7 @@ import pytest
 from docs_site import ROOT
 
 PUBLISH = ROOT / ".github/workflows/publish.yml"
+RELEASE = ROOT / ".ci/release.txt"
 WORKFLOWS = sorted({*(ROOT / ".github/workflows").glob("*.yml")} - {PUBLISH})
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
@@ -40,13 +41,24 @@ def test_workflow_runs_the_tests_with_no_right_but_to_read(path: Any) -> None:
 
 
 def test_only_what_a_person_releases_is_published() -> None:
-    """What is built cannot publish; what publishes runs nothing of ours, and has no password."""
+    """What is built cannot publish; what publishes runs nothing of ours, and has no password.
+
+    What builds is pinned by hash, the package's own build requirements included.
+    """
     workflow = _parsed(PUBLISH.read_text())
     assert workflow["on"] == {"release": {"types": ["published"]}}
     assert workflow["permissions"] == {"contents": "read"}
     build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
     assert "permissions" not in build
-    assert "./test.sh -e package" in [step.get("run") for step in build["steps"]]
+    install, built, _ = (step["run"] for step in build["steps"] if "run" in step)
+    assert install.endswith(" --require-hashes --requirement .ci/release.txt")
+    assert built == "python -m build --no-isolation"
+    pinned = re.findall(r"^([\w-]+)==.+ \\$", RELEASE.read_text(), re.MULTILINE)
+    required = re.search(
+        r"^requires = \[(.+)\]$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    )
+    assert required
+    assert {"build", *re.findall(r'"([\w-]+)', required[1])} <= set(pinned)
     assert (publish["needs"], publish["permissions"]) == ("build", {"id-token": "write"})
     assert publish["environment"]
     assert not any("run" in step or "password" in str(step) for step in publish["steps"])
