@@ -15,8 +15,8 @@ FINE, FOUND, CANNOT_RUN = 0, 1, 2
 INTERRUPTED = 130  # as a shell has it of a program that Ctrl-C has ended: 128 and SIGINT
 
 NOBODY = (
-    "no process has a status; it is kept from the first load of the settings on, by processes of "
-    "this user and this container"
+    "no process has a status; it is kept from the first load of the settings by "
+    "dynaconf_k8s_reload.loader on, in processes of this user and this container"
 )
 
 
@@ -54,8 +54,8 @@ def ask(pids: Sequence[int], *, as_json: bool = False, probe: bool = False) -> i
             continue
         if pids and not of_process:
             complaints.append(
-                f"process {pid} has no status; it is kept from the first load of the settings on, "
-                "and in a child from its first use of them on"
+                f"process {pid} has no status; it is kept from the first load of the settings by "
+                "dynaconf_k8s_reload.loader on, and in a child from its first use of them on"
             )
         found += of_process
     healthy = bool(found) and not complaints and all(status["healthy"] for status in found)

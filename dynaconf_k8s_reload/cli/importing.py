@@ -55,9 +55,8 @@ def _imported(name: str, attribute: str) -> tuple[Any, bool]:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
-        raise CannotRunError(
-            f"there is no module {error.name}; run it where it can be imported"
-        ) from None
+        how = HOW if name.endswith(".py") else "run it where it can be imported"
+        raise CannotRunError(f"there is no module {error.name}; {how}") from None
 
 
 def _attribute(module: Any, path: Sequence[str]) -> Any:

@@ -127,6 +127,7 @@ def test_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
         ("json", "write package.module:settings"),
         ("no_such.module:settings", "there is no module no_such"),
         ("json:settings", "json has no settings"),
+        ("json.py", "there is no module json.py; write package.module:settings"),
     ]:
         done = run("doctor", "--settings", name)
         assert done.status == 2

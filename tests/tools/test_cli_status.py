@@ -88,6 +88,7 @@ def test_processes_that_cannot_be_asked() -> None:
     shown = run(str(os.getpid()))
     assert shown.returncode == 2
     assert "has no status; it is kept from the first load" in shown.stderr
+    assert "by dynaconf_k8s_reload.loader" in shown.stderr
 
 
 @pytest.mark.parametrize(
