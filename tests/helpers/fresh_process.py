@@ -6,8 +6,10 @@ quicker than to start Python each time and just as fresh: nothing has been loade
 
 from __future__ import annotations
 
+import gc
 import inspect
 import json
+import linecache
 import os
 import subprocess
 import sys
@@ -68,7 +70,7 @@ class Application:
         options: as for `load`; ``does`` lists what the application does, of `DOES`.
     """
 
-    DOES = ("file", "values", "environment", "late", "export", "hook", "second")
+    DOES = ("switch", "file", "values", "environment", "late", "export", "hook", "second")
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._does = options["does"]
@@ -106,6 +108,10 @@ class Application:
     def _hook(self, _: Any) -> dict[str, Any]:
         own = make_settings(*self._options["mounts"], k8s_watch=False)
         return {"SEEN": [str(own.get("PLAIN")), str(os.environ.get("PLAIN"))]}
+
+    def _switch(self) -> None:
+        with self.settings.using_env("other"):
+            self.settings.get("A")
 
     def _file(self) -> None:
         self.settings.load_file(f"{self._options['root_path']}/further.toml")
@@ -151,6 +157,7 @@ class FreshProcesses:
     """Asks fresh processes."""
 
     def __init__(self) -> None:
+        self._working = False
         self._zygote = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -159,13 +166,20 @@ class FreshProcesses:
             env={"PATH": os.defpath, **_python_path()},
         )
 
-    def ask(self, environ: dict[str, str], options: dict[str, Any], names: list[str]) -> Answer:
-        """Start one with this environment and say what it sees."""
+    def start(self, environ: dict[str, str], options: dict[str, Any], names: list[str]) -> None:
+        """Start one with this environment, which works while the caller does."""
         assert self._zygote.stdin
-        assert self._zygote.stdout
+        if self._working:
+            self.answer()  # nobody wanted it: the caller has failed
         question = {"environ": environ, "options": options, "names": names}
         print(json.dumps(question), file=self._zygote.stdin, flush=True)
+        self._working = True
+
+    def answer(self) -> Answer:
+        """Say what the one that was started last sees."""
+        assert self._zygote.stdout
         answered: Answer = json.loads(self._zygote.stdout.readline())
+        self._working = False
         return answered
 
     def close(self) -> None:
@@ -184,6 +198,8 @@ def _python_path() -> dict[str, str]:
 def _serve() -> None:
     import dynaconf_k8s_reload.loader  # noqa: F401 -- because each fork shall find it imported
 
+    _know_the_sources()
+    gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if not child:
@@ -191,6 +207,15 @@ def _serve() -> None:
             sys.stdout.flush()
             os._exit(0)
         os.waitpid(child, 0)
+
+
+def _know_the_sources() -> None:
+    """Read the text of what a fork runs: dynaconf asks for each caller's to find a file."""
+    inspect.stack()
+    for module in list(sys.modules.values()):
+        source = getattr(module, "__file__", None) or ""
+        if "dynaconf" in source and source.endswith(".py"):
+            linecache.getlines(source)
 
 
 if __name__ == "__main__":
