@@ -441,9 +441,9 @@ def test_keys_without_the_prefix(volume: AtomicWriter, examine: Examine) -> None
     made = SETTINGS.format(mount=volume.directory)
     done = examine(made, "--ignore", "reserved-name")
     title = "NOTE     Keys without the application's prefix"
-    finds(done, title, ": MYAP_B are not settings", "begin with MYAPP_.", "1 finding.")
+    finds(done, title, ": MYAP_B; only", "begin with MYAPP_ are", "1 finding.")
     done = examine(made.replace("MYAPP", "MYAPP_"), "--ignore", "reserved-name")
-    finds(done, title, ": MYAPP_A, MYAP_B are not settings", "begin with MYAPP__.")
+    finds(done, title, ": MYAPP_A, MYAP_B; only", "begin with MYAPP__ are")
     made = made.replace("envvar_prefix", "k8s_prefixed_only=False, envvar_prefix")
     assert "All is fine." in examine(made, "--ignore", "reserved-name").out
 

@@ -107,10 +107,10 @@ def _without_prefix(payload: Payload, options: Options, names: Names) -> Iterato
             "no-prefix",
             "note",
             "Keys without the application's prefix",
-            f"{path}: {KEYS} are not settings, since they do not begin with "
-            f"{listed(names.own or names.prefixes)}.",
-            "If one is meant for this application, begin its name so; if all are, correct "
-            "envvar_prefix, or set k8s_prefixed_only=False.",
+            f"{path}: {KEYS}; only names that begin with "
+            f"{listed(names.own or names.prefixes)} are settings.",
+            "Begin with it what is meant for this application, or correct envvar_prefix, or set "
+            "k8s_prefixed_only=False.",
             keys,
         )
 
