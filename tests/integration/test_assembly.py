@@ -433,6 +433,19 @@ def test_what_another_environment_has_populated_follows(
     assert (target.A, target.B) == (3, 3)
 
 
+def test_what_settings_that_a_validator_asked_for_have_populated_follows(
+    settings: Any, volume: AtomicWriter
+) -> None:
+    """Those of another environment are complete once the generation is published that made them."""
+    volume.write({"MYAPP_A": "1"})
+    settings.validators.register(Validator("A", condition=lambda _: settings.from_env("other").A))
+    reloaded(settings, volume, {"MYAPP_A": "2"})
+    target = types.SimpleNamespace()
+    settings.from_env("other").populate_obj(target)
+    reloaded(settings, volume, {"MYAPP_A": "3"})
+    assert target.A == 3
+
+
 def test_an_object_that_is_populated_beside_a_publication_follows(
     settings: Any, volume: AtomicWriter
 ) -> None:

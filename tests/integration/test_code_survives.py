@@ -367,7 +367,8 @@ def test_a_hook_that_reloads_is_refused_and_told_so(volume: AtomicWriter, settin
     assert "subscribe with on_change" in str(result.error)
 
 
-def test_registered_hooks_stay_registered(volume: AtomicWriter) -> None:
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_registered_hooks_stay_registered(volume: AtomicWriter, meanwhile: bool) -> None:
     """Hooks of ``HookableSettings`` apply after a reload, added before, or while one is built."""
     from dynaconf.hooking import Hook, HookableSettings
 
@@ -375,16 +376,18 @@ def test_registered_hooks_stay_registered(volume: AtomicWriter) -> None:
     settings = make_settings(volume.directory, k8s_watch=False, _wrapper_class=HookableSettings)
     wrapped = vars(settings)["_wrapped"] if settings.A else None
     assert wrapped is not None
-    wrapped._registered_hooks = {
-        "after_get": [
-            Hook(
-                lambda _, value, key, *a, **k: (
-                    f"hooked {value.value}" if key == "A" else value.value
-                )
-            )
-        ]
-    }
-    assert settings.get("A") == "hooked 1"
+
+    def ask(_: Any, value: Any, key: str, *__: Any, **___: Any) -> Any:
+        return f"hooked {value.value}" if key == "A" else value.value
+
+    def register(*_: Any) -> None:
+        wrapped._registered_hooks = {"after_get": [Hook(ask)]}
+
+    if meanwhile:
+        get_reloader(settings).on_validate(register)
+    else:
+        register()
+        assert settings.get("A") == "hooked 1"
     for count in ("2", "3"):
         volume.write({"A": count})
         assert get_reloader(settings).reload().error is None

@@ -84,12 +84,14 @@ def test_an_absent_mount_is_told_until_it_is_there(
     assert reloader.status().problems == ()
 
 
+@pytest.mark.parametrize("name", ["KEY", "app.toml"])
 def test_a_mount_that_vanishes_is_told_once(
-    volume: AtomicWriter, logged: pytest.LogCaptureFixture
+    volume: AtomicWriter, logged: pytest.LogCaptureFixture, name: str
 ) -> None:
     """Its last content serves, one warning says so, and the problem stays until it is back."""
-    volume.write({"KEY": "1"})
-    settings = make_settings(volume.directory)
+    text = "{}" if name == "KEY" else "KEY = {}\n"
+    volume.write({name: text.format(1)})
+    settings = make_settings(volume.directory, settings_files=[str(volume.directory / "app.toml")])
     reloader = get_reloader(settings)
     shutil.rmtree(volume.directory)
     eventually(lambda: bool(reloader.status().problems))
@@ -102,7 +104,7 @@ def test_a_mount_that_vanishes_is_told_once(
     eventually(lambda: list(reloader.status().problems) == vanished() != [])
     assert len(vanished()) == 1
     assert reloader.status().healthy
-    volume.write({"KEY": "2"})
+    volume.write({name: text.format(2)})
     eventually(lambda: settings.KEY == 2)
     eventually(lambda: not reloader.status().problems)
 
