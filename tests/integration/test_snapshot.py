@@ -173,17 +173,17 @@ def test_a_settings_files_templates_stay_on_their_generation(
     volume: AtomicWriter, tmp_path: Any
 ) -> None:
     """Also those that a user's own ``reload()`` has loaded, in a snapshot and in what is held."""
-    (tmp_path / "s.toml").write_text('[nest]\ndeep = "@format {this.A}{env[MYAPP_E]}"\n')
+    (tmp_path / "s.toml").write_text('[own]\ndeep = "@format {this.A}{env[MYAPP_E]}"\n')
     volume.write(LAZY)
     settings = make_settings(
         volume.directory, k8s_watch=False, settings_files=[str(tmp_path / "s.toml")]
     )
     reloader = get_reloader(settings)
     settings.reload()
-    kept, snapshot = settings.NEST, reloader.snapshot()
+    kept, snapshot = settings.OWN, reloader.snapshot()
     second(volume)
     reloader.reload()
-    assert (kept.deep, snapshot.NEST.deep, settings.NEST.deep) == ("1one", "1one", "2two")
+    assert (kept.deep, snapshot.OWN.deep, settings.OWN.deep) == ("1one", "1one", "2two")
 
 
 def test_a_snapshot_of_another_environment_is_of_that(volume: AtomicWriter, tmp_path: Any) -> None:
