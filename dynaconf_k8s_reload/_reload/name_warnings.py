@@ -36,7 +36,7 @@ class NameWarnings:
 
     def of_first_load(self, attachment: Attachment) -> None:
         """Name what only a first load can tell of, and what every reading of the mounts can."""
-        self.of_left_out(attachment.generation.payload.snapshots)
+        self.of_mounts(attachment.generation.payload.snapshots)
         self._of_differing(attachment)
         self._of_dropped(attachment.generation.dropped)
 
@@ -82,13 +82,15 @@ class NameWarnings:
             "%(names)s no longer run; name them in the variable, before dynaconf_k8s_reload.loader",
         )
 
-    def of_left_out(self, snapshots: Iterable[Snapshot]) -> None:
-        """Name the links that lead out of a mount."""
-        for snapshot in snapshots:
-            path, said = snapshot.mount.path, snapshot.left_out
-            self._warn(
-                f"out of {path}", {path: snapshot.outside}, "%(said)s", "%(said)s", said=said
-            )
+    def of_mounts(self, snapshots: Iterable[Snapshot]) -> None:
+        """Name the links that lead out of a mount, and what of it no update reaches."""
+        for each in snapshots:
+            path = each.mount.path
+            for kind, names, said in (
+                ("out of", each.outside, each.left_out),
+                ("fixed in", each.fixed, each.never_changes),
+            ):
+                self._warn(f"{kind} {path}", {path: names}, "%(said)s", "%(said)s", said=said)
 
     def of_lost(self, label: str, names: Sequence[str]) -> None:
         """Name the settings that code had set after loading, in a way that cannot be done again."""

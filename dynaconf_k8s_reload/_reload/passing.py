@@ -125,7 +125,7 @@ class Pass:
             before = attachment.generation.payload
             snapshots = member.reader.read(options, before.snapshots, self._read)
             same = (options.k8s_mounts, before)
-            member.warnings.of_left_out(snapshots)
+            member.warnings.of_mounts(snapshots)
             payload = payloads[same] = payloads.get(same) or Payload(snapshots, before)
             has_changed = member.files.look(live) or payload.digest != before.digest
             if has_changed or (self._explicit and member.is_off):

@@ -110,8 +110,9 @@ class Reader:
             self.problems[mount.path] = str(error)
             raise
         self.problems.pop(mount.path, None)  # only now: until then the last one is true
-        if snapshot.left_out:
-            self.problems[mount.path] = snapshot.left_out
+        problem = snapshot.left_out or snapshot.never_changes
+        if problem:
+            self.problems[mount.path] = problem
         if snapshot.present or before is None:
             return snapshot
         if before.files or before.settings_files:

@@ -16,6 +16,7 @@ from .._model.mount import Mount
 from .._model.shown import escaped
 from .files import MAX_FILE_BYTES, Files
 from .fingerprint import DATA_LINK, OUTSIDE, Token, is_inside, name_of, token, visible
+from .mount_table import mount_table, sub_paths
 from .snapshot import SETTINGS_FILE_EXTENSIONS, Snapshot
 
 READ_SECONDS = 2.0
@@ -113,6 +114,7 @@ def _read_once(mount: Mount, before: Token) -> Snapshot | MountError:
         files=MappingProxyType(contents[False]),
         settings_files=MappingProxyType(contents[True]),
         outside=tuple(outside),
+        fixed=() if generation_dir else tuple(sub_paths(within, mount_table())),
     )
 
 

@@ -45,6 +45,7 @@ class Snapshot:
         files: key to content, in the order of the keys.
         settings_files: the same for files that dynaconf itself may load (``app.toml``).
         outside: the links that lead out of the mount, and so are no part of its content.
+        fixed: what is mounted by itself, as by ``subPath``: such a file, or the whole directory.
     """
 
     mount: Mount
@@ -55,6 +56,7 @@ class Snapshot:
     files: Mapping[str, bytes] = field(default_factory=dict)
     settings_files: Mapping[str, bytes] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         keys = len(self.files) + len(self.settings_files)
@@ -75,6 +77,16 @@ class Snapshot:
         return (
             f"mount {self.mount.path}: links that lead out of it are left out "
             f"({few(self.outside)}){said}; put the files themselves there, or name them in exclude"
+        )
+
+    @property
+    def never_changes(self) -> str | None:
+        """Say what of the mount no update reaches, and what to do about it."""
+        if not self.fixed:
+            return None
+        return (
+            f"mount {self.mount.path}: no update reaches what subPath mounts "
+            f"({few(self.fixed)}); mount the whole volume as a directory"
         )
 
     @property

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,6 +14,7 @@ from rich.console import Console
 from .._model.changes import Change
 from .._model.mount import Mount
 from .._source.fingerprint import DATA_LINK
+from .._source.mount_table import MountEntry, mount_table
 from .._source.snapshot import Snapshot
 from .screen import Option, counted, printable, say
 
@@ -141,41 +140,6 @@ def json_of(content: bytes | None) -> Any:
         return content.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(content).decode()}
-
-
-class MountEntry(NamedTuple):
-    """One line of ``/proc/self/mountinfo``.
-
-    Attributes:
-        root: what of the file system is mounted.
-        point: where.
-        kind: the file system's type.
-        read_only: nothing can be written through this mount.
-    """
-
-    root: str
-    point: str
-    kind: str
-    read_only: bool = False
-
-
-def mount_table(path: str = "/proc/self/mountinfo") -> list[MountEntry]:
-    """Read the mounts that this process sees; of two at one place, the later hides the other."""
-    entries = []
-    with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="surrogateescape") as f:
-        for line in f:
-            before, _, after = line.partition(" - ")
-            fields = before.split(" ")
-            read_only = "ro" in fields[5].split(",")
-            kind = after.split(" ")[0]
-            entries.append(
-                MountEntry(_unescaped(fields[3]), _unescaped(fields[4]), kind, read_only)
-            )
-    return entries
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 def is_mounted(directory: str, table: Sequence[MountEntry]) -> bool:

@@ -290,6 +290,23 @@ def test_another_file_system_with_the_same_numbers_is_noticed(tmp_path: Path) ->
         assert sum("without an event" in line for line in application("logged")) == 1
 
 
+def test_a_sub_path_is_told_of(volume: AtomicWriter, tmp_path: Path) -> None:
+    """What is mounted by itself never changes: the log and the status say so; it is no fault."""
+    volume.write({"KEY": "one"})
+    file = tmp_path / "mount" / "KEY"
+    file.parent.mkdir()
+    file.touch()
+    first = f"namespaces.enter(); namespaces.bind('{volume.directory}/..data/KEY', '{file}')"
+    with Application(file.parent, first=first, k8s_resync=RESYNC) as application:
+        application.follows("one")
+        problem = application("reloader.status().mounts[0].problem")
+        assert problem.startswith(f"mount {file.parent}: no update reaches")
+        assert str(file) in problem
+        assert application("reloader.status().problems") == [problem]
+        assert application("reloader.status().healthy")
+        assert application(f"sum({problem!r} in line for line in logged)") == 1
+
+
 def test_lost_permission_is_reported_and_its_return_noticed(volume: AtomicWriter) -> None:
     """Without permission to read, the last good content serves and the status tells why."""
     mount = str(volume.directory)

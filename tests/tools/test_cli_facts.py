@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dynaconf_k8s_reload.cli.doctor.linux import file_system, inotify, inotify_error, sub_paths
+from dynaconf_k8s_reload._source.mount_table import MountEntry, mount_table, sub_paths
+from dynaconf_k8s_reload.cli.doctor.linux import file_system, inotify, inotify_error
 from dynaconf_k8s_reload.cli.doctor.mounts import check_system
-from dynaconf_k8s_reload.cli.mounts import MountEntry, mount_table
 from inotify import Inotify
 
 POD = "/var/lib/kubelet/pods/1b4e28ba-2fa1-11d2-883f-0016d3cca427"

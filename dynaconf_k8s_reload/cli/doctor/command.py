@@ -14,12 +14,13 @@ from ..._model.mount import Mount
 from ..._model.names import Names
 from ..._model.options import Options
 from ..._source.content import Payload
+from ..._source.mount_table import mount_table
 from ..._source.reader import DEFAULT_MOUNT, default_mounts
 from ..._source.snapshot import Snapshot
 from ..._watch import patched_by
 from ..application import Application, load
 from ..findings import Finding, Severity, fails, findings_options, print_findings, selected
-from ..mounts import DIRECTORY_OR_FILE, as_dict, is_mounted, mount_table, mounts_of, print_head
+from ..mounts import DIRECTORY_OR_FILE, as_dict, is_mounted, mounts_of, print_head
 from ..screen import (
     CannotRunError,
     console,

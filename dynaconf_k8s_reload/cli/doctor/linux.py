@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-
-from ..mounts import MountEntry
-
-# Where the kubelet keeps subPath mounts, and the directories that its writer makes.
-_OF_A_GENERATION = re.compile(r"/volume-subpaths/|/\.\.\d{4}(_\d\d){5}\.\d+(/|$)")
 
 # The f_type of statfs(2), where the kernel hears nothing of what others write.
 _NO_EVENTS = {
@@ -30,22 +24,6 @@ _NO_EVENTS = {
     0x9FA0: "proc",
     0x62656572: "sysfs",
 }
-
-
-def sub_paths(directory: str, table: Sequence[MountEntry]) -> list[str]:
-    """List what is mounted by ``subPath``: files of a directory, or the directory itself.
-
-    The kubelet mounts what the path led to, a file or directory of one generation, for good.
-    """
-    real = os.path.realpath(directory)
-    return sorted(
-        {
-            entry.point
-            for entry in table
-            if (os.path.isfile(entry.point) and real in (entry.point, os.path.dirname(entry.point)))
-            or (entry.point == real and _OF_A_GENERATION.search(entry.root))
-        }
-    )
 
 
 def file_system(directory: str) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from ..._model.errors import MountError
 from ..._model.mount import Mount
+from ..._source.mount_table import MountEntry, sub_paths
 from ..._source.reading import read
 from ..._source.snapshot import Snapshot
 from ..findings import Finding, sentence
-from ..mounts import MountEntry
 from ..screen import printable
-from .linux import Inotify, file_system, inotify_error, sub_paths
+from .linux import Inotify, file_system, inotify_error
 
 NEARLY = 0.9
 WITHOUT = "Without events the mounts are compared every second, so nothing is lost."
