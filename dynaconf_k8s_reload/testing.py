@@ -140,7 +140,7 @@ class AtomicWriter:
         root = self._path(name)
         os.mkdir(root, 0o700)
         # A step of its own, so that the umask has no say; a watch sees it as an attribute event.
-        os.chmod(root, 0o755)  # noqa: S103 - a container may run as any user
+        os.chmod(root, 0o755)  # noqa: S103 -- because a container may run as any user
         for folder in sorted(volume.folders(files)):
             os.mkdir(os.path.join(root, folder))
         for key, content in files.items():

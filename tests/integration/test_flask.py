@@ -389,13 +389,18 @@ def test_several_apps_may_share_settings(volume: AtomicWriter) -> None:
         assert app.test_client().get("/-/config").get_json()["generation"] == 2
 
 
+def short_lived(volume: AtomicWriter) -> tuple[Any, Any]:
+    """Give settings on a mount, and an app that they are to outlive."""
+    settings, app = make_settings(volume.directory, k8s_watch=False), Flask("short")
+    FlaskDynaconf(app, dynaconf_instance=settings)
+    K8sReload(app)
+    return settings, app
+
+
 def test_an_app_can_be_collected(volume: AtomicWriter) -> None:
     """Settings that outlive an app do not keep it alive, and no longer tell it anything."""
     volume.write({"KEY": "old"})
-    settings = make_settings(volume.directory, k8s_watch=False)
-    app: Any = Flask("short")
-    FlaskDynaconf(app, dynaconf_instance=settings)
-    K8sReload(app)
+    _settings, app = short_lived(volume)
     reference, reloader = weakref.ref(app), app.extensions["k8s_reload"]
     [subscriber] = reloader._notifier._board.subscribers
     follow = subscriber.reference()
@@ -409,10 +414,7 @@ def test_an_app_can_be_collected(volume: AtomicWriter) -> None:
 def test_an_app_is_collected_while_another_thread_publishes(volume: AtomicWriter) -> None:
     """The garbage collector may come in any thread, whatever that holds: it waits for no lock."""
     volume.write({"KEY": "old"})
-    settings = make_settings(volume.directory, k8s_watch=False)
-    app: Any = Flask("short")
-    FlaskDynaconf(app, dynaconf_instance=settings)
-    K8sReload(app)
+    _settings, app = short_lived(volume)
     reference, reloader = weakref.ref(app), app.extensions["k8s_reload"]
     doomed = [app]
     del app

@@ -245,7 +245,7 @@ def test_reloads_in_a_row_share_the_thread_that_tells(monkeypatch: pytest.Monkey
 
 
 def test_the_thread_that_tells_ends_when_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reload that hangs for ever is told once; one that ends in time is not."""
+    """The log names a reload that hangs once, and one that ends in time never."""
     started: list[Callable[[], object]] = []
     overdue = starting(monkeypatch, lambda run, _: started.append(run))
     told: list[str] = []

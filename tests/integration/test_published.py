@@ -326,7 +326,7 @@ def test_where_there_is_none_nothing_is_published(
 def test_where_the_newer_status_cannot_be_written_the_older_one_goes(
     file: MemoryFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is no longer true, and nobody is told of it."""
+    """It is no longer true, and no message says so."""
 
     def refuse(*_: object) -> int:
         raise OSError(28, "No space left on device")

@@ -291,7 +291,7 @@ def test_another_file_system_with_the_same_numbers_is_noticed(tmp_path: Path) ->
 
 
 def test_a_sub_path_is_told_of(volume: AtomicWriter, tmp_path: Path) -> None:
-    """What is mounted by itself never changes: the log and the status say so; it is no fault."""
+    """What is mounted by itself never changes: log and status say so, and it stays healthy."""
     volume.write({"KEY": "one"})
     file = tmp_path / "mount" / "KEY"
     file.parent.mkdir()

@@ -574,7 +574,7 @@ def test_a_loader_that_does_not_exist(name: str, volume: AtomicWriter, examine: 
 
 
 def test_loaders_that_are_not_a_list(examine: Examine) -> None:
-    """A variable without brackets is told how it is written, where dynaconf names a letter."""
+    """The finding shows how to write a variable without brackets; dynaconf names a letter only."""
     made = "from dynaconf import Dynaconf\nsettings = Dynaconf()\n"
     done = examine(made, LOADERS_FOR_DYNACONF="dynaconf_k8s_reload.loader")
     remedy = """Write LOADERS_FOR_DYNACONF='["dynaconf_k8s_reload.loader"]'."""

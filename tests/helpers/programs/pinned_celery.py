@@ -33,7 +33,7 @@ app.conf.update(
 @reloader.pin()
 def read() -> None:
     """Write down whether the reads of this task agree."""
-    # Between the two reads, for a swap to fall into.
+    # The sleep is what a swap falls into, between the two reads.
     seen = ten_keys.read_twice(reloader, settings, lambda: time.sleep(0.002))
     os.write(1, (json.dumps(seen) + "\n").encode())
 
