@@ -6,6 +6,7 @@ import contextlib
 import errno
 import importlib
 import logging
+import threading
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -112,11 +113,16 @@ def release(error: Exception) -> None:
     That happens where a directory goes between being listed and being watched, or where no thread
     can be started for reading the events. Only the frame in which the instance was being made knows
     it: in watchdog 6 an ``Inotify`` or its ``InotifyBuffer``, in watchdog 7 an ``InotifyFD``.
+
+    One that is read already, as watchdog 7's is when a directory goes, is left to `stop`: closed
+    here, its descriptors could be somebody else's by the time that its reader uses them.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made: Any = frame.f_locals.get("self")
         made = getattr(made, "_inotify", made) if type(made).__name__ == "InotifyBuffer" else made
         if type(made).__name__ in {"Inotify", "InotifyFD"}:
+            if isinstance(made, threading.Thread) and made.is_alive():
+                return
             with contextlib.suppress(Exception):  # where even its descriptors could not be had
                 made._close_resources()  # noqa: SLF001 -- because `close` leaves it to a reader, which never started
             return

@@ -460,6 +460,44 @@ def test_a_directory_that_goes_while_it_is_armed_is_no_failure(
     assert events.covers(str(tmp_path))
 
 
+def test_a_directory_that_goes_before_it_is_armed_leaves_nothing(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Watchdog's instance is closed once, by its reader if it has one already: no thread stays."""
+    inotify = pytest.importorskip("watchdog.observers.inotify_c")
+    instance = inotify.InotifyFD if hasattr(inotify, "InotifyFD") else inotify.Inotify
+    threads, descriptors = threading.active_count(), open_descriptors()
+    directory = tmp_path / "config"
+    start, close = EventEmitter.start, instance._close_resources
+    closed: list[object] = []
+    read_elsewhere: list[bool] = []
+
+    def close_and_tell(self: Any) -> None:
+        closed.append(self)
+        read_elsewhere.append(self in threading.enumerate() and self != threading.current_thread())
+        close(self)
+
+    def start_too_late(self: Any) -> None:
+        directory.rmdir()
+        start(self)
+
+    monkeypatch.setattr(instance, "_close_resources", close_and_tell)
+    with monkeypatch.context() as patched:
+        patched.setattr(EventEmitter, "start", start_too_late)
+        for _ in range(5):
+            directory.mkdir()
+            events.keep({str(directory)})
+            assert not events.problem
+            assert not events.covers(str(directory))
+    eventually(lambda: threading.active_count() <= threads)
+    eventually(lambda: open_descriptors() <= descriptors)
+    assert len(closed) == len({id(each) for each in closed}) == 5
+    assert not any(read_elsewhere)
+    directory.mkdir()
+    events.keep({str(directory)})
+    assert events.covers(str(directory))
+
+
 def test_an_observer_that_started_half_is_stopped_whole(
     events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
