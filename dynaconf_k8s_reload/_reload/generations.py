@@ -224,6 +224,12 @@ class Generations:
             report.guarded(lambda: self._publish("error", refusal.error), self.lines)
         return is_news
 
+    def unchanged(self) -> None:
+        """The mounts hold what is being served; say so where the log has told of a refusal."""
+        if self.history.is_refused_by(self):
+            self.lines.back(self.label)
+        self.history.unchanged()
+
     def refusal_of(self, payload: Payload) -> ReloadRejected | None:
         """Give the error of this content if it was refused and need not be tried again."""
         return self.history.refusal_of(self.content_of(payload))

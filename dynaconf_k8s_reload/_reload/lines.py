@@ -85,6 +85,12 @@ class Lines:
         """Say that an update was refused."""
         self.error("%s", error)
 
+    def back(self, mounts: str) -> None:
+        """Say that a refusal is over although nothing has been applied."""
+        self.info(
+            "no update of %s is refused any more; its content is what is being served again", mounts
+        )
+
     def rewritten(self, names: Callable[[], Collection[str]]) -> None:
         """Say which variables the application has written itself, to whoever wants details."""
         listed = few(names(), LISTED) if log.is_enabled_for(logging.DEBUG) else ""

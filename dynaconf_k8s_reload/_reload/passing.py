@@ -132,7 +132,7 @@ class Pass:
                 candidates.append(Candidate.of(member, live, options, payload))
             else:  # the same content, perhaps in another directory
                 attachment.generation = replace(attachment.generation, payload=payload)
-                member.history.unchanged()
+                member.unchanged()
         return candidates
 
     def _publish(self, candidates: list[Candidate]) -> bool:

@@ -101,6 +101,10 @@ class History:
         """What refused the content that is not served is gone, so it is to be tried again."""
         return self._refused is not None and self._is_culprit_gone
 
+    def is_refused_by(self, owner: Culprit) -> bool:
+        """Content that is not served was refused, and the log has told of it for this object."""
+        return self._refused is not None and self._culprit() is owner
+
     def unchanged(self) -> None:
         """The mounts hold what is being served."""
         self._refused = self._last_error = None

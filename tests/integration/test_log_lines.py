@@ -310,6 +310,37 @@ def test_no_name_forges_a_line(volume: AtomicWriter, logged: pytest.LogCaptureFi
     assert at_level(logged, logging.ERROR)[-1].isprintable()
 
 
+def test_the_end_of_a_refusal_is_told_once(
+    volume: AtomicWriter, tmp_path: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """Also where nothing is applied; not for an object that the refusal was not logged for."""
+    volume.write({"MYAPP_A": "1"})
+    other = AtomicWriter(tmp_path / "other")
+    other.write({"B": "1"})
+    mounts = (volume.directory, other.directory)
+    bystander = get_reloader(make_settings(*mounts, envvar_prefix="OTHER"))
+    reloader = get_reloader(make_settings(*mounts))
+    reloader.on_validate(_refuse)
+    over = (
+        f"no update of {volume.directory}, {other.directory} is refused any more; its content is "
+        "what is being served again [MYAPP]"
+    )
+    for _ in range(2):
+        logged.clear()
+        volume.write({"MYAPP_A": "2"})
+        eventually(lambda: bystander.status().last_error)
+        volume.write({"MYAPP_A": "1"})
+        eventually(lambda: reloader.status().last_error is None)
+        assert reloader.reload().outcome == bystander.reload().outcome == "unchanged"
+        assert at_level(logged, logging.INFO) == [over]
+        assert len(at_level(logged, logging.ERROR)) == 1
+    reloader.unsubscribe(_refuse)
+    logged.clear()
+    volume.write({"MYAPP_A": "3"})
+    eventually(lambda: reloader.status().generation == 2)
+    assert over not in logged.messages
+
+
 def _refuse(*_: object) -> None:
     raise ValueError("no")
 
