@@ -25,6 +25,7 @@ def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A working directory with an application and a manifest."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)  # as of a workflow that runs the tests
     Path("examined.py").write_text(SETTINGS)
     Path("app.yaml").write_text(f'{CONFIG_MAP}  MYAPP_BANNER: s3cret\n  MYAPP_POOL: "0"\n')
 
@@ -170,9 +171,55 @@ def test_annotations_of_several_manifests(tmp_path: Path) -> None:
         Path(file).write_text(f"data:\n  {key}: x\n")
     finding = Finding("content-refused", "error", "Refused", "It is.", "Correct it.", ("TWO",))
     assert annotation(finding, files).startswith(
-        f"::error title=Refused,file={files[1]},line=2::It is."
+        "::error title=Refused,file=two.yaml,line=2::It is."
     )
     assert annotation(finding, files[:1]).startswith("::error title=Refused::It is.")
+
+
+@pytest.mark.parametrize(
+    ("workspace", "run_in", "named", "expected"),
+    [
+        (".", "deploy", "app.yaml", "deploy/app.yaml"),
+        (".", "deploy", "{here}/deploy/app.yaml", "deploy/app.yaml"),
+        (None, ".", "./deploy/app.yaml", "deploy/app.yaml"),
+        (None, "deploy", "app.yaml", "app.yaml"),
+        ("elsewhere", ".", "deploy/app.yaml", "deploy/app.yaml"),
+    ],
+)
+def test_an_annotation_has_its_path_from_the_root_of_the_repository(
+    workspace: str | None,
+    run_in: str,
+    named: str,
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """GitHub looks for a file from there; one that is elsewhere stays as it was named."""
+    manifest = tmp_path / "deploy" / "app.yaml"
+    manifest.parent.mkdir()
+    manifest.write_text("data:\n  ONE: x\n")
+    monkeypatch.chdir(run_in)
+    if workspace is not None:
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / workspace))
+    finding = Finding("content-refused", "error", "Refused", "It is.", "Correct it.", ("ONE",))
+    told = annotation(finding, [named.format(here=tmp_path)])
+    assert told.startswith(f"::error title=Refused,file={expected},line=2::It is.")
+
+
+def test_one_annotation_for_one_value() -> None:
+    """What is named as the culprit is not named again among the values that cannot be parsed."""
+    Path("app.yaml").write_text(f'{CONFIG_MAP}  MYAPP_A: "@int s3cret"\n')
+    told = check("-f", "app.yaml", "--github").out
+    assert told.count("::error") == 1
+    assert told.endswith(
+        "line=4::MYAPP_A of /config: @int cannot parse it.%0ACorrect it before it is applied.\n"
+    )
+    Path("app.yaml").write_text(f'{CONFIG_MAP}  MYAPP_A: "@int s3cret"\n  MYAPP_B: "@int s3cret"\n')
+    told = json.loads(check("-f", "app.yaml", "--json").out)
+    assert [(each["name"], each["keys"]) for each in told["findings"]] == [
+        ("content-refused", ["MYAPP_A"]),
+        ("value-fails", ["MYAPP_B"]),
+    ]
 
 
 def test_what_only_a_reload_refuses() -> None:

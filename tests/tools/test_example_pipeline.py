@@ -31,7 +31,12 @@ def steps(checkout: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", "\n".join(commands)],
         cwd=checkout,
-        env={**os.environ, "PATH": f"{bin_directory}:{os.environ['PATH']}", "GITHUB_ACTIONS": "1"},
+        env={
+            **os.environ,
+            "PATH": f"{bin_directory}:{os.environ['PATH']}",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_WORKSPACE": str(checkout),
+        },
         capture_output=True,
         text=True,
         timeout=120,

@@ -5,11 +5,13 @@ See https://docs.github.com/actions/reference/workflows-and-actions/workflow-com
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 
 from ..findings import Finding
 
+WORKSPACE = "GITHUB_WORKSPACE"  # the variable that names the root of the repository
 LEVELS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
@@ -35,8 +37,15 @@ def _place(keys: Sequence[str], files: Sequence[str]) -> dict[str, str]:
         with open(file, encoding="utf-8", errors="replace") as lines:
             for number, line in enumerate(lines, 1):
                 if line_of.match(line):
-                    return {"file": file, "line": str(number)}
+                    return {"file": _in_repository(file), "line": str(number)}
     return {}
+
+
+def _in_repository(file: str) -> str:
+    """Give a file's path from the root of the repository, where GitHub looks for it."""
+    root = os.path.realpath(os.environ.get(WORKSPACE) or os.getcwd())
+    path = os.path.relpath(os.path.realpath(file), root)
+    return file if path.split(os.sep)[0] == os.pardir else path
 
 
 def _escaped(text: str, more: str = "") -> str:

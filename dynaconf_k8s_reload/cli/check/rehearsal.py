@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from dynaconf.base import Settings
@@ -93,7 +93,10 @@ def _of_problem(problem: Problem, places: Places) -> Iterator[Finding]:
     title = "The content is refused" if problem.keys else "The settings cannot be loaded"
     name = "content-refused" if problem.keys else "settings-not-loaded"
     yield Finding(name, "error", title, told, see, problem.keys)
-    yield from check_content(Payload(list(map(read, places.taken.values()))), Names())
+    for finding in check_content(Payload(list(map(read, places.taken.values()))), Names()):
+        known = problem.keys if finding.name == "value-fails" else ()
+        if set(finding.keys) - set(known):
+            yield replace(finding, keys=[key for key in finding.keys if key not in known])
 
 
 def _of_settings(settings: Any, places: Places, loaded: Mapping[str, Any]) -> Iterator[Finding]:
