@@ -98,12 +98,11 @@ class Events:
         observer, self._observer, self._armed = self._observer, None, {}
         if observer is None:
             return
-        closer = threading.Thread(
-            target=stop, args=(observer,), name="k8s-reload-close", daemon=True
-        )
         try:
-            closer.start()
-        except RuntimeError:  # no more threads can be started
+            threading.Thread(
+                target=stop, args=(observer,), name="k8s-reload-close", daemon=True
+            ).start()
+        except (RuntimeError, MemoryError):  # no more threads can be started
             stop(observer)
 
     def close(self) -> None:

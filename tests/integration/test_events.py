@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import shutil
 import sys
@@ -276,8 +277,9 @@ def test_dropping_an_observer_takes_no_time(
     eventually(lambda: not observer.is_alive())
 
 
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
 def test_an_observer_is_stopped_also_where_no_thread_is_left(
-    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """If no thread can be started to stop it in, it is stopped in the caller's."""
     events.keep({str(tmp_path)})
@@ -285,7 +287,7 @@ def test_an_observer_is_stopped_also_where_no_thread_is_left(
     assert observer is not None
 
     def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+        raise error
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
@@ -496,6 +498,32 @@ def test_a_directory_that_goes_before_it_is_armed_leaves_nothing(
     directory.mkdir()
     events.keep({str(directory)})
     assert events.covers(str(directory))
+
+
+@pytest.mark.parametrize("how", ["close", "drop"])
+def test_a_reader_that_begins_once_it_was_stopped_leaves_no_descriptor(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """On a busy machine watchdog's reader may run only then, and ends without closing anything."""
+    inotify = pytest.importorskip("watchdog.observers.inotify_c")
+    if hasattr(inotify, "InotifyFD"):
+        reader = inotify.InotifyFD
+    else:
+        reader = importlib.import_module("watchdog.observers.inotify_buffer").InotifyBuffer
+    run = reader.run
+    begun_late: list[bool] = []
+
+    def run_late(self: Any) -> None:
+        begun_late.append(self.stopped_event.wait(10))
+        run(self)
+
+    monkeypatch.setattr(reader, "run", run_late)
+    threads, descriptors = threading.active_count(), open_descriptors()
+    events.keep({str(tmp_path)})
+    getattr(events, how)()
+    eventually(lambda: threading.active_count() <= threads)
+    eventually(lambda: open_descriptors() <= descriptors)
+    assert begun_late == [True]
 
 
 def test_an_observer_that_started_half_is_stopped_whole(
