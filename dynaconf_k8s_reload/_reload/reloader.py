@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from types import TracebackType
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from dynaconf.base import Settings
@@ -16,6 +16,7 @@ from .._model.errors import ConfigError
 from .._model.explanation import Explanation
 from .._model.options import Options
 from .._model.status import ReloadResult, Status
+from .._source.content import Payload
 from .._source.snapshot import Snapshot
 from .._watch import WATCHER, Watcher, notice_fork
 from .explaining import explain_setting
@@ -25,7 +26,7 @@ from .generations import Generations
 from .memory_file import MEMORY_FILE
 from .notifier import Notifier
 from .pin import Pin, pinned
-from .process import PROCESS, Process
+from .process import PROCESS, Process, loading_again
 from .refusal import without_values
 from .stream import Stream
 
@@ -48,7 +49,7 @@ class Reloader:
         self._process = process
         mirror = process.mirror
         self.generations: Generations = Generations(options, self, self._notifier, mirror)
-        self.generations.inert = process.is_building
+        self.generations.inert = process.is_loading
         self.key: int = self.generations.key
         self.fallback: Fallback = Fallback(self.generations, mirror)
         self.observe(self.fallback.observe)
@@ -183,12 +184,7 @@ class Reloader:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     # what the loader and the settings objects call
@@ -228,6 +224,10 @@ class Reloader:
             MountError: a mount cannot be read, or a required one is absent.
         """
         return self._process.read_first(self.generations, options)
+
+    def loading_again(self, payload: Payload) -> AbstractContextManager[None]:
+        """Have what a hook makes meanwhile load the content that is loaded again."""
+        return loading_again(payload)
 
     def explaining(self, settings: Settings, step: Callable[[], object]) -> None:
         """Do a step of a first load; what it raises names the culprit."""
