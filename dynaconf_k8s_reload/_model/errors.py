@@ -75,10 +75,10 @@ class RedactedCause(K8sReloadError):
         return cls(f"{type(error).__name__}{place}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Give ``" (did you mean 'mirror'?)"`` for the known name closest to `name`, or nothing."""
-    close = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Give the known name that `name` was most likely meant to be, or None if none is like it."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return close[0] if close else None
 
 
 def one_slip_apart(name: str, known: str) -> bool:

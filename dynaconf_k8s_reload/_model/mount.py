@@ -104,10 +104,8 @@ class Mount:
             for name in fields:
                 if name not in cls.__dataclass_fields__:
                     known = cls.__dataclass_fields__
-                    raise ConfigError(
-                        f"a mount has no field {name!r}{nearest(name, known)}; "
-                        f"write one of {', '.join(known)}"
-                    )
+                    meant = nearest(name, known) or f"one of {', '.join(known)}"
+                    raise ConfigError(f"a mount has no field {name!r}; write {meant}")
             if "path" not in fields:
                 raise ConfigError("a mount has no path; write {path = '/config'}")
             return cls(**fields)

@@ -15,7 +15,7 @@ DEFAULT_PROTECTED = (
     *("PATH", "HOME", "USER", "SHELL", "HOSTNAME"),
     *("LD_*", "DYLD_*", "PYTHON*", "*_FOR_DYNACONF", "KUBERNETES_*"),
 )
-SUFFIX = "_FOR_DYNACONF"
+PREFIX, SUFFIX = "k8s_", "_FOR_DYNACONF"
 A_DAY = 24 * 60 * 60
 
 
@@ -70,9 +70,8 @@ class Options(NamedTuple):
                 name = variable.removesuffix(SUFFIX).lower()
                 if name not in _READERS:
                     raise ConfigError(
-                        f"{variable} is not an option of dynaconf-k8s-reload"
-                        f"{nearest(name, _READERS)}; write one of {', '.join(_READERS)}, "
-                        f"in upper case and with {SUFFIX}"
+                        f"{variable} is not an option of dynaconf-k8s-reload; "
+                        f"write {_meant_by(name)}"
                     )
                 text = boolean_fix(environ[variable])
                 given[name] = parse_conf_data(text, tomlfy=True, box_settings={})
@@ -105,6 +104,15 @@ class Options(NamedTuple):
             return self
         own = [prefix for prefix in names.own if prefix != "DYNACONF_"]
         return self._replace(k8s_prefixed_only=bool(own))
+
+
+def _meant_by(name: str) -> str:
+    """Say which variable a mistyped one was meant to be, or, if none is like it, name all."""
+    own = {option.removeprefix(PREFIX): option for option in _READERS}
+    meant = nearest(name.removeprefix(PREFIX), own)
+    if meant is not None:
+        return f"{own[meant].upper()}{SUFFIX}"
+    return f"one of {', '.join(_READERS)}, in upper case and with {SUFFIX}"
 
 
 def _mounts(name: str, value: object) -> tuple[Mount, ...]:

@@ -14,6 +14,20 @@ from .._model.shown import escaped
 FINE, FOUND, CANNOT_RUN = 0, 1, 2
 INTERRUPTED = 130  # as a shell has it of a program that Ctrl-C has ended: 128 and SIGINT
 
+SUMMARY = "Ask running processes how they are."
+DESCRIPTION = f"""{SUMMARY}
+
+Without a PID it asks all that it finds. They keep their status in memory, so
+this needs no port and no file. It works without the other commands'
+requirements, too.
+
+Exit code: 0 if all are healthy, 1 if one is not, 2 if there is none or one
+cannot be asked; with --probe 0 or 1. A process that has refused an update is
+healthy."""
+JSON_HELP = "Print a list of statuses, for a program."
+PROBE_HELP = "Print nothing; the exit code is 1 unless all are healthy."
+EXAMPLES = ("dynaconf-k8s-reload status", "dynaconf-k8s-reload status --probe 1")
+
 NOBODY = (
     "no process has a status; it is kept from the first load of the settings by "
     "dynaconf_k8s_reload.loader on, in processes of this user and this container"
@@ -21,13 +35,18 @@ NOBODY = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``status`` with the words of a command line; give the exit status."""
+    """Run ``status`` with the words of a command line; give the exit code."""
     parser = argparse.ArgumentParser(
-        prog="dynaconf-k8s-reload status", description="Ask processes how they are."
+        prog="dynaconf-k8s-reload status",
+        description=DESCRIPTION,
+        epilog="\n  ".join(("Examples:", *EXAMPLES)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
-    parser.add_argument("pids", metavar="PID", nargs="*", type=int, help="all, if none is given")
-    parser.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
-    parser.add_argument("--probe", action="store_true", help="print nothing; 1 unless all is well")
+    parser.add_argument("pids", metavar="PID", nargs="*", type=int, help="A process.")
+    parser.add_argument("--json", dest="as_json", action="store_true", help=JSON_HELP)
+    parser.add_argument("--probe", action="store_true", help=PROBE_HELP)
+    parser.add_argument("-h", "--help", action="help", help="Show this message and exit.")
     given = parser.parse_args(arguments)
     return ask(given.pids, as_json=given.as_json, probe=given.probe)
 

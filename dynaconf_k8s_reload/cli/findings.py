@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .._model.errors import nearest
 from .screen import AT_MOST, Function, Option, counted, listed, put, say, verbose_option
 
 Severity = Literal["error", "warning", "note"]
@@ -64,6 +66,11 @@ NAMES = (
     "windows-line-ending",
 )
 
+# For the end of a command's help: click would break lines within a name.
+NAMES_LISTED = "\b\nNames of findings:\n" + textwrap.fill(
+    ", ".join(NAMES), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -102,20 +109,36 @@ class Finding:
         }
 
 
+class _Name(click.Choice):  # type: ignore[type-arg,unused-ignore] # reason: generic from click 8.2 on
+    """The name of a finding; of so many, a mistake is answered with the one that was meant."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if value not in NAMES:
+            meant = nearest(value, NAMES)
+            self.fail(
+                f"{value!r} is not the name of a finding; {f'write {meant}; ' if meant else ''}"
+                "dynaconf-k8s-reload doctor --help lists them all",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
 _ignore: Option = click.option(
     "--ignore",
     "ignored",
     multiple=True,
     metavar="NAME",
-    type=click.Choice(NAMES),
-    help="Leave this finding out, such as not-a-variable. May be given again.",
+    type=_Name(NAMES),
+    help="Leave this finding out; its name stands in parentheses after it. May be given again.",
 )
 _fail_on: Option = click.option(
     "--fail-on",
+    metavar="SEVERITY",
     type=click.Choice(SEVERITIES),
     default="warning",
     show_default=True,
-    help="The least severity with which the exit status is 1.",
+    help="The least severity for which the exit code is 1: note, warning or error.",
 )
 
 

@@ -63,8 +63,10 @@ def put(out: Console, what: RenderableType) -> None:
 
 
 def example(*lines: str) -> str:
-    """Make the example at the end of a command's help, which click must not wrap."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+    """Make the examples at the end of a command's help, which click must not wrap."""
+    return f"\b\nExample{'s' if len(lines) > 1 else ''}:\n" + "\n".join(
+        f"  {line}" for line in lines
+    )
 
 
 def counted(number: int, noun: str) -> str:

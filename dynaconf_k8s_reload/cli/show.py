@@ -66,6 +66,8 @@ def show(
     and the mirror give it, or why there is none. More than 50 keys are summed
     up. A volume in memory, as the kubelet makes them for Secrets, is taken for
     one.
+
+    Exit code: 0, or 2 if a DIR is absent or cannot be read.
     """
     mounts = mounts_of(directories, secrets)
     if not mounts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,14 +13,28 @@ from command import MODULE, approved, on_terminal, run, run_process
 from dynaconf_k8s_reload import __version__
 from dynaconf_k8s_reload.testing import AtomicWriter
 
+COMMANDS = ["", "apply", "show", "watch", "doctor", "check", "rollout"]
+EXAMPLES = re.compile(r"^ *Examples?:\n *dynaconf-k8s-reload ", re.MULTILINE)
 
-@pytest.mark.parametrize("command", ["", "apply", "show", "watch", "doctor", "check", "rollout"])
+
+@pytest.mark.parametrize("command", [*COMMANDS, "rollout status", "rollout nudge"])
 def test_help(command: str) -> None:
-    """Each command explains itself on one screen, with an example."""
+    """Each command explains itself, with its exit codes and an example, in 80 columns."""
     done = run(*command.split(), "--help")
     assert done.status == 0
-    assert not command or "Example:" in done.out
-    approved(f"help-{command or 'group'}", done.out)
+    assert "  Exit code: 0" in done.out
+    assert EXAMPLES.search(done.out)
+    approved(f"help-{'-'.join(command.split()) or 'group'}", done.out, 80)
+
+
+def test_the_help_of_status() -> None:
+    """It does without click, and says what click, which completes its options, would say."""
+    shown = run_process("status", "--help", environ={"COLUMNS": "80"}).out
+    assert EXAMPLES.search(shown)
+    approved("help-status", shown, 80)
+    paragraphs = [paragraph.split() for paragraph in shown.split("\n\n")]
+    for paragraph in run("status", "--help").out.split("\n\n")[1:4]:
+        assert paragraph.split() in paragraphs
 
 
 def test_the_summaries_of_the_commands_fit() -> None:

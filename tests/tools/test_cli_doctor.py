@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from command import Done, run, run_process, screens, short_directory
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload._reload.last_good import keep
 from dynaconf_k8s_reload._source.reading import read
+from dynaconf_k8s_reload.cli.findings import NAMES
 from dynaconf_k8s_reload.cli.patience import loading_patience
 from dynaconf_k8s_reload.testing import AtomicWriter
 
@@ -122,7 +124,7 @@ def test_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", sys.path[:])
     done = run("doctor", K8S_MOUNT_FOR_DYNACONF="x")
     assert done.status == 2
-    assert "did you mean 'k8s_mounts'?" in done.err
+    assert "write K8S_MOUNTS_FOR_DYNACONF\n" in done.err
     for name, message in [
         ("json", "write package.module:settings"),
         ("no_such.module:settings", "there is no module no_such"),
@@ -278,7 +280,21 @@ def test_what_counts_as_found(fail_on: str, status: int, volume: AtomicWriter) -
     done = run("doctor", "--fail-on", "note", "--ignore", "not-a-variable", volume.directory)
     assert done.status == 0
     assert "All is fine." in done.out
-    assert "is not one of" in run("doctor", "--ignore", "no-such", volume.directory).err
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["check", "--settings", "myapp:settings"]])
+def test_a_name_that_no_finding_has(command: list[str]) -> None:
+    """The one that was meant is named, and where all are listed."""
+    names = "Error: Invalid value for '--ignore': 'not-a-varable' is not the name of a finding; "
+    told = run(*command, "--ignore", "not-a-varable")
+    everywhere = "dynaconf-k8s-reload doctor --help lists them all"
+    assert (told.status, told.err.splitlines()[-1]) == (
+        2,
+        f"{names}write not-a-variable; {everywhere}",
+    )
+    told = run(*command, "--ignore", "zzz")
+    assert told.err.splitlines()[-1].endswith(f"of a finding; {everywhere}")
+    assert set(NAMES) < set(re.split(r"[,\s]+", run("doctor", "--help").out))
 
 
 def test_a_long_list_of_keys(volume: AtomicWriter) -> None:

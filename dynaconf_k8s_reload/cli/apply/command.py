@@ -59,7 +59,7 @@ files_option: Option = click.option(
     "files",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="A manifest, YAML or JSON; - is standard input. May be given again.",
+    help="A manifest, YAML or JSON; - is the standard input. May be given again.",
 )
 
 
@@ -87,10 +87,10 @@ files_option: Option = click.option(
 )
 @click.option("--watch", is_flag=True, help="Apply again whenever a manifest is saved.")
 @click.option(
-    "--delete", is_flag=True, help="Empty DIRECTORY, as an optional ConfigMap that was deleted."
+    "--delete", is_flag=True, help="Empty DIR, as if an optional ConfigMap had been deleted."
 )
 @verbose_option
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def apply(  # noqa: PLR0913 -- because each is an option of the command
     files: Sequence[str],
     items: Sequence[tuple[str, str]],
@@ -101,11 +101,13 @@ def apply(  # noqa: PLR0913 -- because each is an option of the command
     delete: bool,
     verbose: bool,
 ) -> None:
-    """Write ConfigMaps and Secrets into DIRECTORY as the kubelet would.
+    """Write ConfigMaps and Secrets into DIR as the kubelet would.
 
     Each update is published in one rename. Nothing is written if anything is
     wrong with a manifest. Where several hold a key, the last one counts. More
     than 50 changes are summed up.
+
+    Exit code: 0 if DIR holds it, and after Ctrl-C with --watch; 2 if not.
     """
     if delete == bool(files):
         raise click.UsageError("Give either -f FILE or --delete.")

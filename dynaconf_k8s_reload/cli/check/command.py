@@ -37,8 +37,8 @@ TIMEOUT = 120.0  # seconds; an import is given up before that, a reload that han
 
 @click.command(
     epilog=example(
-        "dynaconf-k8s-reload check --settings myapp.config:settings -f configmap.yaml",
-        "helm template . | dynaconf-k8s-reload check --settings myapp.config:settings -f -",
+        "dynaconf-k8s-reload check --settings myapp:settings -f configmap.yaml",
+        "helm template . | dynaconf-k8s-reload check --settings myapp:settings -f -",
     )
 )
 @click.option(
@@ -46,7 +46,7 @@ TIMEOUT = 120.0  # seconds; an import is given up before that, a reload that han
     "name",
     metavar="MODULE:NAME",
     required=True,
-    help="The application's settings, imported in a process of their own.",
+    help="Import these settings, in a process of their own.",
 )
 @files_option
 @click.argument("directories", nargs=-1, metavar="[DIR]...", type=DIRECTORY)
@@ -72,6 +72,9 @@ def check(  # noqa: PLR0913 -- because each is an option of the command
     mounts. Its settings are loaded on them in a fresh process, and then
     reloaded: what would be refused, lost or changed is named. Without content,
     the mounts as they are here.
+
+    Exit code: 0 if the content is accepted, 1 if it is refused or something is
+    found, 2 if it could not run.
     """
     verdict = rehearsed(name, files, directories)
     findings = selected([Finding(**each) for each in verdict["findings"]], ignored)

@@ -19,7 +19,15 @@ from ..._source.reader import DEFAULT_MOUNT, default_mounts
 from ..._source.snapshot import Snapshot
 from ..._watch import patched_by
 from ..application import Application, load
-from ..findings import Finding, Severity, fails, findings_options, print_findings, selected
+from ..findings import (
+    NAMES_LISTED,
+    Finding,
+    Severity,
+    fails,
+    findings_options,
+    print_findings,
+    selected,
+)
 from ..mounts import DIRECTORY_OR_FILE, as_dict, is_mounted, mounts_of, print_head
 from ..screen import (
     CannotRunError,
@@ -49,13 +57,14 @@ ANNOTATE = 'kubectl annotate pod POD --overwrite synced="$(date)"'
         "dynaconf-k8s-reload doctor /config --settings myapp.config:settings",
         "kubectl exec POD -- dynaconf-k8s-reload doctor /config",
     )
+    + f"\n\n{NAMES_LISTED}"
 )
 @click.argument("directories", nargs=-1, metavar="[DIR]...", type=DIRECTORY_OR_FILE)
 @click.option(
     "--settings",
     "name",
     metavar="MODULE:NAME",
-    help="Settings to import and check, too; nothing is watched or changed.",
+    help="Import these settings and check them, too; nothing is watched or changed.",
 )
 @findings_options
 @json_option
@@ -73,8 +82,9 @@ def doctor(  # noqa: PLR0913 -- because each is an option of the command
     """Find what keeps updates of DIR from arriving, and the remedy.
 
     Without DIR: the mounts of the settings, else those of
-    K8S_MOUNTS_FOR_DYNACONF, else /config. The exit status is 0 if all is
-    fine, 1 if something is found and 2 if it cannot run.
+    K8S_MOUNTS_FOR_DYNACONF, else /config.
+
+    Exit code: 0 if all is fine, 1 if something is found, 2 if it could not run.
     """
     with steps() as step:
         diagnosis = _diagnose(directories, name, step)

@@ -21,7 +21,19 @@ from .table import shown_live, summary, table
 from .uses import KINDS, Resource
 from .verdict import State, Verdict
 
-ACTIONS = ("status", "nudge")
+OF_A_ROLLOUT = ("words", "filename", "settings", "timeout", "restart")  # not of its actions
+ACTIONS = {
+    "status": """Say which processes serve what the cluster holds.
+
+It asks each process once; it changes nothing, and waits for nothing.
+
+Exit code: 0 if all serve it, 1 if one does not, 2 if it could not run.""",
+    "nudge": """Have the kubelets synchronise the pods that mount it at once.
+
+It annotates these pods, and does not wait for what comes of it.
+
+Exit code: 0 if they are annotated, 2 if it could not run.""",
+}
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -33,15 +45,38 @@ def seconds(_: click.Context, __: click.Parameter, duration: str) -> float:
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
+class _Rollout(click.Command):
+    """``rollout``; ``rollout status --help`` is about ``status`` alone."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> click.Context:
+        action = args[0] if args and args[0] in ACTIONS else None
+        if action is None or not {"-h", "--help"}.intersection(args):
+            return super().make_context(info_name, args, parent, **extra)
+        shared = [param for param in self.params if param.name not in OF_A_ROLLOUT]
+        resource = click.Argument(["resource"], metavar="KIND/NAME")
+        alone = click.Command(
+            action,
+            params=[resource, *shared],
+            help=ACTIONS[action],
+            epilog=example(f"dynaconf-k8s-reload rollout {action} configmap/shop"),
+        )
+        return alone.make_context(f"{info_name} {action}", ["--help"], parent, **extra)
+
+
 @click.command(
+    cls=_Rollout,
     epilog=example(
         "dynaconf-k8s-reload rollout configmap/shop -f configmap.yaml",
         "dynaconf-k8s-reload rollout status configmap/shop",
-    )
+    ),
 )
 @click.argument("words", nargs=-1, required=True, metavar="[status|nudge] KIND/NAME")
-@click.option("-n", "--namespace", help="The kubeconfig's own by default.")
-@click.option("--context", help="Of the kubeconfig; its current one by default.")
+@click.option(
+    *("-n", "--namespace"), metavar="NAME", show_default="the context's", help="The namespace."
+)
+@click.option("--context", metavar="NAME", show_default="current", help="The kubeconfig's context.")
 @click.option(
     *("-f", "--filename"),
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -50,18 +85,23 @@ def seconds(_: click.Context, __: click.Parameter, duration: str) -> float:
 @click.option(
     "--settings",
     metavar="MODULE:NAME",
-    help="First `check` that these settings take the manifest.",
+    help="First `check` that these settings take it.",
 )
-@click.option("-l", "--selector", default="", help="Only pods with these labels.")
+@click.option(
+    *("-l", "--selector"),
+    metavar="LABELS",
+    default="",
+    help="Only pods with these labels, such as app=shop.",
+)
 @click.option(
     "--timeout",
     metavar="DURATION",
     callback=seconds,
     default="2m",
     show_default=True,
-    help="Then give up.",
+    help="How long to wait, such as 90s.",
 )
-@click.option("--restart", is_flag=True, help="Roll what only a restart brings up to date.")
+@click.option("--restart", is_flag=True, help="Restart the workloads that only a restart updates.")
 @json_option
 @click.pass_context
 def rollout(  # noqa: PLR0913 -- because click gives each option by its name
@@ -83,8 +123,8 @@ def rollout(  # noqa: PLR0913 -- because click gives each option by its name
     once, asks each process what it serves, and waits until all serve what the
     cluster holds. `status` only looks, `nudge` only annotates.
 
-    Exit status: 0 when all serve it, 1 when one refused it or does not follow,
-    2 when the roll-out could not run. Ctrl-C leaves everything as it is.
+    Exit code: 0 if all serve it, 1 if one refused it or does not follow, 2 if
+    the roll-out could not run. Ctrl-C leaves everything as it is.
     """
     action, resource = _meant(words)
     if action and (filename or restart):
