@@ -70,10 +70,11 @@ def _first_load(settings: Settings) -> tuple[Attachment, Reloader]:
     options = Options.read(_dynaconf.keywords(settings), os.environ, default_mounts())
     mirroring = [mount.path for mount in options.k8s_mounts if options.mirrors(mount)]
     if mirroring and _dynaconf.has_env_loader(settings):
+        which = _dynaconf.LOADERS if _dynaconf.LOADERS in os.environ else "the list"
         raise ConfigError(
             f"{_dynaconf.ENV_LOADER} is in the list of loaders beside the mirroring mount "
-            f"{mirroring[0]}, and would bring back what a ConfigMap deletes; take it out of the "
-            "list, since dynaconf_k8s_reload.loader loads the environment too, or say "
+            f"{mirroring[0]}, and would bring back what a ConfigMap deletes; take it out of "
+            f"{which}, since dynaconf_k8s_reload.loader loads the environment too, or say "
             "k8s_mirror=False"
         )
     names = _dynaconf.names(settings)

@@ -36,11 +36,21 @@ from .takeover import is_current, is_replayed, publish
 from .title import title_of
 from .unrepeatable import lost, outdated
 from .values import changes_between, flat_values
-from .variables import ENV_LOADER, has_env_loader, load, replaced_loaders
+from .variables import (
+    ENV_LOADER,
+    LOADER,
+    LOADERS,
+    has_env_loader,
+    how_to_load,
+    load,
+    replaced_loaders,
+)
 
 # The face of this room: nobody outside uses anything else of it.
 __all__ = [
     "ENV_LOADER",
+    "LOADER",
+    "LOADERS",
     "Attachment",
     "Blame",
     "Build",
@@ -60,6 +70,7 @@ __all__ = [
     "files_now",
     "flat_values",
     "has_env_loader",
+    "how_to_load",
     "is_constructing",
     "is_current",
     "is_replayed",

@@ -18,10 +18,9 @@ from .generation import ATTACHMENT, Attachment, attachment_of
 from .putting import FOLLOWING
 from .takeover import take_over
 from .values import pin
+from .variables import LOADER, LOADERS
 
 FRESH_VARS = "FRESH_VARS_FOR_DYNACONF"
-LOADER = "dynaconf_k8s_reload.loader"
-LOADERS = "LOADERS_FOR_DYNACONF"
 
 
 def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs: Any) -> None:

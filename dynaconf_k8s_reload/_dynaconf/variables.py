@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from .generation import Attachment
 from .values import Literal, is_scalar, pinned
 
 ENV_LOADER = "dynaconf.loaders.env_loader"
+LOADER = "dynaconf_k8s_reload.loader"
+LOADERS = "LOADERS_FOR_DYNACONF"  # a variable of this name wins over what the application lists
 
 # Text that begins with a letter is itself, but for what begins like the four words of TOML.
 LETTERS = frozenset(string.ascii_letters)
@@ -82,16 +85,30 @@ def load(settings: Settings, attachment: Attachment, key: str | None) -> None:
 
 def replaced_loaders(settings: Settings) -> list[str] | None:
     """Give the application's own list of loaders, where a variable has taken its place."""
-    own = state.keywords(settings).get("LOADERS_FOR_DYNACONF")
-    used = settings.get("LOADERS_FOR_DYNACONF") or []
+    own = state.keywords(settings).get(LOADERS)
+    used = settings.get(LOADERS) or []
     if not isinstance(own, (list, tuple)) or list(own) == list(used):
         return None
     return [str(loader) for loader in own if loader not in used]
 
 
+def how_to_load(call: str = "Dynaconf(") -> str:
+    """Say how settings are to be loaded so that they follow mounts.
+
+    Args:
+        call: begins what the application writes.
+    """
+    if LOADERS in os.environ:
+        return (
+            f"{LOADERS} takes the place of the application's own list of loaders; unset it, or "
+            f"""write {LOADERS}='["{LOADER}"]'"""
+        )
+    return f'write {call}loaders=["{LOADER}"], ...)'
+
+
 def has_env_loader(settings: Settings) -> bool:
     """Tell whether dynaconf's own loader of the environment is in use too."""
-    return ENV_LOADER in (state.option(settings, "LOADERS_FOR_DYNACONF") or [])
+    return ENV_LOADER in (state.option(settings, LOADERS) or [])
 
 
 def _beneath(attachment: Attachment) -> Mapping[str, str]:

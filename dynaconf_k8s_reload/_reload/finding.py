@@ -23,7 +23,6 @@ def get_reloader(settings: Any) -> Reloader:
     attachment = _dynaconf.attachment_of(inner)
     if attachment is None:
         raise ConfigError(
-            "these settings are not loaded by dynaconf-k8s-reload; write "
-            'Dynaconf(loaders=["dynaconf_k8s_reload.loader"], ...)'
+            f"these settings are not loaded by dynaconf-k8s-reload; {_dynaconf.how_to_load()}"
         )
     return cast("Reloader", attachment.generation.owner)  # nobody else makes attachments

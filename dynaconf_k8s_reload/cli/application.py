@@ -17,7 +17,7 @@ from .. import _dynaconf
 from .._model.errors import K8sReloadError, MountError
 from .._model.mount import Mount
 from .._model.names import Names
-from .._model.options import SUFFIX, Options
+from .._model.options import Options
 from .._reload.finding import get_reloader
 from .._reload.refusal import fault_of
 from .._source.content import Payload
@@ -28,8 +28,6 @@ from .patience import UnfinishedError
 from .screen import CannotRunError
 
 LOGGER = "dynaconf_k8s_reload"
-LOADER = "dynaconf_k8s_reload.loader"
-LOADERS = f"LOADERS{SUFFIX}"
 OFF: Mapping[str, Any] = {"k8s_watch": False, "k8s_last_good": None}
 
 
@@ -153,12 +151,12 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
 
 def _wrong_loader(error: ModuleNotFoundError, settings: Settings) -> str | None:
     """Say which loader of an application does not exist, or that they are not a list."""
-    loaders = getattr(settings, LOADERS, None)
+    loaders = getattr(settings, _dynaconf.LOADERS, None)
     if isinstance(loaders, str):  # of which dynaconf takes each letter for a loader
-        return f"""the loaders are not a list; write {LOADERS}='["{LOADER}"]'"""
+        return f"""the loaders are not a list; write {_dynaconf.LOADERS}='["{_dynaconf.LOADER}"]'"""
     missing = f"{error.name}."
     named = next((each for each in loaders or () if f"{each}.".startswith(missing)), None)
-    return named and f'there is no loader {named}; write loaders=["{LOADER}"]'
+    return named and f"there is no loader {named}; {_dynaconf.how_to_load()}"
 
 
 def _options(made: Sequence[Settings]) -> Options | None:
@@ -173,7 +171,8 @@ def _options(made: Sequence[Settings]) -> Options | None:
 
 def uses_loader(keywords: Mapping[str, Any]) -> bool:
     """Tell whether a settings object with these keywords will follow mounts."""
-    return LOADER in str(keywords.get(LOADERS) or os.environ.get(LOADERS))
+    named = os.environ.get(_dynaconf.LOADERS, keywords.get(_dynaconf.LOADERS))
+    return _dynaconf.LOADER in str(named)
 
 
 def for_a_look(module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -119,8 +119,8 @@ def _reloader_of(app: Flask) -> Reloader:
         )
     if _dynaconf.attachment_of(_dynaconf.unwrap(settings)) is None:
         raise ConfigError(
-            "this app's settings are not loaded by dynaconf-k8s-reload; write "
-            'FlaskDynaconf(app, loaders=["dynaconf_k8s_reload.loader"], ...)'
+            "this app's settings are not loaded by dynaconf-k8s-reload; "
+            f"{_dynaconf.how_to_load('FlaskDynaconf(app, ')}"
         )
     return get_reloader(settings)
 

@@ -22,7 +22,7 @@ import pytest
 from dynaconf.base import Settings
 
 from dynaconf_k8s_reload import Reloader, get_reloader
-from dynaconf_k8s_reload._dynaconf.loading import LOADER
+from dynaconf_k8s_reload._dynaconf.variables import LOADER
 from dynaconf_k8s_reload._environ.staging import PROCESS
 from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking

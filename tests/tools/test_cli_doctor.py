@@ -451,6 +451,39 @@ def test_the_loader_is_missing(volume: AtomicWriter, examine: Examine) -> None:
     finds(done, "ERROR    The loader is missing", 'loaders=["dynaconf_k8s_reload.loader"]')
 
 
+@pytest.mark.parametrize(
+    ("loaders", "title"),
+    [
+        ("[]", "The loader is missing"),
+        ('["dynaconf.loaders.env_loader"]', "The loader is missing"),
+        ('["no.such"]', "The settings cannot be loaded"),
+        (
+            '["dynaconf_k8s_reload.loader", "dynaconf.loaders.env_loader"]',
+            "env_loader beside the loader",
+        ),
+    ],
+)
+def test_a_variable_wins_over_the_list_of_loaders(
+    loaders: str, title: str, volume: AtomicWriter, examine: Examine
+) -> None:
+    """So the remedy names the variable, and not the call, which is right as it is."""
+    volume.write({"MYAPP_A": "1"})
+    done = examine(SETTINGS.format(mount=volume.directory), LOADERS_FOR_DYNACONF=loaders)
+    finds(done, f"ERROR    {title}", "LOADERS_FOR_DYNACONF", "1 finding.")
+    assert "Dynaconf(" not in done.out
+
+
+def test_a_variable_that_names_the_loader(volume: AtomicWriter, examine: Examine) -> None:
+    """It wins over another list, so the application is looked at as one that follows."""
+    volume.write({"MYAPP_A": "1"})
+    module = SETTINGS.format(mount=volume.directory)
+    module = module.replace("dynaconf_k8s_reload.loader", "dynaconf.loaders.env_loader")
+    module += "import threading\nassert (settings.A, threading.active_count()) == (1, 1)\n"
+    ours = '["dynaconf_k8s_reload.loader"]'
+    done = examine(module, apart=True, LOADERS_FOR_DYNACONF=ours)
+    assert "All is fine." in done.out, done.out
+
+
 def test_keys_without_the_prefix(volume: AtomicWriter, examine: Examine) -> None:
     """Keys that are no settings for want of the prefix are noted, however it came about."""
     volume.write({"MYAPP_A": "1", "MYAP_B": "s3cret", "DYNACONF_INCLUDE": "x"})
@@ -585,7 +618,7 @@ def test_options_that_a_start_refuses(
 def test_a_loader_that_does_not_exist(name: str, volume: AtomicWriter, examine: Examine) -> None:
     """A loader that is spelt wrong is named, with the right one."""
     made = SETTINGS.format(mount=volume.directory).replace("dynaconf_k8s_reload.loader", name)
-    remedy = 'Write loaders=["dynaconf_k8s_reload.loader"].'
+    remedy = 'Write Dynaconf(loaders=["dynaconf_k8s_reload.loader"], ...).'
     finds(examine(made), f"There is no loader {name}.", remedy)
 
 

@@ -26,7 +26,7 @@ from ...testing import AtomicWriter
 from ..application import LOGGER, Problem, problem_of
 from ..doctor.content import check_content
 from ..doctor.keys import check_keys
-from ..doctor.settings import NO_LOADER, NO_MOUNT, UNFINISHED, settings_files
+from ..doctor.settings import NO_MOUNT, UNFINISHED, no_loader, settings_files
 from ..findings import KEYS, Finding, sentence
 from ..importing import find
 from ..mounts import as_dict
@@ -102,7 +102,7 @@ def _of_problem(problem: Problem, places: Places) -> Iterator[Finding]:
 def _of_settings(settings: Any, places: Places, loaded: Mapping[str, Any]) -> Iterator[Finding]:
     attachment = _dynaconf.attachment_of(settings)
     if attachment is None:
-        yield NO_LOADER
+        yield no_loader()
         return
     options, payload = attachment.generation.options, attachment.generation.payload
     if not options.k8s_mounts:

@@ -10,19 +10,10 @@ from ... import _dynaconf
 from ..._model.changes import Change, Changes
 from ..._source.content import Payload
 from ..._source.reader import DEFAULT_MOUNT
-from ..application import LOADER, Application, Problem
+from ..application import Application, Problem
 from ..findings import KEYS, Finding, sentence
 from ..screen import listed
 
-USE_IT = f'Write Dynaconf(loaders=["{LOADER}"], ...), without {_dynaconf.ENV_LOADER}.'
-
-NO_LOADER = Finding(
-    "no-loader",
-    "error",
-    "The loader is missing",
-    "These settings are loaded without this package: no mount changes them.",
-    USE_IT,
-)
 UNFINISHED = Finding(
     "import-unfinished",
     "note",
@@ -54,7 +45,7 @@ def check_application(
         yield _not_loaded(application.problem)
         return
     if application.attachment is None:
-        yield NO_LOADER
+        yield no_loader()
         return
     if not application.finished:
         yield UNFINISHED
@@ -77,6 +68,21 @@ def _not_loaded(problem: Problem) -> Finding:
     told = f"{text}." if problem.keys else sentence(text)  # a name stays as it is
     see = sentence(remedy or "see to that first")
     return Finding(name, "error", title, told, see, problem.keys)
+
+
+def no_loader() -> Finding:
+    """Make the finding of settings that are loaded without this package."""
+    return Finding(
+        "no-loader",
+        "error",
+        "The loader is missing",
+        "These settings are loaded without this package: no mount changes them.",
+        _use_it(),
+    )
+
+
+def _use_it() -> str:
+    return f"{sentence(_dynaconf.how_to_load()).rstrip('.')}, without {_dynaconf.ENV_LOADER}."
 
 
 def settings_files(settings: Any) -> set[str]:
@@ -109,7 +115,7 @@ def _environment_last(application: Application, payload: Payload) -> Iterator[Fi
         "warning",
         "The environment shadows keys",
         f"{_dynaconf.ENV_LOADER} is beside the loader, so that a variable beats the mount.{which}",
-        USE_IT,
+        _use_it(),
     )
 
 
