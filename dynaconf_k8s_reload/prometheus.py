@@ -26,6 +26,10 @@ from ._watch import Hints
 __all__ = ["instrument"]
 
 REFRESH_SECONDS = 15.0  # in multiprocess mode; Prometheus scrapes about as often
+NO_THREAD = (
+    "no thread can be started (%s), so the metrics are written at reloads only; raise the limit of "
+    "processes or memory (pids.max, ulimit -u)"
+)
 HASH_DIGITS = 12  # of the revision: 48 bits, which a float holds exactly
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 LAG_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -187,12 +191,20 @@ class _Metrics:
             self._show(reloader.status().mounts)
         # In one step: the thread that reloads may begin at the same time.
         elif self._ends.setdefault(os.getpid(), ended := Hints()) is ended:
+            self._start_writing(reloader, ended)
             self._write()
-            ended.begin()
-            weakref.finalize(reloader, ended.give).atexit = False
+
+    def _start_writing(self, reloader: Reloader, ended: Hints) -> None:
+        ended.begin()
+        try:
             threading.Thread(
                 target=self._go_on_writing, args=(ended,), name="k8s-reload-metrics", daemon=True
             ).start()
+        except (RuntimeError, MemoryError) as error:
+            del self._ends[os.getpid()]  # the next reload tries again
+            log.warning(NO_THREAD, type(error).__name__)
+        else:
+            weakref.finalize(reloader, ended.give).atexit = False
 
     def observe(self, result: ReloadResult) -> None:
         """Count a reload; called in the thread that reloads."""

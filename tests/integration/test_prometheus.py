@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import http.client
 import json
@@ -267,6 +268,56 @@ def test_one_thread_writes_though_two_begin_at_once(
         each.join(10)
     assert writers() == 1
     metrics._ends[pid].give()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_where_no_thread_starts_metrics_are_written_at_reloads(
+    volume: AtomicWriter,
+    settings: Any,
+    of_many: CollectorRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    """A warning says so, and the next reload tries to start it again."""
+    volume.write({"A": "1"})
+    reloader = get_reloader(settings)
+
+    def refuse(self: threading.Thread) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        instrument(settings, of_many)
+    assert writers() == 0
+    assert value(of_many, "generation") == 1
+    assert f"no thread can be started ({type(error).__name__}), so the metrics" in logged.text
+    volume.write({"A": "2"})
+    reloader.reload()
+    assert writers() == 1
+    assert value(of_many, "generation") == 2
+    for ended in list(prometheus._instrumented[of_many]._ends.values()):
+        ended.give()
+
+
+def test_a_process_whose_metrics_cannot_be_written_tries_again(
+    volume: AtomicWriter, settings: Any, of_many: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk is full the first time, the thread that writes them goes on all the same."""
+    volume.write({"A": "1"})
+    monkeypatch.setattr(prometheus, "REFRESH_SECONDS", 0.01)
+    metrics = prometheus._Metrics(get_reloader(settings), of_many)
+
+    def is_full(_: float) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as patched:
+        for gauge in metrics._gauges.values():
+            patched.setattr(gauge, "set", is_full)
+        with pytest.raises(OSError, match="no space left"):
+            metrics.begin(get_reloader(settings))
+    eventually(lambda: value(of_many, "generation") == 1)
+    metrics._ends[os.getpid()].give()
 
 
 def test_settings_may_be_collected_by_the_thread_that_writes_their_metrics(
