@@ -21,6 +21,8 @@ from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors, own_process, what_is_open
 
+AT_MOST = 30.0  # seconds until what is to end has ended: what is left stays for ever
+
 AREAS = {
     "frameworks": ("test_asgi", "test_django", "test_flask", "test_probe"),
     "tools": ("test_cli", "test_docs", "test_example", "test_prometheus", "test_pytest_plugin"),
@@ -65,10 +67,12 @@ def nothing_is_left(mirror: Mirror) -> Iterator[None]:
         gc.collect()  # which takes a while, so not after a test that has loaded nothing
     eventually(
         lambda: set(threading.enumerate()) <= threads,
+        seconds=AT_MOST,
         else_show=lambda: f"{set(threading.enumerate()) - threads} still run",
     )
     eventually(
         lambda: open_descriptors() <= descriptors or gc.collect() < 0,
+        seconds=AT_MOST,
         else_show=lambda: f"{descriptors} were open before, now {what_is_open()}",
     )
     assert _environment() == environment
