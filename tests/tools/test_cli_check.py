@@ -118,6 +118,7 @@ def test_what_a_reload_would_lose_or_change() -> None:
     found = {each["name"]: each["keys"] for each in json.loads(done.out)["findings"]}
     assert found == {"lost-by-reload": ["ONCE"], "changed-by-reload": ["COUNT"]}
     assert done.status == 1
+    assert "Accepted, with errors.\n\nERROR    Settings that" in check("-f", "app.yaml").out
 
 
 @pytest.mark.parametrize(
@@ -234,8 +235,14 @@ def test_what_only_a_reload_refuses() -> None:
     )
     done = check("-f", "app.yaml")
     assert done.status == 1
-    assert "A reload refuses what a start takes (refused-by-reload)" in done.out
+    assert done.out.startswith(
+        "/config: 2 keys, 7 bytes\nRefused by a reload.\n\nERROR    A reload re"
+    )
     assert "hook" in done.out
+    told = json.loads(check("-f", "app.yaml", "--json").out)
+    assert (told["accepted"], told["refused"]) == (False, [])
+    done = check("-f", "app.yaml", "--ignore", "refused-by-reload")
+    assert (done.status, done.out) == (0, "/config: 2 keys, 7 bytes\nAccepted.\n")
 
 
 def test_several_mounts_and_a_settings_file() -> None:
@@ -280,7 +287,9 @@ def test_directories(tmp_path: Path) -> None:
     assert AtomicWriter(mounts[0]).payload == {"MYAPP_one": b"1"}
     (tmp_path / "three").mkdir()
     done = check(*mounts, tmp_path / "three")
-    assert "The application does not read a directory" in done.out
+    assert (
+        "Not all of it is read.\n\nERROR    The application does not read a directory" in done.out
+    )
     assert f"{tmp_path / 'three'}: it has no further mount" in done.out
     done = run("check", "--settings", "examined:settings", tmp_path / "absent")
     assert (done.status, done.err) == (2, f"Error: absent: {tmp_path / 'absent'}\n")
@@ -299,7 +308,11 @@ def test_a_directory_with_a_name_that_no_config_map_has(name: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("module", "status", "told"),
     [
-        ("from dynaconf import Dynaconf\nsettings = Dynaconf()\n", 1, "The loader is missing"),
+        (
+            "from dynaconf import Dynaconf\nsettings = Dynaconf()\n",
+            1,
+            "Not read.\n\nERROR    The loader",
+        ),
         ("raise RuntimeError('s3cret')\n", 1, "RuntimeError at "),
         ("import os\nos._exit(3)\n", 2, "loading examined:settings ended its process, with status"),
         ("x = 1\n", 2, "examined has no settings; write package.module:settings"),
@@ -321,7 +334,7 @@ def test_an_application_without_a_mount() -> None:
         pytest.skip("this machine has a /config")
     done = check()
     assert done.status == 1
-    assert "There is no mount to follow" in done.out
+    assert "Not read.\n\nERROR    There is no mount to follow" in done.out
 
 
 def test_a_manifest_that_kubernetes_refuses() -> None:

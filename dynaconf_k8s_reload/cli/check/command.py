@@ -32,6 +32,13 @@ from ..screen import (
 from .github import annotation
 from .volumes import ALL, CONFIG_MAPS, SECRETS, Volume, copied, laid_out
 
+# Findings of content that a start takes and that comes to nothing all the same; the verdict then.
+IN_VAIN = {
+    "refused-by-reload": "Refused by a reload.",
+    "no-loader": "Not read.",
+    "no-mount": "Not read.",
+    "directory-not-read": "Not all of it is read.",
+}
 TIMEOUT = 120.0  # seconds; an import is given up before that, a reload that hangs then
 
 
@@ -76,8 +83,8 @@ def check(  # noqa: PLR0913 -- because each is an option of the command
     Exit code: 0 if the content is accepted, 1 if it is refused or something is
     found, 2 if it could not run.
     """
-    verdict = rehearsed(name, files, directories)
-    findings = selected([Finding(**each) for each in verdict["findings"]], ignored)
+    verdict = rehearsed(name, files, directories, ignored)
+    findings = selected([Finding(**each) for each in verdict["findings"]], ())
     if as_json:
         print_json({**verdict, "findings": [finding.as_dict() for finding in findings]})
     else:
@@ -89,8 +96,12 @@ def check(  # noqa: PLR0913 -- because each is an option of the command
     context.exit(1 if not verdict["accepted"] or fails(findings, fail_on) else 0)
 
 
-def rehearsed(name: str, files: Sequence[str], directories: Sequence[str] = ()) -> dict[str, Any]:
+def rehearsed(
+    name: str, files: Sequence[str], directories: Sequence[str] = (), ignored: Sequence[str] = ()
+) -> dict[str, Any]:
     """Load and reload settings on manifests and directories, in a process of its own.
+
+    Findings that are ignored are left out, and then count for nothing.
 
     Raises:
         CannotRunError: there are no such settings, or one of the others cannot be read.
@@ -98,7 +109,10 @@ def rehearsed(name: str, files: Sequence[str], directories: Sequence[str] = ()) 
     with tempfile.TemporaryDirectory(prefix="k8s-check-") as scratch, steps() as step:
         volumes = [*_of_directories(directories, scratch), *_of_manifests(files, scratch)]
         step(f"Loading {name}")
-        return _rehearse({"name": name, "volumes": list(map(asdict, volumes))}, scratch)
+        verdict = _rehearse({"name": name, "volumes": list(map(asdict, volumes))}, scratch)
+    findings = [finding for finding in verdict["findings"] if finding["name"] not in ignored]
+    in_vain = any(finding["name"] in IN_VAIN for finding in findings)
+    return {**verdict, "accepted": verdict["accepted"] and not in_vain, "findings": findings}
 
 
 def show(verdict: dict[str, Any], findings: Sequence[Finding], *, verbose: bool = False) -> None:
@@ -107,9 +121,16 @@ def show(verdict: dict[str, Any], findings: Sequence[Finding], *, verbose: bool 
     for mount in verdict["mounts"]:
         size = f"{counted(mount['keys'], 'key')}, {counted(mount['bytes'], 'byte')}"
         say(out, f"{printable(mount['path'])}: {size}")
-    say(out, "Accepted." if verdict["accepted"] else "Refused.", "bold")
+    say(out, _in_a_word(findings, accepted=verdict["accepted"]), "bold")
     if findings:
         print_findings(out, findings, verbose=verbose)
+
+
+def _in_a_word(findings: Sequence[Finding], *, accepted: bool) -> str:
+    if accepted:
+        has_errors = any(finding.severity == "error" for finding in findings)
+        return "Accepted, with errors." if has_errors else "Accepted."
+    return next((IN_VAIN[each.name] for each in findings if each.name in IN_VAIN), "Refused.")
 
 
 def _of_directories(directories: Sequence[str], scratch: str) -> list[Volume]:

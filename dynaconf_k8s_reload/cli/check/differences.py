@@ -116,6 +116,7 @@ def refused_by_reload(error: ReloadRejected) -> Finding:
         "error",
         "A reload refuses what a start takes",
         f"{str(error).partition('; ')[0]}.",
-        "Look for what the application does only once, such as in a hook or a check.",
+        "If a check of on_validate refuses it, which a start does not ask, correct the content; "
+        "else look for what the application does only once, such as in a hook.",
         error.keys,
     )
