@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import warnings
@@ -277,13 +278,19 @@ class _Case:
 
 
 class _Started:
-    """This process, as if it had just started with these variables."""
+    """This process, as if it had just started with these variables.
+
+    Its garbage is collected afterwards: a template that refers to itself goes to the limit of
+    recursion, where no finalizer could run.
+    """
 
     def __init__(self, variables: dict[str, str]) -> None:
         self._variables = variables
         self._contexts = ExitStack()
 
     def __enter__(self) -> None:
+        gc.disable()
+        self._contexts.callback(gc.enable)
         self._contexts.enter_context(own_process())  # another case knew the same names
         monkeypatch = self._contexts.enter_context(pytest.MonkeyPatch.context())
         for name in NAMES:

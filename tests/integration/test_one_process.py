@@ -25,6 +25,10 @@ def loaded(*mounts: Any, **options: Any) -> Any:
     return settings
 
 
+def reader_of(settings: Any) -> reader.Reader:
+    return get_reloader(settings).generations.reader
+
+
 def test_what_one_object_refuses_reaches_nothing(volume: AtomicWriter) -> None:
     """Content that one object refuses changes no other object and no variable."""
     volume.write({"MYAPP_A": "1"})
@@ -38,6 +42,53 @@ def test_what_one_object_refuses_reaches_nothing(volume: AtomicWriter) -> None:
     volume.write({"MYAPP_A": "2"})
     eventually(lambda: (strict.A, lenient.A, os.environ["MYAPP_A"]) == (2, 2, "2"))
     assert get_reloader(lenient).status().last_error is None
+
+
+def test_an_object_made_later_loads_nothing_that_others_refuse(volume: AtomicWriter) -> None:
+    """It loads what they serve, says why, and takes the content once what refused it is gone."""
+    volume.write({"MYAPP_A": "1"})
+    strict = loaded(volume.directory, validators=[Validator("A", lte=5)])
+    volume.write({"MYAPP_A": "9"})
+    eventually(lambda: get_reloader(strict).status().rejected)
+    later = loaded(volume.directory)
+    resting = loaded(volume.directory, k8s_watch=False)
+    assert (later.A, resting.A, os.environ["MYAPP_A"]) == (1, 1, "1")
+    for each in (later, resting):
+        assert get_reloader(each).status().last_error == get_reloader(strict).status().last_error
+    checks: list[object] = []
+    get_reloader(later).on_validate(lambda *seen: checks.append(seen))
+    eventually(lambda: reader_of(later).seen == reader_of(strict).seen)
+    assert (later.A, get_reloader(strict).status().rejected, checks) == (1, 1, [])
+    get_reloader(strict).stop()
+    eventually(lambda: later.A == 9)
+    assert (resting.A, get_reloader(resting).reload().outcome, resting.A) == (1, "applied", 9)
+
+
+def test_an_object_that_is_configured_anew_may_take_what_it_has_refused(
+    volume: AtomicWriter,
+) -> None:
+    """What it refused itself does not count: its new options may be meant for that content."""
+    volume.write({"MYAPP_A": "1"})
+    settings, other = loaded(volume.directory), loaded(volume.directory)
+    settings.configure(validators=[Validator("A", lte=5)])
+    volume.write({"MYAPP_A": "9"})
+    eventually(lambda: get_reloader(other).status().rejected)
+    settings.configure(validators=[Validator("A", lte=10)])
+    assert settings.A == 9
+    assert get_reloader(other).reload().outcome == "applied"
+
+
+def test_an_object_made_later_loads_a_settings_file_that_others_refuse(
+    volume: AtomicWriter,
+) -> None:
+    """Dynaconf loads such a file from the disk, so the whole mount is taken from there."""
+    files = {"settings_files": [str(volume.directory / "app.toml")]}
+    volume.write({"MYAPP_A": "1", "app.toml": "B = 1"})
+    strict = loaded(volume.directory, validators=[Validator("A", lte=5)], **files)
+    volume.write({"MYAPP_A": "9", "app.toml": "B = 9"})
+    eventually(lambda: get_reloader(strict).status().rejected)
+    later = loaded(volume.directory, **files)
+    assert (strict.A, strict.B, later.A, later.B) == (1, 1, 9, 9)
 
 
 def test_what_refused_is_gone_so_the_content_is_tried_again(volume: AtomicWriter) -> None:
