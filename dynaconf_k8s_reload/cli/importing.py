@@ -31,7 +31,7 @@ def find(name: str) -> tuple[Any, bool]:
         UnfinishedError: the module goes on and on, and has no settings yet, or they load for ever.
     """
     module_name, colon, attribute = name.partition(":")
-    if not module_name or (colon and not attribute):
+    if not all(module_name.split(".")) or (colon and not attribute):
         raise CannotRunError(f"--settings {name}: {HOW}")
     sys.path.insert(0, os.getcwd())
     path = attribute.split(".") if attribute else []
@@ -55,8 +55,15 @@ def _imported(name: str, attribute: str) -> tuple[Any, bool]:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
-        how = HOW if name.endswith(".py") else "run it where it can be imported"
-        raise CannotRunError(f"there is no module {error.name}; {how}") from None
+        raise CannotRunError(f"there is no module {error.name}; {_how(name)}") from None
+
+
+def _how(name: str) -> str:
+    """Say what to do about a module that does not exist."""
+    package, _, attribute = name.rpartition(".")
+    if hasattr(sys.modules.get(package), attribute):  # with a dot where a colon is meant
+        return f"write {package}:{attribute}"
+    return HOW if name.endswith(".py") or "/" in name else "run it where it can be imported"
 
 
 def _attribute(module: Any, path: Sequence[str]) -> Any:

@@ -6,6 +6,7 @@ import base64
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,6 +37,7 @@ class _Directory(click.Path):
 
 # What cannot be read is told by the command, with the remedy.
 DIRECTORY = _Directory(file_okay=False, readable=False)
+DIRECTORY_TO_WRITE = _Directory(file_okay=False, path_type=Path)
 DIRECTORY_OR_FILE = _Directory(readable=False)  # a file may be mounted where a directory is meant
 
 directories_argument: Option = click.argument(

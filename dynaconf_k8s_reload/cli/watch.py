@@ -189,7 +189,7 @@ class Followed:
         try:
             self._snapshots = self._reader.read(self._options, self._snapshots)
         except MountError as error:
-            problem = str(error)
+            problem = str(error).removeprefix(f"mount {self.mount.path}: ")  # which is told anyway
         now = time.time()
         if problem is None and not self._snapshots[0].present:
             problem = self._reader.problems.get(self.mount.path, "absent; it is waited for")

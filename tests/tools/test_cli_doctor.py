@@ -130,6 +130,9 @@ def test_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
         ("no_such.module:settings", "there is no module no_such"),
         ("json:settings", "json has no settings"),
         ("json.py", "there is no module json.py; write package.module:settings"),
+        ("json/settings", "there is no module json/settings; write package.module:settings"),
+        ("json.loads", "there is no module json.loads; write json:loads"),
+        (".json:settings", "--settings .json:settings: write package.module:settings"),
     ]:
         done = run("doctor", "--settings", name)
         assert done.status == 2

@@ -111,10 +111,10 @@ def test_a_long_listing_is_summed_up(volume: AtomicWriter) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["show", "doctor", "watch"])
+@pytest.mark.parametrize("command", ["show", "doctor", "watch", "apply --delete"])
 def test_an_empty_name(command: str) -> None:
     """An empty name, as of a shell's unset variable, is an error and no directory."""
-    done = run(command, "")
+    done = run(*command.split(), "")
     assert done.status == 2
     assert "is empty; give one" in done.err
 

@@ -12,7 +12,7 @@ import click
 
 from ...testing import AtomicWriter
 from ..changes import print_changes
-from ..mounts import MARK_OF_SECRETS, differences
+from ..mounts import DIRECTORY_TO_WRITE, MARK_OF_SECRETS, differences
 from ..screen import (
     CannotRunError,
     Option,
@@ -90,7 +90,7 @@ files_option: Option = click.option(
     "--delete", is_flag=True, help="Empty DIR, as if an optional ConfigMap had been deleted."
 )
 @verbose_option
-@click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("directory", metavar="DIR", type=DIRECTORY_TO_WRITE)
 def apply(  # noqa: PLR0913 -- because each is an option of the command
     files: Sequence[str],
     items: Sequence[tuple[str, str]],
