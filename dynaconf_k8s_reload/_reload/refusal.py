@@ -92,7 +92,8 @@ def fault_of(error: BaseException, names: Names, payload: Payload) -> Fault:
         names: how the application makes settings of names.
         payload: what the mounts hold.
     """
-    held = changed_names(Payload([]), payload) if _dynaconf.culprit_of(error).hook else ()
+    is_function = isinstance(error, CheckFailedError) or _dynaconf.culprit_of(error).hook
+    held = changed_names(Payload([]), payload) if is_function else ()
     return _fault(error, names, [payload], held)
 
 

@@ -9,38 +9,23 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._model.errors import K8sReloadError, MountError
-from .._model.mount import Mount
+from .._model.errors import K8sReloadError
 from .._model.names import Names
 from .._model.options import Options
 from .._reload.finding import get_reloader
-from .._reload.refusal import fault_of
-from .._source.content import Payload
 from .._source.reader import default_mounts
-from .._source.reading import read
-from .importing import DJANGOS, find
+from .importing import find
 from .patience import UnfinishedError
+from .problem import Problem, problem_of, refused_by_check
 from .screen import CannotRunError
 
 LOGGER = "dynaconf_k8s_reload"
 OFF: Mapping[str, Any] = {"k8s_watch": False, "k8s_last_good": None}
-
-
-class Problem(NamedTuple):
-    """Why settings cannot be loaded.
-
-    Attributes:
-        text: the reason, and after ``"; "`` the remedy; no value.
-        keys: the variables, settings or files at fault, where they are known.
-    """
-
-    text: str
-    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,15 +33,18 @@ class Application:
     """What is known about an application.
 
     Attributes:
+        name: what it was asked for by, such as ``package.module:settings``.
         settings: its settings object, loaded; None if it cannot be.
         attachment: what the loader attached to them; None if it is not in use.
         options: the options of what was loaded last; None if it has none of ours.
         problem: why the settings cannot be loaded.
+        refused: why a reload would refuse what has been loaded.
         finished: the module that makes them could be imported to its end.
         written: the variables that importing it changed, by its own code.
         last_good: where it keeps the content that was accepted last; None if it does not.
     """
 
+    name: str
     settings: Any
     attachment: _dynaconf.Attachment | None
     options: Options | None
@@ -64,6 +52,7 @@ class Application:
     finished: bool
     written: frozenset[str]
     last_good: str | None = None
+    refused: Problem | None = None
 
     @property
     def names(self) -> Names | None:
@@ -82,7 +71,7 @@ def load(name: str) -> Application:
     """
     before = dict(os.environ)
     settings: Any = None
-    problem = options = None
+    problem = options = refused = None
     finished = True
     kept: list[str | None] = []
 
@@ -104,6 +93,8 @@ def load(name: str) -> Application:
             options = _options(made)
             mounts = () if options is None else options.k8s_mounts
             problem = problem_of(error, made, mounts)
+        else:
+            refused = refused_by_check(made, name)
     attachment = None if settings is None else _dynaconf.attachment_of(settings)
     if attachment is not None:
         options = attachment.generation.options
@@ -112,51 +103,9 @@ def load(name: str) -> Application:
             get_reloader(each).stop(restore=True)
     written = _changed(before, os.environ)
     last_good = next(filter(None, reversed(kept)), None)
-    return Application(settings, attachment, options, problem, finished, written, last_good)
-
-
-def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[Mount]) -> Problem:
-    """Say why settings cannot be loaded, in our own words, for others' may hold a value.
-
-    Args:
-        error: what was raised.
-        made: the settings objects that were made, complete or not.
-        mounts: those of the application.
-    """
-    if type(error).__name__ == "ImproperlyConfigured" and DJANGOS not in os.environ:
-        return Problem(
-            f"Django does not know its settings module; set {DJANGOS}, such as to myshop.settings"
-        )
-    keys, reason = getattr(error, "keys", None), getattr(error, "reason", None)
-    begins_with_mount = isinstance(error, MountError) and error.keys
-    if isinstance(keys, tuple) and isinstance(reason, str) and not begins_with_mount:
-        return Problem(str(error), keys)  # the culprit has been named already
-    if isinstance(error, (K8sReloadError, UnfinishedError)) and not begins_with_mount:
-        return Problem(str(error))
-    if isinstance(error, ModuleNotFoundError) and made and (text := _wrong_loader(error, made[-1])):
-        return Problem(text)
-    snapshots = []
-    for mount in mounts:
-        with suppress(MountError):  # which is a finding of its own
-            snapshots.append(read(mount))
-    try:
-        names = _dynaconf.names(made[-1])
-    except (IndexError, AttributeError, KeyError):  # it did not get as far as that
-        names = Names()
-    fault = fault_of(error, names, Payload(snapshots))
-    return Problem(
-        f"{fault.subject}: {fault.reason}" if fault.subject else fault.reason, fault.keys
+    return Application(
+        name, settings, attachment, options, problem, finished, written, last_good, refused
     )
-
-
-def _wrong_loader(error: ModuleNotFoundError, settings: Settings) -> str | None:
-    """Say which loader of an application does not exist, or that they are not a list."""
-    loaders = getattr(settings, _dynaconf.LOADERS, None)
-    if isinstance(loaders, str):  # of which dynaconf takes each letter for a loader
-        return f"""the loaders are not a list; write {_dynaconf.LOADERS}='["{_dynaconf.LOADER}"]'"""
-    missing = f"{error.name}."
-    named = next((each for each in loaders or () if f"{each}.".startswith(missing)), None)
-    return named and f"there is no loader {named}; {_dynaconf.how_to_load()}"
 
 
 def _options(made: Sequence[Settings]) -> Options | None:

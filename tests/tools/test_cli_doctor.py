@@ -454,6 +454,74 @@ def test_the_loader_is_missing(volume: AtomicWriter, examine: Examine) -> None:
     finds(done, "ERROR    The loader is missing", 'loaders=["dynaconf_k8s_reload.loader"]')
 
 
+def test_it_asks_the_checks_of_the_application(volume: AtomicWriter, examine: Examine) -> None:
+    """What `check` and a reload would refuse is told with the check, the keys and the remedy."""
+    volume.write({"MYAPP_A": "1", "MYAPP_POOL": "500"})
+    module = (
+        "from dynaconf_k8s_reload import get_reloader\n"
+        f"{SETTINGS.format(mount=volume.directory)}"
+        "@get_reloader(settings).on_validate\n"
+        "def pool_fits(candidate, changes):\n"
+        "    if changes['POOL'].new > 100:\n"
+        "        raise ValueError('s3cret')\n"
+    )
+    done = examine(module)
+    finds(
+        done, "ERROR    A reload refuses what a start takes (refused-by-reload)",
+        "the check pool_fits: ValueError at ", "in pool_fits, which reads POOL.",
+        f"Correct POOL in the ConfigMap or Secret mounted at {volume.directory}; ",
+        "check --settings examined:settings -f MANIFEST", "1 finding.",
+    )  # fmt: skip
+    volume.write({"MYAPP_A": "1", "MYAPP_POOL": "50"})
+    assert "All is fine." in examine(module).out
+
+
+def test_a_check_of_the_application_that_never_ends(
+    volume: AtomicWriter, examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is interrupted, as a load is that never ends."""
+    volume.write({"MYAPP_A": "1"})
+    monkeypatch.setattr("dynaconf_k8s_reload.cli.patience.LOADING_SECONDS", 0.0)
+    module = (
+        "import threading\nfrom dynaconf_k8s_reload import get_reloader\n"
+        f"{SETTINGS.format(mount=volume.directory)}"
+        "@get_reloader(settings).on_validate\n"
+        "def hangs(candidate, changes):\n    threading.Event().wait(60)\n"
+    )
+    finds(examine(module), "ERROR    A reload refuses what a start takes", "takes more than 0 s")
+
+
+@pytest.mark.parametrize(
+    ("more", "remedy"),
+    [
+        (
+            'validators=[Validator("A", gte=5)]',
+            "Correct A in the ConfigMap or Secret mounted at ",
+        ),
+        (
+            'validators=[Validator("B", must_exist=True)]',
+            "Give B a value that is taken, in a mount, ",
+        ),
+        ('settings_files=["bad.toml"]', "bad.toml."),
+        (
+            "post_hooks=[lambda settings: 1 / 0]",
+            "python -c 'from examined import settings; settings.get' shows the whole traceback",
+        ),
+    ],
+)
+def test_the_remedy_of_what_cannot_be_loaded(
+    more: str, remedy: str, volume: AtomicWriter, examine: Examine
+) -> None:
+    """It says where to correct what, or what tells more."""
+    volume.write({"MYAPP_A": "1"})
+    Path("bad.toml").write_text("A = [s3cret")
+    module = SETTINGS.format(mount=volume.directory).replace(
+        "envvar_prefix", f"{more}, envvar_prefix"
+    )
+    module = module.replace("import Dynaconf", "import Dynaconf, Validator")
+    finds(examine(module), "ERROR    The settings cannot be loaded", remedy)
+
+
 @pytest.mark.parametrize(
     ("loaders", "title"),
     [

@@ -23,7 +23,7 @@ from ..._reload.finding import get_reloader
 from ..._source.content import Payload
 from ..._source.reading import read
 from ...testing import AtomicWriter
-from ..application import LOGGER, Problem, problem_of
+from ..application import LOGGER
 from ..doctor.content import check_content
 from ..doctor.keys import check_keys
 from ..doctor.settings import NO_MOUNT, UNFINISHED, no_loader, settings_files
@@ -31,6 +31,7 @@ from ..findings import KEYS, Finding, sentence
 from ..importing import find
 from ..mounts import as_dict
 from ..patience import UnfinishedError
+from ..problem import Problem, problem_of
 from ..screen import CannotRunError
 from .differences import differing, refused_by_reload, set_by_code
 from .volumes import PROBE, Places, Volume

@@ -10,8 +10,9 @@ from ... import _dynaconf
 from ..._model.changes import Change, Changes
 from ..._source.content import Payload
 from ..._source.reader import DEFAULT_MOUNT
-from ..application import Application, Problem
+from ..application import Application
 from ..findings import KEYS, Finding, sentence
+from ..problem import Problem
 from ..screen import listed
 
 UNFINISHED = Finding(
@@ -42,7 +43,7 @@ def check_application(
         directories: those that were named on the command line.
     """
     if application.problem is not None:
-        yield _not_loaded(application.problem)
+        yield _not_loaded(application.problem, application.name)
         return
     if application.attachment is None:
         yield no_loader()
@@ -53,12 +54,14 @@ def check_application(
         yield NO_MOUNT
     yield from _not_mounted(application.attachment, directories)
     yield from _environment_last(application, payload)
+    if application.refused is not None:
+        yield _refused(application.refused, application.name)
     yield from _written(application, payload)
     yield from _restart_only(application, payload)
 
 
-def _not_loaded(problem: Problem) -> Finding:
-    text, _, remedy = problem.text.partition("; ")
+def _not_loaded(problem: Problem, settings: str) -> Finding:
+    text = problem.text.partition("; ")[0]
     beside = _dynaconf.ENV_LOADER in text
     name, title = (
         ("env-loader", "env_loader beside the loader")
@@ -66,8 +69,18 @@ def _not_loaded(problem: Problem) -> Finding:
         else ("settings-not-loaded", "The settings cannot be loaded")
     )
     told = f"{text}." if problem.keys else sentence(text)  # a name stays as it is
-    see = sentence(remedy or "see to that first")
-    return Finding(name, "error", title, told, see, problem.keys)
+    return Finding(name, "error", title, told, sentence(problem.remedy(settings)), problem.keys)
+
+
+def _refused(problem: Problem, settings: str) -> Finding:
+    return Finding(
+        "refused-by-reload",
+        "error",
+        "A reload refuses what a start takes",
+        f"{problem.text.partition('; ')[0]}.",
+        sentence(problem.remedy(settings)),
+        problem.keys,
+    )
 
 
 def no_loader() -> Finding:
