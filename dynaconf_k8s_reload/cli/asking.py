@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from itertools import chain, starmap
 from typing import Any
 
 from .._model.published import processes, statuses
@@ -25,7 +26,7 @@ Exit code: 0 if all are healthy, 1 if one is not, 2 if there is none or one
 cannot be asked; with --probe 0 or 1. A process that has refused an update is
 healthy."""
 JSON_HELP = "Print a list of statuses, for a program."
-PROBE_HELP = "Print nothing; the exit code is 1 unless all are healthy."
+PROBE_HELP = "Print only why not, and exit with 1, unless all are healthy."
 EXAMPLES = ("dynaconf-k8s-reload status", "dynaconf-k8s-reload status --probe 1")
 
 NOBODY = (
@@ -57,15 +58,35 @@ def ask(pids: Sequence[int], *, as_json: bool = False, probe: bool = False) -> i
     Args:
         pids: the processes; all that can be found if none is given.
         as_json: print a list with a `Status.as_dict` for each settings object of each process.
-        probe: print nothing, and give 1 for whatever is not healthy.
+        probe: give 1 for whatever is not healthy, and print nothing else: on standard error, so
+            that ``kubectl describe pod`` shows it beside the probe's failure.
     """
-    found: list[dict[str, Any]] = []
-    lines: list[str] = []
+    asked, complaints = _asked(pids)
+    if probe:
+        for pid, status in asked:
+            complaints += [] if status["healthy"] else _lines(pid, status)
+    for complaint in complaints:
+        print(escaped(complaint), file=sys.stderr)  # noqa: T201 -- because printing is what a command does
+    if probe:
+        return FOUND if complaints else FINE
+    if as_json:
+        print(json.dumps([status for _, status in asked]))  # noqa: T201 -- as above
+    else:
+        for line in chain.from_iterable(starmap(_lines, asked)):
+            print(_broken(escaped(line)))  # noqa: T201 -- as above
+    if complaints:
+        return CANNOT_RUN
+    return FINE if all(status["healthy"] for _, status in asked) else FOUND
+
+
+def _asked(pids: Sequence[int]) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
+    """Give the statuses, each with its process, and what to say of those that cannot be asked."""
+    asked: list[tuple[int, dict[str, Any]]] = []
     complaints = []
     for pid in pids or processes():
         try:
-            of_process = statuses(pid)
-            lines += [line for status in of_process for line in _lines(pid, status)]
+            of_process = [(pid, status) for status in statuses(pid)]
+            list(starmap(_lines, of_process))  # so that each is a status, or fails here
         except Exception as error:  # noqa: BLE001 -- because anybody may publish anything
             has_ended = isinstance(error, (FileNotFoundError, ProcessLookupError))
             if pids or not has_ended:  # one that was found a moment ago may end meanwhile
@@ -76,20 +97,8 @@ def ask(pids: Sequence[int], *, as_json: bool = False, probe: bool = False) -> i
                 f"process {pid} has no status; it is kept from the first load of the settings by "
                 "dynaconf_k8s_reload.loader on, and in a child from its first use of them on"
             )
-        found += of_process
-    healthy = bool(found) and not complaints and all(status["healthy"] for status in found)
-    if probe:
-        return FINE if healthy else FOUND
-    for complaint in complaints or ([] if found else [NOBODY]):
-        print(complaint, file=sys.stderr)  # noqa: T201 -- because printing is what a command does
-    if as_json:
-        print(json.dumps(found))  # noqa: T201 -- as above
-    else:
-        for line in lines:
-            print(_broken(escaped(line)))  # noqa: T201 -- as above
-    if not found or complaints:
-        return CANNOT_RUN
-    return FINE if healthy else FOUND
+        asked += of_process
+    return asked, complaints or ([] if asked else [NOBODY])
 
 
 def _why_not(pid: int, error: Exception) -> str:
@@ -109,7 +118,10 @@ def _lines(pid: int, status: dict[str, Any]) -> list[str]:
     own = "" if status["pid"] == pid else f" ({status['pid']} in its container)"
     mounts = ", ".join(mount["path"] for mount in status["mounts"]) or "no mount"
     health = "healthy" if status["healthy"] else "NOT HEALTHY"
-    generation = f"generation {status['generation']} ({status['revision']}) of {mounts}"
+    # Each mount's own, as `rollout` shows and compares it, not the one of all of them.
+    revisions = ", ".join(mount["revision"] for mount in status["mounts"])
+    shown = f" ({revisions})" if revisions else ""
+    generation = f"generation {status['generation']}{shown} of {mounts}"
     lines = [f"{pid}{own}: {health}, {generation}, watching: {status['watching']}"]
     lines += [f"  {problem}" for problem in status["problems"]]
     if status["last_error"] is not None:

@@ -24,7 +24,7 @@ from api_server import ApiServer, Pod
 from applications import Application
 from command import run, screens
 from dynaconf_k8s_reload.cli.rollout import command, following, uses
-from dynaconf_k8s_reload.cli.rollout.cluster import Cluster
+from dynaconf_k8s_reload.cli.rollout.cluster import APPLIED, Cluster
 from dynaconf_k8s_reload.cli.rollout.uses import Resource, Use
 from dynaconf_k8s_reload.cli.rollout.verdict import State, Verdict
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -178,6 +178,18 @@ def test_a_change_arrives_in_every_process(town: Town) -> None:
     assert town.api.asked[:2] == ["PUT configmaps/shop (dry run)", "PUT configmaps/shop"]
     assert sorted(town.api.asked[2:]) == ["PATCH pods/web-1", "PATCH pods/worker-1"]
     assert town.api.objects["configmaps/shop"]["metadata"]["labels"] == {"team": "a", "tier": "b"}
+
+
+def test_kubectl_apply_goes_on_from_a_roll_out(town: Town) -> None:
+    """What it compares with is what was rolled out, where it is there; else it stays away."""
+    assert rows("configmap/shop", "-f", town.manifest(2))[0] == 0
+    metadata = town.api.objects["configmaps/shop"]["metadata"]
+    assert APPLIED not in metadata["annotations"]
+    metadata["annotations"][APPLIED] = "{}"
+    assert rows("configmap/shop", "-f", town.manifest(3))[0] == 0
+    annotation = town.api.objects["configmaps/shop"]["metadata"]["annotations"][APPLIED]
+    applied = json.loads(annotation)
+    assert (applied["data"], applied["metadata"]["labels"]) == ({"MYAPP_POOL": "3"}, {"tier": "b"})
 
 
 def test_each_truth_is_told(town: Town, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def application(volume: AtomicWriter) -> Iterator[Application]:
 
 
 def test_a_process_is_asked_from_outside(application: Application, volume: AtomicWriter) -> None:
-    """A line for people, a list for programs, nothing but the exit status for a probe."""
+    """A line for people, a list for programs, nothing but the exit code for a probe."""
     pid = str(application.process.pid)
     application.eventually("reloader.status().watching", "events")
     eventually(lambda: "watching: events" in run(pid).stdout)
@@ -156,8 +156,9 @@ def test_a_process_that_ends_while_all_are_asked_is_no_fault(
     monkeypatch.setattr(asking, "processes", lambda: [1, os.getpid()])
     monkeypatch.setattr(asking, "statuses", statuses)
     assert asking.ask([], probe=True) == 0
-    assert asking.ask([1, os.getpid()], probe=True) == 1
     assert capsys.readouterr() == ("", "")
+    assert asking.ask([1, os.getpid()], probe=True) == 1
+    assert capsys.readouterr().err.startswith("there is no process 1; give one of this container")
 
 
 def test_where_no_process_has_a_status(
@@ -168,7 +169,20 @@ def test_where_no_process_has_a_status(
     assert asking.main([]) == 2
     assert "no process has a status" in capsys.readouterr().err
     assert asking.main(["--probe"]) == 1
-    assert capsys.readouterr() == ("", "")
+    out, err = capsys.readouterr()
+    assert (out, "no process has a status" in err) == ("", True)
+
+
+def test_a_probe_that_fails_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines of those that are not healthy, for the event in which Kubernetes tells of it."""
+    monkeypatch.setattr(asking, "statuses", lambda pid: [STATUSES[pid]])
+    assert asking.ask([7, 4711], probe=True) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("4711 (1 in its container): NOT HEALTHY")
+    assert "the watch has ended" in err
 
 
 STATUSES = {
@@ -176,8 +190,11 @@ STATUSES = {
         "pid": 7,
         "healthy": True,
         "generation": 3,
-        "revision": "9a3f1c5e7b2d8046",
-        "mounts": [{"path": "/config"}, {"path": "/secret"}],
+        "revision": "3d0c6b1f84e27a95",
+        "mounts": [
+            {"path": "/config", "revision": "9a3f1c5e7b2d8046"},
+            {"path": "/secret", "revision": "c05e7d21b8f6943a"},
+        ],
         "watching": "events",
         "problems": [],
         "last_error": None,

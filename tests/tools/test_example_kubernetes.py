@@ -26,6 +26,7 @@ import yaml
 from kubernetes_validate.utils import all_versions  # type: ignore[import-untyped] # reason: as above
 
 import dynaconf_k8s_reload
+from dynaconf_k8s_reload._source.snapshot import revision_of
 from support import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -321,6 +322,15 @@ def test_the_page_names_what_there_is() -> None:
             named.append(command.split()[-1])
     assert len(named) >= 10
     assert [name for name in named if not (HERE / name).exists()] == []
+
+
+def test_the_tutorial_shows_what_a_process_serves() -> None:
+    """Its status has the revision that the example's ConfigMap has after the one edit."""
+    page = (ROOT / "docs" / "tutorial-cluster.md").read_text()
+    (edit,) = re.findall(r"--patch '(.+)'", page)
+    texts = CONFIGMAP["data"] | json.loads(edit)["data"]
+    served = revision_of({key: text.encode() for key, text in texts.items()})
+    assert re.findall(r"generation 2 \((\w+)\)", page) == [served, served]
 
 
 def test_the_index_names_each_example() -> None:

@@ -245,6 +245,29 @@ def test_rejections_are_a_mount_s_own() -> None:
     assert rejections(USE, Answer([*statuses, status(pid=8)])) == {7: 3, 8: 0}
 
 
+def test_what_holds_a_process_up_is_told() -> None:
+    """Its own problem, or that it does not watch; nothing while the kubelet has not written it."""
+    held = status(mount="old", problems=["a reload has been running", "another"])
+    assert verdict(status(), held)[1:3] == (State.WAITING, "a reload has been running")
+    by_hand = verdict(status(watching="off"), status(mount="old", watching="off"))
+    assert by_hand[1:3] == (
+        State.WAITING,
+        "its watch is off, so it follows when it calls reload()",
+    )
+    others = verdict(status(problems=["of one that serves it"]), status(mount="old"))
+    assert others[1:3] == (State.WAITING, "")
+
+
+def test_a_volume_at_another_path_than_the_application_reads() -> None:
+    """Both are named, and where to correct it."""
+    elsewhere = verdict(status(path="/other"), status(path="/other"))
+    assert elsewhere[1:3] == (
+        State.FIXED,
+        "no process follows this mount, /config, but /other; correct mountPath or k8s_mounts",
+    )
+    assert verdict().reason == "no process follows this mount"
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [

@@ -22,6 +22,7 @@ from .verdict import Answer
 
 NUDGED = "dynaconf-k8s-reload/nudged-at"
 RESTARTED = "kubectl.kubernetes.io/restartedAt"  # what `kubectl rollout restart` sets
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # what `kubectl apply` compares with
 REQUEST_SECONDS = 30
 NOT_FOUND = 404
 
@@ -88,6 +89,9 @@ class Cluster:
                 **(present["metadata"].get(name) or {}),
                 **(manifest["metadata"].get(name) or {}),
             }
+        if APPLIED in metadata["annotations"]:
+            # Else the next `kubectl apply` would leave the keys that it does not know of.
+            metadata["annotations"][APPLIED] = json.dumps(manifest, default=str)
         metadata.pop("managedFields", None)
         body["metadata"] = metadata | {"namespace": self.namespace}
         replace = _method(self._core, "replace", resource)

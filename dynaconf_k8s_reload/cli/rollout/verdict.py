@@ -115,8 +115,8 @@ def judge(use: Use, answer: Answer, rejected_before: Mapping[int, int]) -> Verdi
         return Verdict(use, state, use.hindrance or answer.silence)
     follow = _followers(use, answer)
     if not follow:
-        return Verdict(use, State.FIXED, use.hindrance or NOBODY)
-    revisions = {m["revision"] for s in follow for m in s["mounts"] if m["path"] == use.path}
+        return Verdict(use, State.FIXED, use.hindrance or _nobody(use, answer))
+    revisions = _revisions(use, follow)
     state, reason = _state(use, follow, revisions, rejected_before)
     if answer.by_page and state is State.SERVED:
         reason = "by its status page, which tells of the workers that answered"
@@ -137,6 +137,11 @@ def _followers(use: Use, answer: Answer) -> Statuses:
     return [s for s in answer.statuses if any(m["path"] == use.path for m in s["mounts"])]
 
 
+def _revisions(use: Use, statuses: Statuses) -> set[str]:
+    """Give what these processes serve of this mount."""
+    return {m["revision"] for s in statuses for m in s["mounts"] if m["path"] == use.path}
+
+
 def _state(
     use: Use, follow: Statuses, revisions: Set[str], rejected_before: Mapping[int, int]
 ) -> tuple[State, str]:
@@ -153,4 +158,23 @@ def _state(
         return State.UNKNOWN, "the volume also holds what the kubelet makes"
     if revisions == {use.revision} and not refused:
         return State.SERVED, ""
-    return State.WAITING, ""
+    return State.WAITING, _holds_up(use, follow)
+
+
+def _nobody(use: Use, answer: Answer) -> str:
+    """Say that no process follows a mount, and which others those follow that answered."""
+    others = sorted({mount["path"] for status in answer.statuses for mount in status["mounts"]})
+    if not others:
+        return NOBODY
+    return f"{NOBODY}, {use.path}, but {', '.join(others)}; correct mountPath or k8s_mounts"
+
+
+def _holds_up(use: Use, follow: Statuses) -> str:
+    """Say what keeps a process that does not serve it yet; empty if that is the kubelet."""
+    behind = [status for status in follow if _revisions(use, [status]) != {use.revision}]
+    for status in behind:
+        if status["problems"]:
+            return str(status["problems"][0])
+    if any(status.get("watching") == "off" for status in behind):
+        return "its watch is off, so it follows when it calls reload()"
+    return ""
