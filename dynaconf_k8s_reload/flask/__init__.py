@@ -155,7 +155,10 @@ _commands = AppGroup("k8s-reload", help="Show how the mounted ConfigMaps are fol
 
 @_commands.command("status", short_help="Print the status of a fresh process, as JSON.")
 def _status() -> None:
-    """Print the status that an application starting now has; the exit code is 1 if unhealthy."""
+    """Print the status that an application starting now has, as JSON.
+
+    Exit code: 0 if it is healthy, 1 if not or if it would not start.
+    """
     code, data = probe(_current())
     click.echo(json.dumps({"process": speaks_of(), **data}, indent=2))
     if code != HTTPStatus.OK:
@@ -169,8 +172,10 @@ def _diff() -> None:
     \b
     added             a mount has it, the process was started without
     modified          both have it, with different values
-    environment only  it has the application's prefix, and no mount has it: deleted there since,
-                      or set elsewhere
+    environment only  it has the application's prefix, and no mount has it:
+                      deleted there since, or set elsewhere
+
+    Exit code: 0, whatever differs; 1 if the application would not start.
     """  # noqa: D301 -- because click wants the character itself
     _current().stop(restore=True)  # so that the variables are those of the start again
     click.echo(told_pending(settings_of(current_app)))

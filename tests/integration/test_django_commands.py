@@ -133,6 +133,23 @@ def test_the_command_shows_names_only(volume: AtomicWriter) -> None:
     assert SECRET not in "".join(run.stdout + run.stderr for run in (status, check, diff))
 
 
+def test_the_command_exits_as_a_probe_would(volume: AtomicWriter) -> None:
+    """Its exit code is 1 where the view would answer 503, such as for a restart that is due."""
+    volume.write({"DJANGO_POOL": "1"})
+    options = {"k8s_restart_keys": ["POOL"], "k8s_restart_503": True}
+    with Project(volume.directory, **options) as project:
+        project.do("import io\nfrom django.core.management import call_command\n")
+        project.do("out = io.StringIO()\ncall_command('k8s_reload', stdout=out)")
+        volume.write({"DJANGO_POOL": "2"})
+        project.eventually("settings.POOL", 2)
+        project.do(
+            "try:\n    call_command('k8s_reload', stdout=out)\n"
+            "except SystemExit as end:\n    code = end.code"
+        )
+        assert project("code") == 1
+        assert project("out.getvalue()").count('"restart_required"') == 2
+
+
 def test_the_command_ends_with_a_line_where_content_is_refused(volume: AtomicWriter) -> None:
     """What an application starting now would raise is told without a traceback and a value."""
     volume.write({"DJANGO_POOL": f"@int {SECRET}"})

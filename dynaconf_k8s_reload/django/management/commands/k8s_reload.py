@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 from django.core.management import call_command
@@ -20,20 +21,28 @@ class Command(BaseCommand):  # type: ignore[misc] # reason: Django is untyped
     """Shows names, kinds and counts, never a value."""
 
     help = (
-        "Without values: the status of this fresh process as JSON (the default), the system checks "
-        "of the mounts, or how the mounts differ from the environment that it was started with."
+        "Show how this project follows its mounts; never a value. The exit code is 1 if the status "
+        "is unhealthy, a check finds an error, or the settings cannot be loaded."
     )
     requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what to show."""
-        parser.add_argument("what", nargs="?", choices=["status", "check", "diff"])
+        parser.add_argument(
+            "what",
+            nargs="?",
+            choices=["status", "check", "diff"],
+            help="status, the default: that of this fresh process, as JSON; check: the system "
+            "checks of the mounts; diff: how the mounts differ from the environment that this "
+            "process was started with.",
+        )
 
     def handle(self, *_: Any, what: str | None = None, **options: Any) -> None:
         """Show it.
 
         Raises:
             CommandError: the loader is not in use, or a check fails.
+            SystemExit: the status is unhealthy.
         """
         if what == "check":
             call_command("check", "--tag", TAG, stdout=self.stdout, no_color=options["no_color"])
@@ -47,5 +56,7 @@ class Command(BaseCommand):  # type: ignore[misc] # reason: Django is untyped
             reloader.stop(restore=True)  # so that the variables are those of the start again
             self.stdout.write(told_pending(settings))
         else:
-            data = {"process": speaks_of(), **probe(reloader)[1]}
-            self.stdout.write(json.dumps(data, indent=2))
+            code, data = probe(reloader)
+            self.stdout.write(json.dumps({"process": speaks_of(), **data}, indent=2))
+            if code != HTTPStatus.OK:
+                raise SystemExit(1)
