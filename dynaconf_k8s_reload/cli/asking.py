@@ -15,8 +15,7 @@ from .._model.shown import escaped
 FINE, FOUND, CANNOT_RUN = 0, 1, 2
 INTERRUPTED = 130  # as a shell has it of a program that Ctrl-C has ended: 128 and SIGINT
 
-SUMMARY = "Ask running processes how they are."
-DESCRIPTION = f"""{SUMMARY}
+DESCRIPTION = """Ask running processes how they are.
 
 Without a PID it asks all that it finds. They keep their status in memory, so
 this needs no port and no file. It works without the other commands'

@@ -136,7 +136,7 @@ def test_the_command_shows_names_only(volume: AtomicWriter) -> None:
 def test_the_command_exits_as_a_probe_would(volume: AtomicWriter) -> None:
     """Its exit code is 1 where the view would answer 503, such as for a restart that is due."""
     volume.write({"DJANGO_POOL": "1"})
-    options = {"k8s_restart_keys": ["POOL"], "k8s_restart_503": True}
+    options: dict[str, Any] = {"k8s_restart_keys": ["POOL"], "k8s_restart_503": True}
     with Project(volume.directory, **options) as project:
         project.do("import io\nfrom django.core.management import call_command\n")
         project.do("out = io.StringIO()\ncall_command('k8s_reload', stdout=out)")
