@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,14 @@ ATTEMPTS = 20  # a process may be writing while we read
 LARGEST = 64 * 1024 * 1024  # bytes; no status is as large
 
 Json = dict[str, Any]
+
+
+def running(label: str, seconds: float) -> str:
+    """Begin the sentence of a reload that takes long; whoever reads it later counts on."""
+    return f"a reload of {label} has been running for {seconds:.0f} s"
+
+
+_RUNNING = re.compile(r"(a reload of .* has been running for )\d+( s)")
 
 
 def encode(pid: int, entries: list[str]) -> bytes:
@@ -126,8 +135,11 @@ def _judged(published: Json) -> Json:
             f"{limit:.0f}; restart the process"
         )
         status = {**status, "healthy": False, "problems": [*status["problems"], problem]}
-    if busy is not None and monotonic() - busy > HUNG_SECONDS:
-        status = {**status, "healthy": False}
+    if busy is not None:
+        seconds = monotonic() - busy
+        problems = [_RUNNING.sub(rf"\g<1>{seconds:.0f}\2", each) for each in status["problems"]]
+        healthy = status["healthy"] and seconds <= HUNG_SECONDS
+        status = {**status, "healthy": healthy, "problems": problems}
     return status
 
 

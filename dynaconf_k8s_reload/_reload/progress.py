@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Protocol
 
 from .._model import clock
+from .._model.published import HUNG_SECONDS, running
 from .lines import Lines
+from .report import guarded
 
 LONG_SECONDS = 5.0
 EVERY_SECONDS = 0.1  # how exact that is
@@ -40,13 +42,15 @@ class Progress:
 
     Attributes:
         since: when the reload that is under way began; ``None`` if none is.
-        on_long: called, in a thread of its own, once a reload has taken long.
+        on_long: called once a reload has taken long, and again when it is unhealthy, in a thread of
+            its own; and at its end.
     """
 
     def __init__(self, label: Callable[[], str], lines: Lines) -> None:
         self._label = label
         self._lines = lines
         self._began = 0.0
+        self._told = False
         self.since: datetime | None = None
         self.on_long: Callable[[], object] = lambda: None
 
@@ -66,18 +70,20 @@ class Progress:
         seconds = self.seconds
         if seconds < LONG_SECONDS:
             return ""
-        return (
-            f"a reload of {self._label()} has been running for {seconds:.0f} s; "
-            f"{REMEDY.format(pid=os.getpid())}"
-        )
+        unhealthy = ", which makes the process unhealthy" if seconds > HUNG_SECONDS else ""
+        return f"{running(self._label(), seconds)}{unhealthy}; {REMEDY.format(pid=os.getpid())}"
 
     def begin(self) -> None:
         """A reload begins."""
-        self._began, self.since = clock.monotonic(), clock.now()
+        self._began, self.since, self._told = clock.monotonic(), clock.now(), False
 
     def end(self) -> None:
-        """It has ended."""
-        self.since = None
+        """It has ended; say so if the log and the status have said that it takes long."""
+        seconds, self.since = self.seconds, None
+        if self._told:
+            guarded(self.on_long, self._lines)
+            taken = f"{seconds:.0f}"
+            self._lines.info("the reload of %s has ended, after %s s", self._label(), taken)
 
     def reset(self) -> None:
         """Forget, in a forked child, the reload that goes on in its parent."""
@@ -87,8 +93,10 @@ class Progress:
         """Say in the log that the reload takes long, if it still does."""
         problem = self.problem
         if problem:
+            self._told = True
             self.on_long()  # before the log: it may be what hangs
-            self._lines.warning("%s", problem)
+            write = self._lines.error if self.seconds > HUNG_SECONDS else self._lines.warning
+            write("%s", problem)
 
 
 class Overdue:
@@ -99,12 +107,13 @@ class Overdue:
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[int, tuple[float, Sequence[Progress]]] = {}
+        self._under_way: dict[int, tuple[list[float], Sequence[Progress]]] = {}
         self._pid = 0  # of the process that has the thread; a forked child has none
 
     def begin(self, every: Sequence[Progress]) -> None:
         """Watch a reload of these."""
-        self._under_way[id(every)] = (clock.monotonic() + LONG_SECONDS, every)
+        now = clock.monotonic()
+        self._under_way[id(every)] = ([now + LONG_SECONDS, now + HUNG_SECONDS], every)
         if MAY_START and self._pid != os.getpid():
             self._start()
 
@@ -139,13 +148,18 @@ class Overdue:
 
     def _tell_late(self) -> None:
         now = clock.monotonic()
-        for key, (due, every) in list(self._under_way.items()):
-            if now >= due and self._under_way.pop(key, None) is not None:
-                # `logging` asks `threading` for the thread's name, which would note this one.
-                with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
-                    threading.Thread(
-                        target=_tell, args=(every,), name="reload-overdue", daemon=True
-                    ).start()
+        for key, (dues, every) in list(self._under_way.items()):
+            left = [due for due in dues if due > now]
+            if len(left) == len(dues):
+                continue
+            dues[:] = left
+            if not left:
+                self._under_way.pop(key, None)
+            # `logging` asks `threading` for the thread's name, which would note this one.
+            with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
+                threading.Thread(
+                    target=_tell, args=(every,), name="reload-overdue", daemon=True
+                ).start()
 
 
 def _tell(every: Sequence[Progress]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from dynaconf_k8s_reload import Reloader, get_reloader
+from dynaconf_k8s_reload._model import published
 from dynaconf_k8s_reload._model.clock import monotonic
 from dynaconf_k8s_reload._reload import health, progress
 from dynaconf_k8s_reload._source import reading
@@ -165,8 +166,10 @@ def test_a_reload_that_hangs_is_told_and_holds_nobody_up(
     logged: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One warning; both objects unhealthy, each for its own reason; `stop()` hardly waits."""
+    """The log has it and its end; both objects unhealthy, each for its own reason; `stop()` hardly
+    waits."""
     monkeypatch.setattr(progress, "LONG_SECONDS", 0.2)
+    monkeypatch.setattr(progress, "HUNG_SECONDS", 0.5)
     monkeypatch.setattr(health, "LATE_SECONDS", 0.2)
     monkeypatch.setattr(health, "HUNG_SECONDS", 0.5)
     volume.write({"MYAPP_A": "1"})
@@ -188,9 +191,10 @@ def test_a_reload_that_hangs_is_told_and_holds_nobody_up(
         (problem,) = beside.status().problems
         assert "has been held up for" in problem
         assert str(volume.directory) in problem
-        eventually(lambda: any("has been running for" in line for line in logged.messages))
-        (line,) = [line for line in logged.messages if "has been running for" in line]
-        assert line.endswith(" [MYAPP]")
+        eventually(lambda: lines(logged, logging.ERROR) != [])
+        (error,) = [line for line in logged.messages if "makes the process unhealthy; look" in line]
+        assert error.startswith(f"a reload of {volume.directory} has been running for ")
+        assert error.endswith(" [MYAPP]")
         started = time.monotonic()
         hung.stop()
         assert time.monotonic() - started < 20  # of the 60 that the check takes
@@ -199,6 +203,7 @@ def test_a_reload_that_hangs_is_told_and_holds_nobody_up(
     eventually(lambda: hung.status().busy_since is None)
     eventually(lambda: beside.status().healthy)
     assert hung.status().problems == ()
+    eventually(lambda: any("has ended, after" in line for line in logged.messages))
 
 
 def test_a_reload_that_has_just_ended_is_not_told_of(
@@ -213,9 +218,44 @@ def test_a_reload_that_has_just_ended_is_not_told_of(
     assert logged.messages == []
     monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
     reloading.begin()
+    reloading.end()
+    assert logged.messages == []
+    reloading.begin()
     reloading.tell()
     reloading.end()
-    assert ["has been running for" in line for line in logged.messages] == [True]
+    assert ["has been running for" in line for line in lines(logged)] == [True]
+
+
+def test_a_reload_that_makes_the_process_unhealthy_is_told_once_more(
+    volume: AtomicWriter, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning first, then an error, and its end, also in the status that others read."""
+    volume.write({"MYAPP_A": "1"})
+    reloader = get_reloader(make_settings(volume.directory))
+    reloading = reloader.generations.progress
+    monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
+    logged.clear()
+    reloading.begin()
+    reloading.tell()
+    (status,) = published.statuses(os.getpid())
+    assert status["problems"][0].startswith(f"a reload of {volume.directory} has been running for")
+    monkeypatch.setattr(progress, "HUNG_SECONDS", -1.0)
+    reloading.tell()
+    monkeypatch.setattr(progress, "LONG_SECONDS", 5.0)
+    reloading.end()
+    (status,) = published.statuses(os.getpid())
+    assert (status["problems"], status["busy_since"]) == ([], None)
+    where = str(volume.directory)
+    assert [
+        (record.levelname, record.getMessage().partition("; ")[0]) for record in logged.records
+    ] == [
+        ("WARNING", f"a reload of {where} has been running for 0 s"),
+        (
+            "ERROR",
+            f"a reload of {where} has been running for 0 s, which makes the process unhealthy",
+        ),
+        ("INFO", f"the reload of {where} has ended, after 0 s [MYAPP]"),
+    ]
 
 
 def starting(monkeypatch: pytest.MonkeyPatch, start: Callable[..., object]) -> progress.Overdue:
@@ -257,6 +297,7 @@ def test_the_thread_that_tells_ends_when_all_is_told(monkeypatch: pytest.MonkeyP
 
     overdue.begin(quick)
     monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "HUNG_SECONDS", 0.0)
     hung: Any = [SimpleNamespace(tell=tell)]
     overdue.begin(hung)
     started[0]()

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -226,10 +227,18 @@ def test_a_process_that_has_stopped_is_not_healthy(
 
 def test_a_reload_that_hangs_is_unhealthy_after_half_a_minute() -> None:
     """Whoever reads counts on from when it began, since the process itself may not."""
-    status = {"healthy": True, "problems": []}
+    status: dict[str, Any] = {"healthy": True, "problems": []}
     for busy, healthy in ((None, True), (monotonic() - 29, True), (monotonic() - 31, False)):
         text = published.entry(status, looked=None, limit=0, busy=busy)
         assert published._judged(json.loads(text))["healthy"] is healthy
+    status["problems"] = [
+        f"{published.running('/config', 5)}; look at what takes so long",
+        "subscriber app has been running for 40 s, and the others wait for it",
+    ]
+    text = published.entry(status, looked=None, limit=0, busy=monotonic() - 4000)
+    reload, subscriber = published._judged(json.loads(text))["problems"]
+    assert re.fullmatch(r"a reload of /config has been running for 4\d\d\d s; look at .*", reload)
+    assert subscriber == status["problems"][1]
 
 
 def test_a_value_is_not_in_it(volume: AtomicWriter) -> None:
