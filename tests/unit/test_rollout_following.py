@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from dynaconf_k8s_reload.cli.rollout.verdict import Answer, State
 from dynaconf_k8s_reload.cli.screen import CannotRunError
 
 SHOP = Resource("ConfigMap", "shop")
+NOW = 1000.0
 FILES = {"A": b"1"}
 MORE = {"B": b"2"}
 TOGETHER = {"projected": {"sources": [{"configMap": {"name": "shop"}}, {"secret": {"name": "b"}}]}}
@@ -104,13 +104,26 @@ class Scripted:
         return self.looked >= self._rolled_at
 
 
+class Time:
+    """Goes on while somebody sleeps, however slow the machine is."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "ASK_EVERY", 0.001)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "time", Time())
 
 
-def follow(cluster: Scripted, seconds: float = 10.0) -> Following:
-    return Following(cluster, SHOP, deadline=time.monotonic() + seconds)
+def follow(cluster: Scripted, seconds: float = 300.0) -> Following:
+    return Following(cluster, SHOP, deadline=NOW + seconds)
 
 
 def test_it_asks_until_all_serve_it() -> None:
@@ -128,7 +141,7 @@ def test_what_is_mounted_beside_it_counts() -> None:
 
 def test_it_gives_up_when_the_time_is_over() -> None:
     """With what is known then."""
-    (verdict,) = follow(Scripted(served_at=10**9), 0.05).run(None, restart=False)
+    (verdict,) = follow(Scripted(served_at=10**9)).run(None, restart=False)
     assert (verdict.state, verdict.revision) == (State.WAITING, "old")
 
 
@@ -154,7 +167,7 @@ def test_a_restart_is_waited_for() -> None:
 def test_a_restart_that_hangs_is_given_up() -> None:
     """When the time is over; what has not been rolled then is named, though all serve it."""
     cluster = Scripted(rolled_at=10**9, restart_required=["DB"])
-    one = follow(cluster, 0.05)
+    one = follow(cluster)
     (verdict,) = one.run(None, restart=True)
     assert cluster.looked > 1
     assert (verdict.state, one.rolling) == (State.SERVED, [("Deployment", "shop")])
@@ -179,7 +192,7 @@ def test_nothing_is_restarted_without_need() -> None:
     assert one.restarted == []
 
 
-def test_a_process_that_is_just_starting_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_just_starting_is_waited_for() -> None:
     """Nobody follows the mount there as long as the settings are not loaded."""
     cluster = Scripted(loaded_at=4)
     (verdict,) = follow(cluster).run(None, restart=True)
@@ -190,15 +203,14 @@ def test_a_process_that_is_just_starting_is_waited_for(monkeypatch: pytest.Monke
 def test_one_that_starts_again_and_again_is_down(starts: int, state: State) -> None:
     """At the end of the time it is told that it has been restarted, if it has."""
     cluster = Scripted(loaded_at=10**9, starts=starts)
-    (verdict,) = follow(cluster, 0.05).run(None, restart=False)
+    (verdict,) = follow(cluster, following.STARTING_SECONDS / 2).run(None, restart=False)
     assert verdict.state is state
     assert verdict.reason.endswith("no process follows this mount yet")
     assert ("restarted 1 time" in verdict.reason) == bool(starts)
 
 
-def test_one_that_never_follows_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_never_follows_is_restarted() -> None:
     """Once it has had the time to load its settings."""
-    monkeypatch.setattr(following, "STARTING_SECONDS", 0.05)
     cluster = Scripted(loaded_at=10**9, rolled_at=2)
     (verdict,) = follow(cluster).run(None, restart=True)
     assert (verdict.state, cluster.restarted) == (State.FIXED, [("Deployment", "shop")])
