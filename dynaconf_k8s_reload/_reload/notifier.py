@@ -72,7 +72,8 @@ class _Board:
 
     @property
     def runs(self) -> bool:
-        return self.thread is not None and self.thread.is_alive()
+        thread = self.thread
+        return thread is not None and (thread.ident is None or thread.is_alive())
 
 
 class Notifier:
@@ -189,12 +190,16 @@ def _wake(board: _Board) -> None:
             name="k8s-reload-notify",
             daemon=True,
         )
+        board.thread = thread  # before it starts: a signal handler may publish meanwhile
         try:
             thread.start()
-        except (RuntimeError, MemoryError) as error:
+        except BaseException as error:
+            board.thread = None
+            if not isinstance(error, (RuntimeError, MemoryError)):
+                raise
             board.problem = NO_THREAD.format(type(error).__name__)
         else:
-            board.thread, board.problem, board.is_told = thread, "", False
+            board.problem, board.is_told = "", False
 
 
 def _close(board: _Board) -> None:

@@ -11,6 +11,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, cast
 
 import pytest
@@ -84,6 +85,31 @@ def test_where_no_thread_starts_subscribers_wait_and_that_is_told(
     eventually(lambda: told)
     assert told == [modified("A", 1, 3)]
     assert bell.problem == ""
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_signal_handler_that_comes_while_the_thread_starts_leaves_one_thread(
+    bell: Notifier, monkeypatch: pytest.MonkeyPatch, raises: bool
+) -> None:
+    """One that publishes starts no second one, and one that raises does not prevent it."""
+    start = threading.Thread.start
+    started: list[str] = []
+    told: list[Changes] = []
+
+    def start_interrupted(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        if raises:
+            raise KeyboardInterrupt
+        bell.publish("change", modified("A", 1, 2))
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start_interrupted)
+        with pytest.raises(KeyboardInterrupt) if raises else nullcontext():
+            bell.subscribe("change", told.append, ())
+    assert started == ["k8s-reload-notify"]
+    bell.publish("change", modified("A", 2, 3))
+    eventually(lambda: told and told[-1]["A"].new == 3)
 
 
 def test_a_subscriber_that_takes_long_is_named(
