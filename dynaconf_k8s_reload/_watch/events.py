@@ -12,7 +12,15 @@ from .._model.clock import monotonic
 from .._model.log import log
 from .._source.fingerprint import token
 from .greenlets import patched_by
-from .observer import Handler, describe, import_watchdog, leave_out_half_moves, release, stop
+from .observer import (
+    Handler,
+    close_what_is_never_read,
+    describe,
+    import_watchdog,
+    leave_out_half_moves,
+    release,
+    stop,
+)
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -137,6 +145,7 @@ class Events:
                     self._handler, os.path.realpath(path), recursive=plain, event_filter=news
                 )
             leave_out_half_moves(observer)
+            close_what_is_never_read(observer)
             observer.start()
         except Exception as error:  # noqa: BLE001 -- because without events there is still polling
             release(error)

@@ -9,6 +9,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,6 +78,34 @@ def leave_out_half_moves(observer: BaseObserver) -> None:
             made.get_event_mask_from_filter = lambda mask=mask: mask
 
 
+def close_what_is_never_read(observer: BaseObserver) -> None:
+    """Have everything closed when it is stopped, also before its reader has begun.
+
+    watchdog leaves the closing to the thread that reads, which is an observer's in watchdog 7 and
+    an emitter's in watchdog 6. One that begins only once it was stopped, as on a busy machine, ends
+    without closing anything.
+
+    Args:
+        observer: scheduled, and not started yet.
+    """
+    for thread in (observer, *observer.emitters):
+        made: Any = thread
+        made.on_thread_stop = partial(_stop_and_close, made)
+
+
+def _stop_and_close(thread: Any) -> None:
+    readers = [getattr(thread, name, None) for name in ("_inotify", "_inotify_fd")]
+    type(thread).on_thread_stop(thread)
+    for reader in readers:
+        if isinstance(reader, threading.Thread) and not reader.is_alive():
+            _close_if_never_read(getattr(reader, "_inotify", reader))
+
+
+def _close_if_never_read(instance: Any) -> None:
+    if instance._closed and instance._is_reading:  # noqa: SLF001 -- because only these tell that its reader has closed nothing
+        instance._close_resources()  # noqa: SLF001 -- because `close` takes it for closed
+
+
 def stop(observer: BaseObserver) -> None:
     """Stop an observer, even one that never started or has died.
 
@@ -85,7 +114,6 @@ def stop(observer: BaseObserver) -> None:
     """
     logger = logging.getLogger("watchdog.observers.inotify")
     expected = _ExpectedWhileStopping()
-    readers = _readers(observer)
     logger.addFilter(expected)
     try:
         with contextlib.suppress(Exception):  # nothing more can be done about it
@@ -94,24 +122,6 @@ def stop(observer: BaseObserver) -> None:
                 observer.join()
     finally:
         logger.removeFilter(expected)
-    for reader in readers:
-        _close_unread(reader)
-
-
-def _readers(observer: BaseObserver) -> list[Any]:
-    # The threads that read inotify: in watchdog 7 an observer's, in watchdog 6 each emitter's.
-    emitters = [getattr(emitter, "_inotify", None) for emitter in list(observer.emitters)]
-    known = [getattr(observer, "_inotify_fd", None), *emitters]
-    return [reader for reader in known if isinstance(reader, threading.Thread)]
-
-
-def _close_unread(reader: Any) -> None:
-    # watchdog leaves the closing to its reader, which does not close what it has not begun to read
-    # when it is stopped, as on a busy machine, nor what it died of reading.
-    instance = getattr(reader, "_inotify", reader)
-    if instance._closed and instance._is_reading and not reader.is_alive():  # noqa: SLF001 -- because only these tell
-        with contextlib.suppress(OSError):
-            instance._close_resources()  # noqa: SLF001 -- because `close` takes it for closed
 
 
 def describe(error: Exception) -> str:

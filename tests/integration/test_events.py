@@ -500,7 +500,7 @@ def test_a_directory_that_goes_before_it_is_armed_leaves_nothing(
     assert events.covers(str(directory))
 
 
-@pytest.mark.parametrize("how", ["close", "drop"])
+@pytest.mark.parametrize("how", ["close", "drop", "refuse"])
 def test_a_reader_that_begins_once_it_was_stopped_leaves_no_descriptor(
     events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -510,17 +510,27 @@ def test_a_reader_that_begins_once_it_was_stopped_leaves_no_descriptor(
         reader = inotify.InotifyFD
     else:
         reader = importlib.import_module("watchdog.observers.inotify_buffer").InotifyBuffer
-    run = reader.run
+    run, start = reader.run, threading.Thread.start
     begun_late: list[bool] = []
 
     def run_late(self: Any) -> None:
         begun_late.append(self.stopped_event.wait(10))
         run(self)
 
+    def start_or_refuse(self: threading.Thread) -> None:
+        if how == "refuse" and isinstance(self, EventEmitter):
+            raise RuntimeError("can't start new thread")
+        start(self)
+
     monkeypatch.setattr(reader, "run", run_late)
+    monkeypatch.setattr(threading.Thread, "start", start_or_refuse)
     threads, descriptors = threading.active_count(), open_descriptors()
     events.keep({str(tmp_path)})
-    getattr(events, how)()
+    assert events.covers(str(tmp_path)) == (how != "refuse")
+    if how == "drop":
+        events.drop()
+    else:
+        events.close()
     eventually(lambda: threading.active_count() <= threads)
     eventually(lambda: open_descriptors() <= descriptors)
     assert begun_late == [True]
