@@ -13,7 +13,7 @@ import pytest
 
 import messages
 from docs_site import DOCS, PAGES, ROOT
-from dynaconf_k8s_reload import Mount
+from dynaconf_k8s_reload import Mount, MountStatus, Status
 from dynaconf_k8s_reload._model.options import DEFAULT_PROTECTED, Options
 
 OPTIONS = (DOCS / "options.md").read_text()
@@ -41,6 +41,23 @@ def test_each_field_of_a_mount_is_documented() -> None:
         r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|", OPTIONS.split("## A mount")[1], re.MULTILINE
     )
     assert re.findall(r"\w+", " ".join(shown)) == [field.name for field in fields(Mount)]
+
+
+def test_each_field_of_the_status_is_documented() -> None:
+    """The table of the page on probes names each, and each field of a mount's status."""
+    table = (DOCS / "probes.md").read_text().split("## What the status says")[1].split("\n## ")[0]
+    shown = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(shown) == sorted(field.name for field in fields(Status))
+    (row,) = re.findall(r"^\| `mounts` \|(.*)", table, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", row)) == sorted(f.name for f in fields(MountStatus))
+
+
+def test_each_alert_is_documented() -> None:
+    """The table of the page on metrics is that of the rules that are shipped."""
+    page = (DOCS / "metrics.md").read_text()
+    rules = (ROOT / "examples" / "prometheus" / "rules.yaml").read_text()
+    shipped = re.findall(r"alert: (\w+)\n.*?for: (\w+)\n.*?severity: (\w+)", rules, re.DOTALL)
+    assert re.findall(r"^\| `(\w+)` \|.*\| (\w+) \| (\w+) \|$", page, re.MULTILINE) == shipped
 
 
 def test_links_within_the_documents_resolve() -> None:
