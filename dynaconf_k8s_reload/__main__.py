@@ -64,7 +64,10 @@ def _open_what_is_closed() -> None:
     """Have a closed stream (``>&-``) lead nowhere, so that no file of ours gets its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 -- because it stays open
+            opened = open(os.devnull, mode)  # noqa: SIM115 -- because it stays open
+            # Or the process in which `check` loads an application would begin without it.
+            os.set_inheritable(opened.fileno(), True)  # noqa: FBT003 -- because os takes no keyword
+            setattr(sys, name, opened)
 
 
 def _complain(line: str) -> NoReturn:

@@ -24,13 +24,16 @@ settings = Dynaconf(loaders=["dynaconf_k8s_reload.loader"])
 """
 
 
-def redirected(redirection: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def redirected(
+    redirection: str, *arguments: object, directory: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run it with its streams redirected, as a shell does it."""
     return subprocess.run(
         ["sh", "-c", f'"$@" {redirection}', "sh", *MODULE, *map(str, arguments)],
         capture_output=True,
         text=True,
         env={**os.environ, **ENVIRON, "PYTHONUNBUFFERED": ""},
+        cwd=directory,
         timeout=60,
         check=False,
     )
@@ -48,6 +51,19 @@ def test_an_output_that_takes_no_more(volume: AtomicWriter, command: list[str]) 
         assert full.stderr == "the output cannot be written: No space left on device\n"
         closed = redirected("<&- >&-", *arguments)
         assert (closed.returncode, closed.stderr) == (0, "")
+
+
+def test_a_check_without_streams(tmp_path: Path) -> None:
+    """The process in which ``check`` loads the application has streams where it has none."""
+    (tmp_path / "app.yaml").write_text(MANIFEST)
+    (tmp_path / "fast.py").write_text(
+        "from dynaconf import Dynaconf\n"
+        'settings = Dynaconf(loaders=["dynaconf_k8s_reload.loader"])\n'
+    )
+    check = ("check", "--settings", "fast:settings", "-f", "app.yaml")
+    assert redirected("<&- >&- 2>&-", *check, directory=tmp_path).returncode == 0
+    (tmp_path / "app.yaml").write_text(MANIFEST.replace("s3cret", '"@int s3cret"'))
+    assert redirected("<&- >&- 2>&-", *check, directory=tmp_path).returncode == 1
 
 
 def test_a_closed_input(tmp_path: Path) -> None:
