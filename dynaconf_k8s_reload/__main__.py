@@ -41,6 +41,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left has nowhere to go at the exit
         if isinstance(error, BrokenPipeError):  # its reader has seen enough, such as ``head``
             raise SystemExit(1) from None
+        if isinstance(error, FileNotFoundError):  # os.getcwd, which knows no name
+            _complain("the working directory is gone; change to one that exists")
         _complain(f"the output cannot be written: {error.strerror}")
 
 

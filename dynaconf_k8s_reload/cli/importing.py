@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from dynaconf.base import LazySettings, Settings
@@ -33,7 +34,8 @@ def find(name: str) -> tuple[Any, bool]:
     module_name, colon, attribute = name.partition(":")
     if not all(module_name.split(".")) or (colon and not attribute):
         raise CannotRunError(f"--settings {name}: {HOW}")
-    sys.path.insert(0, os.getcwd())
+    with suppress(FileNotFoundError):  # a working directory that is gone holds no module
+        sys.path.insert(0, os.getcwd())
     path = attribute.split(".") if attribute else []
     module, finished = _imported(module_name, path[0] if path else "settings")
     with loading_patience(name):

@@ -15,6 +15,7 @@ from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 
 MANIFEST = "kind: ConfigMap\nmetadata: {name: app}\ndata: {A: s3cret}\n"
+SETTINGS = ("--settings", "no_such:settings")
 SLOW = """
 import signal, time
 from dynaconf import Dynaconf
@@ -25,11 +26,11 @@ settings = Dynaconf(loaders=["dynaconf_k8s_reload.loader"])
 
 
 def redirected(
-    redirection: str, *arguments: object, directory: Path | None = None
+    redirection: str, *arguments: object, directory: Path | None = None, first: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run it with its streams redirected, as a shell does it."""
     return subprocess.run(
-        ["sh", "-c", f'"$@" {redirection}', "sh", *MODULE, *map(str, arguments)],
+        ["sh", "-c", f'{first}"$@" {redirection}', "sh", *MODULE, *map(str, arguments)],
         capture_output=True,
         text=True,
         env={**os.environ, **ENVIRON, "PYTHONUNBUFFERED": ""},
@@ -64,6 +65,21 @@ def test_a_check_without_streams(tmp_path: Path) -> None:
     assert redirected("<&- >&- 2>&-", *check, directory=tmp_path).returncode == 0
     (tmp_path / "app.yaml").write_text(MANIFEST.replace("s3cret", '"@int s3cret"'))
     assert redirected("<&- >&- 2>&-", *check, directory=tmp_path).returncode == 1
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path, volume: AtomicWriter) -> None:
+    """What needs none works, and what does says so."""
+    volume.write({"A": "1"})
+    told = {}
+    for command in (("doctor", volume.directory), ("show", "config"), ("doctor", *SETTINGS)):
+        (tmp_path / "gone").mkdir()
+        leave = f'cd "{tmp_path}/gone" && rmdir "{tmp_path}/gone" && '
+        told[command] = redirected("", *command, first=leave)
+    fine, needing, without_module = told.values()
+    assert (fine.returncode, fine.stderr) == (0, "")
+    gone = "the working directory is gone; change to one that exists\n"
+    assert (needing.returncode, needing.stderr) == (2, gone)
+    assert without_module.stderr.startswith("Error: there is no module no_such")
 
 
 def test_a_closed_input(tmp_path: Path) -> None:
