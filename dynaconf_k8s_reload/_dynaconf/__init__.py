@@ -15,7 +15,7 @@ from .constructions import noting_constructions
 from .exports import renew as renew_exports
 from .files import dotenv, files_loaded, files_now, note_files, note_found_files, settings_files
 from .first_use import before_first_use, used
-from .frames import told, words_of
+from .frames import place_of, told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
 from .history import source_of
 from .identity import keep_identity, keep_live
@@ -85,6 +85,7 @@ __all__ = [
     "note_found_files",
     "noting_constructions",
     "outdated",
+    "place_of",
     "publish",
     "quieten",
     "reads_mounts",

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from itertools import dropwhile
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import dynaconf
@@ -58,6 +58,16 @@ def is_the_applications(frame: Frame) -> bool:
     file = frame.code.co_filename
     is_pythons = file.startswith(_PYTHONS) and not any(part in file for part in _PACKAGES)
     return not (is_pythons or file.startswith(_OURS))
+
+
+def place_of(frame: FrameType | None) -> str:
+    """Give where a running thread is in the application's code; empty if it is in ours instead."""
+    while frame is not None and not frame.f_code.co_filename.startswith(_OURS[1]):
+        code, line = frame.f_code, frame.f_lineno
+        if is_the_applications(Frame(code, {}, line)):
+            return f"{code.co_filename}:{line} in {code.co_name}"
+        frame = frame.f_back
+    return ""
 
 
 def code_of(function: Callable[..., Any]) -> CodeType:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import _thread
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from .. import _dynaconf
 from .._model import clock
 from .._model.published import HUNG_SECONDS, running
+from .._model.shown import escaped
 from .lines import Lines
 from .report import guarded
 
@@ -51,6 +54,7 @@ class Progress:
         self._lines = lines
         self._began = 0.0
         self._told = False
+        self._thread = 0
         self.since: datetime | None = None
         self.on_long: Callable[[], object] = lambda: None
 
@@ -71,11 +75,16 @@ class Progress:
         if seconds < LONG_SECONDS:
             return ""
         unhealthy = ", which makes the process unhealthy" if seconds > HUNG_SECONDS else ""
-        return f"{running(self._label(), seconds)}{unhealthy}; {REMEDY.format(pid=os.getpid())}"
+        frames = sys._current_frames()  # noqa: SLF001 -- because Python documents it
+        place = _dynaconf.place_of(frames.get(self._thread))
+        where = f"it is at {escaped(place)}; " if place else ""
+        begins = f"{running(self._label(), seconds)}{unhealthy}"
+        return f"{begins}; {where}{REMEDY.format(pid=os.getpid())}"
 
     def begin(self) -> None:
         """A reload begins."""
         self._began, self.since, self._told = clock.monotonic(), clock.now(), False
+        self._thread = threading.get_ident()
 
     def end(self) -> None:
         """It has ended; say so if the log and the status have said that it takes long."""

@@ -7,7 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
+
+from .. import _dynaconf
+from .screen import printable
 
 IMPORT_SECONDS = 30.0
 LOADING_SECONDS = 30.0
@@ -37,7 +41,7 @@ def import_patience(module: str, attribute: str) -> Iterator[None]:
     began = time.monotonic()
     made: float | None = None
 
-    def look() -> None:
+    def look(frame: FrameType | None) -> None:
         nonlocal made
         now = time.monotonic()
         held = vars(sys.modules[module]) if module in sys.modules else {}
@@ -46,7 +50,7 @@ def import_patience(module: str, attribute: str) -> Iterator[None]:
         goes_on = made is not None and now - made > AFTER_SETTINGS
         if goes_on or now - began > IMPORT_SECONDS:
             raise UnfinishedError(
-                f"importing {module} never ends; put what it runs under "
+                f"importing {module} never ends{_at(frame)}; put what it runs under "
                 'if __name__ == "__main__", or name the module that makes the settings',
                 sys.modules[module] if goes_on else None,
             )
@@ -67,25 +71,30 @@ def loading_patience(name: str) -> Iterator[None]:
     """
     began = time.monotonic()
 
-    def look() -> None:
+    def look(frame: FrameType | None) -> None:
         if time.monotonic() - began > LOADING_SECONDS:
             raise UnfinishedError(
-                f"loading {name} takes more than {LOADING_SECONDS:g} s; look for what never ends "
-                "in its settings files and hooks, such as YAML aliases that multiply"
+                f"loading {name} takes more than {LOADING_SECONDS:g} s{_at(frame)}; look for what "
+                "never ends in its settings files and hooks, such as YAML aliases that multiply"
             )
 
     with _interrupted_by(look):
         yield
 
 
+def _at(frame: FrameType | None) -> str:
+    place = _dynaconf.place_of(frame)
+    return f", at {printable(place)}" if place else ""
+
+
 @contextmanager
-def _interrupted_by(look: Callable[[], object]) -> Iterator[None]:
+def _interrupted_by(look: Callable[[FrameType | None], object]) -> Iterator[None]:
     """Call `look`, which may raise, again and again.
 
     Only the main thread can be interrupted; in another there is no limit.
     """
     try:
-        before = signal.signal(signal.SIGALRM, lambda *_: look())
+        before = signal.signal(signal.SIGALRM, lambda _, frame: look(frame))
     except ValueError:  # signals are the main thread's
         yield
         return

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload import Reloader, get_reloader
+from dynaconf_k8s_reload import Reloader, _dynaconf, get_reloader
 from dynaconf_k8s_reload._model import published
 from dynaconf_k8s_reload._model.clock import monotonic
 from dynaconf_k8s_reload._reload import health, progress
+from dynaconf_k8s_reload._reload.lines import Lines
 from dynaconf_k8s_reload._source import reading
 from dynaconf_k8s_reload._watch import session as sessions
 from dynaconf_k8s_reload._watch import watch as watches
@@ -192,7 +193,8 @@ def test_a_reload_that_hangs_is_told_and_holds_nobody_up(
         assert "has been held up for" in problem
         assert str(volume.directory) in problem
         eventually(lambda: lines(logged, logging.ERROR) != [])
-        (error,) = [line for line in logged.messages if "makes the process unhealthy; look" in line]
+        assert f"; it is at {__file__}:" in hung.status().problems[0]
+        (error,) = [line for line in logged.messages if "makes the process unhealthy" in line]
         assert error.startswith(f"a reload of {volume.directory} has been running for ")
         assert error.endswith(" [MYAPP]")
         started = time.monotonic()
@@ -204,6 +206,15 @@ def test_a_reload_that_hangs_is_told_and_holds_nobody_up(
     eventually(lambda: beside.status().healthy)
     assert hung.status().problems == ()
     eventually(lambda: any("has ended, after" in line for line in logged.messages))
+
+
+def test_where_a_thread_is_in_no_code_of_the_application() -> None:
+    """Then no place is named: it has ended, or is in this package's own code."""
+    assert _dynaconf.place_of(None) == ""
+    reloading = progress.Progress(lambda: "/config", Lines())
+    reloading.begin()
+    reloading._began -= 6  # it asks in its own thread
+    assert " s; look at the application's " in reloading.problem
 
 
 def test_a_reload_that_has_just_ended_is_not_told_of(

@@ -388,7 +388,7 @@ def test_a_module_that_never_makes_its_settings(
         "while True:\n"
         "    try:\n        time.sleep(60)\n    except Exception:\n        continue\n"
     )
-    finds(examine(module), "ERROR    The settings cannot be loaded", "never ends")
+    finds(examine(module), "ERROR    The settings cannot be loaded", "never ends, at ", "<module>")
 
 
 def test_settings_that_never_load(
@@ -488,7 +488,7 @@ def test_a_check_of_the_application_that_never_ends(
         "@get_reloader(settings).on_validate\n"
         "def hangs(candidate, changes):\n    threading.Event().wait(60)\n"
     )
-    finds(examine(module), "ERROR    A reload refuses what a start takes", "takes more than 0 s")
+    finds(examine(module), "ERROR    A reload refuses what a start takes", "0 s, at ", "in hangs.")
 
 
 @pytest.mark.parametrize(
