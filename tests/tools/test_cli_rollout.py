@@ -293,6 +293,8 @@ def test_a_new_resource_is_created(town: Town) -> None:
     """What the cluster does not hold is made; nobody has it yet, which is no failure."""
     assert rows("cm/other", "-f", town.manifest(1, "other")) == (0, {})
     assert town.api.asked == ["POST configmaps (dry run)", "POST configmaps"]
+    said = run("rollout", "status", "cm/other").out
+    assert said.splitlines()[-1].startswith("0 pods: nobody mounts it; if somebody should, look at")
 
 
 SHOP = """

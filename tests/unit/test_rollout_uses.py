@@ -265,7 +265,13 @@ def test_a_volume_at_another_path_than_the_application_reads() -> None:
         State.FIXED,
         "no process follows this mount, /config, but /other; correct mountPath or k8s_mounts",
     )
+
+
+def test_a_mount_that_nobody_follows() -> None:
+    """Where the container was started again, that is told: perhaps it crashes again and again."""
     assert verdict().reason == "no process follows this mount"
+    again = verdict(use=USE._replace(starts=2))
+    assert again[1:3] == (State.FIXED, "restarted 2 times; no process follows this mount")
 
 
 @pytest.mark.parametrize(

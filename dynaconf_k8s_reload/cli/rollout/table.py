@@ -15,6 +15,7 @@ from .verdict import State, Verdict
 COLUMNS = ("pod", "node", "container", "processes", "generation", "revision", "lag", "state")
 NUMBERS = ("processes", "generation")
 LEFT_OUT_FIRST = ("revision", "node", "processes", "lag", "generation")  # where there is no room
+NOBODY_MOUNTS_IT = "nobody mounts it; if somebody should, look at --namespace and --selector"
 STATE_WIDTH = 40  # a reason in less is hard to read
 _STYLES = {State.SERVED: "green", State.WAITING: "yellow", State.UNKNOWN: "yellow"}
 
@@ -71,7 +72,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     counts = Counter(verdict.state.value for verdict in verdicts)
     pods = len({verdict.use.pod for verdict in verdicts})
     listed = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
-    return f"{counted(pods, 'pod')}: {listed or 'nobody mounts it'}"
+    return f"{counted(pods, 'pod')}: {listed or NOBODY_MOUNTS_IT}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set  # noqa: PYI025 -- because it
 from enum import Enum
 from typing import Any, NamedTuple, TypeGuard
 
+from ..screen import counted
 from .uses import Use
 
 # What is read of a status: all releases have it.
@@ -162,10 +163,10 @@ def _state(
 
 
 def _nobody(use: Use, answer: Answer) -> str:
-    """Say that no process follows a mount, and which others those follow that answered."""
+    """Say that no process follows a mount, and what those follow that answered."""
     others = sorted({mount["path"] for status in answer.statuses for mount in status["mounts"]})
     if not others:
-        return NOBODY
+        return f"restarted {counted(use.starts, 'time')}; {NOBODY}" if use.starts else NOBODY
     return f"{NOBODY}, {use.path}, but {', '.join(others)}; correct mountPath or k8s_mounts"
 
 
