@@ -210,6 +210,9 @@ def _close(board: _Board) -> None:
 
 
 def _run(board: _Board) -> None:
+    with board.condition:
+        if board.thread is not threading.current_thread():
+            return  # a signal handler has raised while it started, and there may be another
     while True:
         with board.condition:
             while not (board.closed or board.resting or _next(board) is not None):

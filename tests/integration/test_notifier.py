@@ -87,29 +87,32 @@ def test_where_no_thread_starts_subscribers_wait_and_that_is_told(
     assert bell.problem == ""
 
 
-@pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("raises", ["", "before", "after"])
 def test_a_signal_handler_that_comes_while_the_thread_starts_leaves_one_thread(
-    bell: Notifier, monkeypatch: pytest.MonkeyPatch, raises: bool
+    bell: Notifier, monkeypatch: pytest.MonkeyPatch, raises: str
 ) -> None:
     """One that publishes starts no second one, and one that raises does not prevent it."""
     start = threading.Thread.start
-    started: list[str] = []
+    started: list[threading.Thread] = []
     told: list[Changes] = []
 
     def start_interrupted(thread: threading.Thread) -> None:
-        started.append(thread.name)
+        started.append(thread)
+        if not raises:
+            bell.publish("change", modified("A", 1, 2))
+        if raises != "before":
+            start(thread)
         if raises:
             raise KeyboardInterrupt
-        bell.publish("change", modified("A", 1, 2))
-        start(thread)
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", start_interrupted)
         with pytest.raises(KeyboardInterrupt) if raises else nullcontext():
             bell.subscribe("change", told.append, ())
-    assert started == ["k8s-reload-notify"]
+    assert [thread.name for thread in started] == ["k8s-reload-notify"]
     bell.publish("change", modified("A", 2, 3))
     eventually(lambda: told and told[-1]["A"].new == 3)
+    eventually(lambda: started[0].is_alive() == (not raises))
 
 
 def test_a_subscriber_that_takes_long_is_named(
