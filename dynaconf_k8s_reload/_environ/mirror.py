@@ -224,7 +224,7 @@ class Mirror:
             return {
                 name: other.payload.variables[name].source
                 for number, other in self._ledger.owners.items()
-                if number != key and not other.stopped
+                if not (number == key or other.stopped or other.payload is mine.payload)
                 for name, text in other.claims.items()
                 if None not in (text, mine.claims.get(name))
                 and text != mine.claims[name]

@@ -117,14 +117,14 @@ class Pass:
     def _read_all(self) -> list[Candidate]:
         """Read each mount once; give a candidate for each object that is to change."""
         self._read = {}
-        payloads: dict[tuple[tuple[Mount, ...], Payload], Payload] = {}
+        payloads: dict[tuple[tuple[Mount, ...], str], Payload] = {}
         candidates: list[Candidate] = []
         for member in self._members:
             live, options = member.settings, member.options
             attachment = _dynaconf.attached(live)
             before = attachment.generation.payload
             snapshots = member.reader.read(options, before.snapshots, self._read)
-            same = (options.k8s_mounts, before)
+            same = (options.k8s_mounts, before.digest)
             member.warnings.of_mounts(snapshots)
             payload = payloads[same] = payloads.get(same) or Payload(snapshots, before)
             has_changed = member.files.look(live) or payload.digest != before.digest

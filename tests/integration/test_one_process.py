@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,19 @@ def loaded(*mounts: Any, **options: Any) -> Any:
     settings = make_settings(*mounts, k8s_resync=0.05, **options)
     assert settings.A
     return settings
+
+
+def calls_of(function: Callable[[], object]) -> int:
+    """Count the calls that a function comes to: its work, on a machine however busy."""
+    count = itertools.count()
+    gc.disable()
+    sys.setprofile(lambda *_: next(count) and None)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return next(count)
 
 
 def reader_of(settings: Any) -> reader.Reader:
@@ -130,6 +145,37 @@ def test_fifty_objects_read_a_mount_once(
     eventually(lambda: all(each.A == 2 for each in every))
     eventually(lambda: all(get_reloader(each).status().generation == 2 for each in every))
     assert len(reads) == 1
+
+
+def test_many_objects_cost_no_more_than_as_many_builds(volume: AtomicWriter) -> None:
+    """A swap takes at most the calls of a build for each object, and of one read for all.
+
+    What the mount holds is parsed once: the objects share it.
+    """
+    swaps = itertools.count()
+
+    def calls_of_swap() -> int:
+        volume.write({f"MYAPP_K{n:03}": f"{next(swaps)}" for n in range(100)})
+        return calls_of(lambda: reload(settings))
+
+    def reload(settings: Any) -> None:
+        assert get_reloader(settings).reload().outcome == "applied"
+
+    settings, *others = [make_settings(volume.directory, k8s_watch=False) for _ in range(8)]
+    volume.write({})
+    settings.as_dict()
+    for _ in range(2):
+        one = calls_of_swap()
+    read = calls_of(lambda: reading.read(get_reloader(settings).options.k8s_mounts[0]))
+    for each in (settings, *others):
+        each.as_dict()
+        reloader = get_reloader(each)
+        reloader._process.join(reloader.generations)  # as if it watched, without a thread
+    for _ in range(2):
+        eight = calls_of_swap()
+    assert {each.K000 for each in others} == {settings.K000}
+    assert len({id(get_reloader(each).generations.payload) for each in (settings, *others)}) == 1
+    assert eight <= 8 * (one - read) + read
 
 
 def test_objects_are_joined_through_others(tmp_path: Path) -> None:
@@ -283,7 +329,7 @@ def test_a_part_of_a_refused_candidate_leaves_nothing(volume: AtomicWriter) -> N
 
 
 def test_objects_and_memory_stay_level(volume: AtomicWriter) -> None:
-    """Reloads with a hook that makes objects, and keeps all settings, pile nothing up."""
+    """Reloads with a hook that makes objects, and keeps all settings, pile up nothing, nor work."""
     volume.write({"MYAPP_A": "1"})
 
     def hook(settings: Any) -> dict[str, Any]:
@@ -291,14 +337,20 @@ def test_objects_and_memory_stay_level(volume: AtomicWriter) -> None:
         return {**settings.as_dict(), "FIRST": own[0], "SECOND": own[1]}
 
     settings = loaded(volume.directory, post_hooks=[hook], k8s_watch=False)
+    reloader = get_reloader(settings)
     counts: list[int] = []
+    calls: list[int] = []
     for count in range(2, 42):
         volume.write({"MYAPP_A": str(count)})
-        assert get_reloader(settings).reload().outcome == "applied"
         if count % 10 == 1:
             gc.collect()
             counts.append(len(gc.get_objects()))
+            calls.append(calls_of(reloader.reload))
+        else:
+            assert reloader.reload().outcome == "applied"
+    assert count == settings.SECOND.A
     assert max(counts[1:]) - min(counts[1:]) < 500
+    assert max(calls[1:]) < 1.05 * min(calls[1:])
 
 
 def test_settings_kept_as_a_setting_are_the_live_ones(volume: AtomicWriter) -> None:
