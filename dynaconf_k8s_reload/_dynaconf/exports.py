@@ -22,7 +22,7 @@ from .takeover import pair
 from .values import put_raw, raw
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Export:
     """One object that has been populated.
 

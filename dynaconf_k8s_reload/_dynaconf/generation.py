@@ -51,7 +51,7 @@ class Owner(Protocol):
         """Code has set something in the published generation."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Carried:
     """What code did to the live object and a candidate takes over before it loads.
 
@@ -79,7 +79,7 @@ class Carried:
         return f"<Carried, {len(self.code)} settings of code>"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Generation:
     """What one generation of an application's settings is made of.
 

@@ -94,7 +94,7 @@ class Environment(Mapping[str, str]):
         self.written.add(name)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Plan:
     """What publishing a payload does to the environment; made without touching it.
 

@@ -36,7 +36,7 @@ class NotMirrored(str, Enum):
     __str__ = str.__str__  # for messages, on every Python
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Decision:
     """What becomes of each name of a payload: one is claimed, shadowed or reserved.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class K8sReloadError(Exception):
@@ -77,6 +76,8 @@ class RedactedCause(K8sReloadError):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Give the known name that `name` was most likely meant to be, or None if none is like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 -- because only a mistake needs it
+
     close = get_close_matches(name, list(known), n=1, cutoff=0.7)
     return close[0] if close else None
 

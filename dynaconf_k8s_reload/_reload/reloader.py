@@ -6,20 +6,18 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynaconf.base import Settings
 
 from .._environ.mirror import Mirror
 from .._environ.staging import end_stage
 from .._model.errors import ConfigError
-from .._model.explanation import Explanation
 from .._model.options import Options
 from .._model.status import ReloadResult, Status
 from .._source.content import Payload
 from .._source.snapshot import Snapshot
 from .._watch import WATCHER, Watcher, notice_fork
-from .explaining import explain_setting
 from .fallback import Fallback
 from .following import Following
 from .generations import Generations
@@ -28,7 +26,10 @@ from .notifier import Notifier
 from .pin import Pin, pinned
 from .process import PROCESS, Process, loading_again
 from .refusal import without_values
-from .stream import Stream
+
+if TYPE_CHECKING:
+    from .._model.explanation import Explanation
+    from .stream import Stream
 
 GIVE_WAY_SECONDS = 1.0
 
@@ -116,6 +117,8 @@ class Reloader:
         Args:
             name: a dotted key, or the name of a variable.
         """
+        from .explaining import explain_setting  # noqa: PLC0415 -- because a start pays for it
+
         return explain_setting(self.generations.settings, name)
 
     def on_change(self, *patterns: str) -> Callable[[Function], Function]:
@@ -164,6 +167,8 @@ class Reloader:
 
     def changes(self, *patterns: str) -> Stream:
         """Give an asynchronous iterator of `Changes`, from now on, for the running event loop."""
+        from .stream import Stream  # noqa: PLC0415 -- because a start pays for it
+
         notice_fork()
         return Stream(self._notifier, patterns)
 

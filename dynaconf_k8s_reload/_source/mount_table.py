@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 # Where the kubelet keeps subPath mounts, and the directories that its writer makes.
-_OF_A_GENERATION = re.compile(r"/volume-subpaths/|/\.\.\d{4}(_\d\d){5}\.\d+(/|$)")
+_OF_A_GENERATION = r"/volume-subpaths/|/\.\.\d{4}(_\d\d){5}\.\d+(/|$)"
 
 
 class MountEntry(NamedTuple):
@@ -58,6 +58,6 @@ def sub_paths(directory: str, table: Sequence[MountEntry]) -> list[str]:
             entry.point
             for entry in table
             if (os.path.isfile(entry.point) and real in (entry.point, os.path.dirname(entry.point)))
-            or (entry.point == real and _OF_A_GENERATION.search(entry.root))
+            or (entry.point == real and re.search(_OF_A_GENERATION, entry.root))
         }
     )

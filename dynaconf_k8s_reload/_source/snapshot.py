@@ -30,7 +30,7 @@ def revision_of(contents: Mapping[str, bytes]) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:REVISION_LENGTH]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Snapshot:
     """What one mount held in one generation.
 
