@@ -35,9 +35,9 @@ UPDATE = inspect.signature(Settings.update)
 _loading: ContextVar[frozenset[int]] = ContextVar("loading", default=frozenset())
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(repr=False)
 class Operation:
-    """One call that code made on settings that were complete.
+    """One call that code made on settings that were complete; never changed once made.
 
     Attributes:
         function: the method that was called, or a function with the settings as first argument.

@@ -24,7 +24,7 @@ from .values import put_raw, raw
 
 @dataclass(eq=False, repr=False)
 class Export:
-    """One object that has been populated.
+    """One object that has been populated; never changed once made.
 
     Attributes:
         target: gives the object, ``None`` once it is gone.

@@ -53,7 +53,7 @@ class Owner(Protocol):
 
 @dataclass(eq=False, repr=False)
 class Carried:
-    """What code did to the live object and a candidate takes over before it loads.
+    """What code did to the live object and a candidate takes over; never changed once made.
 
     Attributes:
         code: what was set.
@@ -81,7 +81,7 @@ class Carried:
 
 @dataclass(eq=False, repr=False)
 class Generation:
-    """What one generation of an application's settings is made of.
+    """What one generation of an application's settings is made of; never changed once made.
 
     Attributes:
         owner: who leads the object, the `Reloader`.

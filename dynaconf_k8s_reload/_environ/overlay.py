@@ -96,7 +96,7 @@ class Environment(Mapping[str, str]):
 
 @dataclass(eq=False, repr=False)
 class Plan:
-    """What publishing a payload does to the environment; made without touching it.
+    """What publishing a payload does to the environment; made without touching it, never changed.
 
     Attributes:
         environment: the environment as it will be.

@@ -10,7 +10,7 @@ from .._source.snapshot import Snapshot
 from .rules import Claims, Decision
 
 
-@dataclass(eq=False, repr=False, slots=True)  # a frozen one takes longer to make
+@dataclass(eq=False, repr=False, slots=True)
 class Record:
     """What is known of a name that a mount provides or provided; never changed once made.
 

@@ -40,6 +40,8 @@ class NotMirrored(str, Enum):
 class Decision:
     """What becomes of each name of a payload: one is claimed, shadowed or reserved.
 
+    It never changes once it is made.
+
     Attributes:
         claims: name to text, ``None`` for a name that becomes a setting but is not mirrored.
         shadowed: name to the process's value, which wins where ``k8s_env_wins`` says so.

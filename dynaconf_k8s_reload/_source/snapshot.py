@@ -32,7 +32,7 @@ def revision_of(contents: Mapping[str, bytes]) -> str:
 
 @dataclass(eq=False, repr=False)
 class Snapshot:
-    """What one mount held in one generation.
+    """What one mount held in one generation; never changed once made.
 
     It is not a tuple, since what shows an error's frames shows each item of one.
 

@@ -24,15 +24,16 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 OTHERS = {
     *("flask", "django", "click", "rich", "yaml", "pytest", "hypothesis", "blinker", "jinja2"),
-    *("prometheus_client", "kubernetes", "asyncio"),
+    *("prometheus_client", "kubernetes", "asyncio", "difflib"),
 }
+ASKED_FOR = {f"dynaconf_k8s_reload.{name}" for name in ("_reload.explaining", "_reload.stream")}
 
 
 @pytest.mark.parametrize(
     "module", ["dynaconf_k8s_reload", "dynaconf_k8s_reload.loader", "dynaconf_k8s_reload.testing"]
 )
 def test_importing_is_frugal(module: str) -> None:
-    """Beyond what dynaconf itself imports, no framework and no tool is."""
+    """Beyond what dynaconf itself imports, no framework and no tool is, nor what few ask for."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(module=module)],
         capture_output=True,
@@ -40,9 +41,11 @@ def test_importing_is_frugal(module: str) -> None:
         check=True,
         timeout=60,
     )
-    brought = {name.partition(".")[0] for name in json.loads(run.stdout)}
+    modules = json.loads(run.stdout)
+    brought = {name.partition(".")[0] for name in modules}
     assert "dynaconf_k8s_reload" in brought
     assert not brought & OTHERS
+    assert not ASKED_FOR.intersection(modules)
 
 
 def test_the_package_itself_imports_nothing() -> None:
