@@ -102,7 +102,10 @@ def _stop_and_close(thread: Any) -> None:
 
 
 def _close_if_never_read(instance: Any) -> None:
-    if instance._closed and instance._is_reading:  # noqa: SLF001 -- because only these tell that its reader has closed nothing
+    with instance._lock:  # noqa: SLF001 -- because it may be stopped twice, and is to be closed once
+        is_open = instance._closed and instance._is_reading  # noqa: SLF001 -- because only these tell
+        instance._is_reading = False  # noqa: SLF001 -- as above
+    if is_open:
         instance._close_resources()  # noqa: SLF001 -- because `close` takes it for closed
 
 

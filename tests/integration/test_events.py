@@ -22,7 +22,7 @@ from watchdog.observers.api import EventEmitter
 
 from dynaconf_k8s_reload._watch import events as module
 from dynaconf_k8s_reload._watch.events import Events
-from dynaconf_k8s_reload._watch.observer import Handler, stop
+from dynaconf_k8s_reload._watch.observer import Handler, close_what_is_never_read, stop
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, open_descriptors
 
@@ -140,6 +140,7 @@ def test_an_event_that_arrives_while_stopping_is_not_an_error(
     """watchdog logs an ERROR for it, which an error tracker would report: not while we stop it."""
     observer = observers.Observer()
     observer.schedule(FileSystemEventHandler(), str(volume.directory))
+    close_what_is_never_read(observer)
     observer.start()
     (emitter,) = observer.emitters
     end = emitter.stop
@@ -500,7 +501,7 @@ def test_a_directory_that_goes_before_it_is_armed_leaves_nothing(
     assert events.covers(str(directory))
 
 
-@pytest.mark.parametrize("how", ["close", "drop", "refuse"])
+@pytest.mark.parametrize("how", ["close", "drop", "refuse", "twice"])
 def test_a_reader_that_begins_once_it_was_stopped_leaves_no_descriptor(
     events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -512,6 +513,7 @@ def test_a_reader_that_begins_once_it_was_stopped_leaves_no_descriptor(
         reader = importlib.import_module("watchdog.observers.inotify_buffer").InotifyBuffer
     run, start = reader.run, threading.Thread.start
     begun_late: list[bool] = []
+    others: list[int] = []
 
     def run_late(self: Any) -> None:
         begun_late.append(self.stopped_event.wait(10))
@@ -527,10 +529,16 @@ def test_a_reader_that_begins_once_it_was_stopped_leaves_no_descriptor(
     threads, descriptors = threading.active_count(), open_descriptors()
     events.keep({str(tmp_path)})
     assert events.covers(str(tmp_path)) == (how != "refuse")
+    observer: Any = events._observer
+    if how == "twice":
+        observer.stop()
+        others = [os.open(tmp_path, os.O_RDONLY) for _ in range(9)]  # with the same numbers
     if how == "drop":
         events.drop()
     else:
         events.close()
+    for other in others:
+        os.close(other)  # which fails where it is closed already
     eventually(lambda: threading.active_count() <= threads)
     eventually(lambda: open_descriptors() <= descriptors)
     assert begun_late == [True]
