@@ -79,7 +79,7 @@ class Health:
     @property
     def marks(self) -> tuple[object, ...]:
         """Differ once something has happened that the status tells."""
-        return self._generations.history.marks
+        return (*self._generations.history.marks, self._generations.progress.told)
 
     @property
     def busy_since(self) -> float | None:

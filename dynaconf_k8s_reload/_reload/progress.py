@@ -16,7 +16,6 @@ from .._model import clock
 from .._model.published import HUNG_SECONDS, running
 from .._model.shown import escaped
 from .lines import Lines
-from .report import guarded
 
 LONG_SECONDS = 5.0
 EVERY_SECONDS = 0.1  # how exact that is
@@ -45,15 +44,16 @@ class Progress:
 
     Attributes:
         since: when the reload that is under way began; ``None`` if none is.
+        told: the log and the status have said of the reload that is under way that it takes long.
         on_long: called once a reload has taken long, and again when it is unhealthy, in a thread of
-            its own; and at its end.
+            its own.
     """
 
     def __init__(self, label: Callable[[], str], lines: Lines) -> None:
         self._label = label
         self._lines = lines
         self._began = 0.0
-        self._told = False
+        self.told = False
         self._thread = 0
         self.since: datetime | None = None
         self.on_long: Callable[[], object] = lambda: None
@@ -83,14 +83,14 @@ class Progress:
 
     def begin(self) -> None:
         """A reload begins."""
-        self._began, self.since, self._told = clock.monotonic(), clock.now(), False
+        self._began, self.since, self.told = clock.monotonic(), clock.now(), False
         self._thread = threading.get_ident()
 
     def end(self) -> None:
-        """It has ended; say so if the log and the status have said that it takes long."""
+        """It has ended; say so if the log has said that it takes long."""
         seconds, self.since = self.seconds, None
-        if self._told:
-            guarded(self.on_long, self._lines)
+        if self.told:
+            self.told = False
             taken = f"{seconds:.0f}"
             self._lines.info("the reload of %s has ended, after %s s", self._label(), taken)
 
@@ -102,7 +102,7 @@ class Progress:
         """Say in the log that the reload takes long, if it still does."""
         problem = self.problem
         if problem:
-            self._told = True
+            self.told = True
             self.on_long()  # before the log: it may be what hangs
             write = self._lines.error if self.seconds > HUNG_SECONDS else self._lines.warning
             write("%s", problem)

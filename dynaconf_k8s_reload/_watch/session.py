@@ -217,6 +217,7 @@ class Session:
         self.comparing = (watch, now)
         try:
             due = watch.compare(now)
+            self.comparing = None  # what is published next is of a watch that nothing holds up
             watch.problem = ""
             owner = watch.owner()
             if owner is not None:

@@ -217,6 +217,19 @@ def test_where_a_thread_is_in_no_code_of_the_application() -> None:
     assert " s; look at the application's " in reloading.problem
 
 
+def test_what_is_published_after_a_reload_is_not_held_up_by_it(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a reload of more than half a minute left the process unhealthy until the next look."""
+    _, reloader, session = watched(volume)
+    seen: list[object] = []
+    monkeypatch.setattr(reloader.following, "looked", lambda: seen.append(session.comparing))
+    volume.write({"KEY": "2"})
+    eventually(lambda: reloader.status().generation == 2)
+    eventually(lambda: seen)
+    assert set(seen) == {None}
+
+
 def test_a_reload_that_has_just_ended_is_not_told_of(
     volume: AtomicWriter, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,22 +253,22 @@ def test_a_reload_that_has_just_ended_is_not_told_of(
 def test_a_reload_that_makes_the_process_unhealthy_is_told_once_more(
     volume: AtomicWriter, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A warning first, then an error, and its end, also in the status that others read."""
+    """A warning first, then an error, and its end; the status that others read has it, too."""
     volume.write({"MYAPP_A": "1"})
     reloader = get_reloader(make_settings(volume.directory))
     reloading = reloader.generations.progress
     monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
     logged.clear()
+    before = reloader.following._health.marks
     reloading.begin()
     reloading.tell()
     (status,) = published.statuses(os.getpid())
     assert status["problems"][0].startswith(f"a reload of {volume.directory} has been running for")
     monkeypatch.setattr(progress, "HUNG_SECONDS", -1.0)
     reloading.tell()
-    monkeypatch.setattr(progress, "LONG_SECONDS", 5.0)
+    assert reloader.following._health.marks != before
     reloading.end()
-    (status,) = published.statuses(os.getpid())
-    assert (status["problems"], status["busy_since"]) == ([], None)
+    assert reloader.following._health.marks == before  # so the next look publishes what is so now
     where = str(volume.directory)
     assert [
         (record.levelname, record.getMessage().partition("; ")[0]) for record in logged.records

@@ -513,13 +513,13 @@ def test_the_remedy_of_what_cannot_be_loaded(
     more: str, remedy: str, volume: AtomicWriter, examine: Examine
 ) -> None:
     """It says where to correct what, or what tells more."""
-    volume.write({"MYAPP_A": "1"})
+    volume.write({"MYAPP_A": "1", "app.toml": ""})  # nobody knows whether the file is listed
     Path("bad.toml").write_text("A = [s3cret")
     module = SETTINGS.format(mount=volume.directory).replace(
         "envvar_prefix", f"{more}, envvar_prefix"
     )
     module = module.replace("import Dynaconf", "import Dynaconf, Validator")
-    finds(examine(module), "ERROR    The settings cannot be loaded", remedy)
+    finds(examine(module), "ERROR    The settings cannot be loaded", remedy, "1 finding.")
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,11 @@ def _diagnose(
         if application.last_good is not None:
             refused = application.problem is not None and bool(application.problem.keys)
             findings.extend(check_last_good(application.last_good, snapshots, refused=refused))
-    findings.extend(check_keys(payload, options, environ, names, files))
+    of_keys = check_keys(payload, options, environ, names, files)
+    if application is not None and application.problem is not None:
+        # Which settings files it lists is not known.
+        of_keys = (finding for finding in of_keys if finding.name != "file-like-key")
+    findings.extend(of_keys)
     return _Diagnosis(snapshots, findings)
 
 
