@@ -96,8 +96,8 @@ class Fallback:
         rejected = self._rejected(error, refused)
         self._owner.refuse(refused.digest, Refusal(rejected, self._owner, retry=False))
         problem = (
-            f"serving the last good content, of {self._written_at}, since what "
-            f"{self._owner.label} holds is refused: {rejected.reason}; correct it"
+            f"serving the last good content, of {self._written_at}, since the content of "
+            f"{self._owner.label} is refused: {rejected.reason}; correct it"
         )
         self._owner.history.falls_back(problem)
         self._owner.lines.warning("%s", problem)

@@ -209,7 +209,7 @@ STATUSES = {
         "watching": "off",
         "problems": [
             "the watch has ended; start() revives it",
-            "serving the last good content, since what /config holds is refused; correct it",
+            "serving the last good content, since the content of /config is refused; correct it",
         ],
         "last_error": "MYAPP_POOL of /config rejected: a validator refuses POOL (gte); the last "
         "good generation keeps serving until the content is corrected",
