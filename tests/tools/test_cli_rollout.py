@@ -355,6 +355,12 @@ def test_what_cannot_run_says_why(
     assert town.api.asked == []
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     assert "name a kubeconfig in KUBECONFIG" in run("rollout", "cm/shop").err
+    told = run("rollout", "cm/shop", "--context", "staging").err
+    assert told.startswith("Error: no context staging is configured; look at the kubeconfig")
+    for content in (b"\xff", b"- [", b"- a", b"clusters: 3"):
+        (tmp_path / "none").write_bytes(content)
+        done = run("rollout", "cm/shop")
+        assert (done.status, done.err.split("(")[0]) == (2, "Error: the kubeconfig cannot be read ")
 
 
 def test_an_api_server_that_is_away_is_told(

@@ -35,25 +35,11 @@ class Cluster:
         context: of the kubeconfig; its current one by default.
 
     Raises:
-        CannotRunError: there is no kubeconfig.
+        CannotRunError: there is no kubeconfig, or none with this context.
     """
 
     def __init__(self, namespace: str | None, context: str | None = None) -> None:
-        try:
-            # Named here, since the client looks at the variable when it is imported, and only then.
-            file = os.environ.get("KUBECONFIG") or None
-            config.load_kube_config(file, context=context)
-            contexts, active = config.list_kube_config_contexts(file)
-            named = [each for each in contexts if each["name"] == context] or [active]
-            own = named[0]["context"].get("namespace")
-        except (ConfigException, OSError):
-            try:
-                config.load_incluster_config()
-            except ConfigException:
-                raise CannotRunError(
-                    "no cluster is configured; name a kubeconfig in KUBECONFIG"
-                ) from None
-            own = None
+        own = _configure(context)
         self.namespace: str = namespace or own or "default"
         # The kubeconfig says so (insecure-skip-tls-verify); kubectl does not repeat it either.
         disable_warnings(InsecureRequestWarning)
@@ -170,6 +156,34 @@ class Cluster:
                 *arguments, **options, _preload_content=False, _request_timeout=REQUEST_SECONDS
             )
             return json.loads(answer.data)
+
+
+def _configure(context: str | None) -> str | None:
+    """Have the client use the kubeconfig or the pod's own rights; give its own namespace."""
+    # Named here, since the client looks at the variable when it is imported, and only then.
+    file = os.environ.get("KUBECONFIG") or None
+    try:
+        config.load_kube_config(file, context=context)
+        contexts, active = config.list_kube_config_contexts(file)
+        named = [each for each in contexts if each["name"] == context] or [active]
+        own: str | None = named[0]["context"].get("namespace")
+    except (ConfigException, OSError):
+        if context is not None:  # nor is another cluster what was asked for
+            raise CannotRunError(
+                f"no context {context} is configured; look at the kubeconfig, or name another in "
+                "KUBECONFIG"
+            ) from None
+    except Exception as error:  # noqa: BLE001 -- because the client raises anything at what is no kubeconfig
+        raise CannotRunError(
+            f"the kubeconfig cannot be read ({type(error).__name__}); name another in KUBECONFIG"
+        ) from None
+    else:
+        return own
+    try:
+        config.load_incluster_config()
+    except ConfigException:
+        raise CannotRunError("no cluster is configured; name a kubeconfig in KUBECONFIG") from None
+    return None
 
 
 class _AbsentError(CannotRunError):
