@@ -124,7 +124,9 @@ def _explain_first(error: Exception, settings: Settings) -> Any:
         return None
     payload = _dynaconf.attached(settings).generation.payload
     fault = _of_blame(blamed, error, _dynaconf.names(settings), [payload])
-    text = f"{fault.subject}: {fault.reason}"
+    absent = [each.mount.path for each in payload.snapshots if not each.present]
+    missing = f", and {few(absent)} is absent" if absent and fault.mount is None else ""
+    text = f"{fault.subject}: {fault.reason}{missing}"
     explained = _same_type(error, text)
     explained.keys, explained.mount, explained.reason = fault.keys, fault.mount, fault.reason
     explained.__cause__ = RedactedCause.of(error)

@@ -39,6 +39,7 @@ class Application:
         options: the options of what was loaded last; None if it has none of ours.
         problem: why the settings cannot be loaded.
         refused: why a reload would refuse what has been loaded.
+        follows: the loader is in the list of one of its settings objects at least.
         finished: the module that makes them could be imported to its end.
         written: the variables that importing it changed, by its own code.
         last_good: where it keeps the content that was accepted last; None if it does not.
@@ -53,6 +54,7 @@ class Application:
     written: frozenset[str]
     last_good: str | None = None
     refused: Problem | None = None
+    follows: bool = True
 
     @property
     def names(self) -> Names | None:
@@ -74,8 +76,10 @@ def load(name: str) -> Application:
     problem = options = refused = None
     finished = True
     kept: list[str | None] = []
+    follows: list[bool] = []
 
     def prepare(module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        follows.append(uses_loader(keywords))
         with suppress(K8sReloadError):  # which is a problem of its own
             kept.append(Options.read(keywords, os.environ, default_mounts()).k8s_last_good)
         return for_a_look(module, keywords)
@@ -91,7 +95,7 @@ def load(name: str) -> Application:
             raise
         except (Exception, SystemExit, UnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
             options = _options(made)
-            mounts = () if options is None else options.k8s_mounts
+            mounts = () if options is None or not any(follows) else options.k8s_mounts
             problem = problem_of(error, made, mounts)
         else:
             refused = refused_by_check(made, name)
@@ -104,8 +108,9 @@ def load(name: str) -> Application:
     written = _changed(before, os.environ)
     last_good = next(filter(None, reversed(kept)), None)
     return Application(
-        name, settings, attachment, options, problem, finished, written, last_good, refused
-    )
+        name, settings, attachment, options, problem, finished, written, last_good, refused,
+        follows=any(follows) or not follows,
+    )  # fmt: skip
 
 
 def _options(made: Sequence[Settings]) -> Options | None:

@@ -102,6 +102,16 @@ def test_a_first_load_that_reads_a_settings_file_of_its_mount_names_it_too(
     assert "MYAPP_BAD" not in os.environ
 
 
+def test_a_first_load_that_is_refused_for_want_of_a_mount(tmp_path: Path) -> None:
+    """The absent mount is named with what is missing, since nothing is logged before."""
+    validators = [Validator("POOL", must_exist=True)]
+    with pytest.raises(ValidationError) as caught:
+        make_settings(tmp_path / "config", validators=validators).get("POOL")
+    assert str(caught.value) == (
+        f"POOL: a validator refuses POOL (required), and {tmp_path / 'config'} is absent"
+    )
+
+
 def test_a_hook_of_a_first_load_raises_its_own(volume: AtomicWriter) -> None:
     """What an application's function raises at a start is its own: nothing is made of it."""
     volume.write({"MYAPP_BAD": MARKER})

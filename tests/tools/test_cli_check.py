@@ -328,6 +328,27 @@ def test_applications_of_every_kind(module: str, status: int, told: str) -> None
     assert told in done.out + done.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "loader", "title"),
+    [
+        ((), "dynaconf_k8s_reload.loader", "Refused.\n\nERROR    The directory is absent"),
+        (("-f", "app.yaml"), "dynaconf.loaders.env_loader", "Not read.\n\nERROR    The loader is"),
+    ],
+)
+def test_what_is_refused_for_want_of_a_mount_or_the_loader(
+    arguments: tuple[str, ...], loader: str, title: str
+) -> None:
+    """That comes first: nothing is wrong with the content."""
+    Path("examined.py").write_text(
+        "from dynaconf import Dynaconf, Validator\n"
+        f"settings = Dynaconf(loaders=['{loader}'], k8s_mounts=['/no/where'],\n"
+        "    validators=[Validator('POOL', must_exist=True)])\n"
+    )
+    done = check(*arguments)
+    assert (done.status, title in done.out) == (1, True), done
+    assert "POOL" in done.out.partition(title)[2]
+
+
 def test_an_application_without_a_mount() -> None:
     """Without content, and without a mount here, there is nothing that could be followed."""
     if os.path.lexists("/config"):

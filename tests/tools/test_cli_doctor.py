@@ -544,6 +544,17 @@ def test_a_variable_wins_over_the_list_of_loaders(
     assert "Dynaconf(" not in done.out
 
 
+def test_what_is_refused_for_want_of_the_loader(volume: AtomicWriter, examine: Examine) -> None:
+    """What the mount holds is not to be corrected there: the loader comes first."""
+    volume.write({"DB__HOST": "x"})
+    module = SETTINGS.format(mount=volume.directory).replace("import Dynaconf", "import *")
+    must = 'validators=[Validator("DB.HOST", must_exist=True)], envvar_prefix'
+    done = examine(module.replace("envvar_prefix", must), LOADERS_FOR_DYNACONF="[]")
+    finds(done, "ERROR    The loader is missing", "LOADERS_FOR_DYNACONF", "Give DB.HOST a value")
+    assert "The loader is missing" in done.out.partition("The settings cannot be loaded")[0]
+    assert "Correct DB.HOST" not in done.out
+
+
 def test_a_variable_that_names_the_loader(volume: AtomicWriter, examine: Examine) -> None:
     """It wins over another list, so the application is looked at as one that follows."""
     volume.write({"MYAPP_A": "1"})

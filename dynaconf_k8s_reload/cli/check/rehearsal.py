@@ -26,6 +26,7 @@ from ...testing import AtomicWriter
 from ..application import LOGGER
 from ..doctor.content import check_content
 from ..doctor.keys import check_keys
+from ..doctor.mounts import absent
 from ..doctor.settings import NO_MOUNT, UNFINISHED, no_loader, settings_files
 from ..findings import KEYS, Finding, sentence
 from ..importing import find
@@ -93,6 +94,10 @@ def _of_problem(problem: Problem, places: Places) -> Iterator[Finding]:
     see = sentence(remedy or "correct it before it is applied")
     title = "The content is refused" if problem.keys else "The settings cannot be loaded"
     name = "content-refused" if problem.keys else "settings-not-loaded"
+    if problem.keys:  # it may be for want of these
+        if not places.follows:
+            yield no_loader()
+        yield from map(absent, dict.fromkeys(places.absent))
     yield Finding(name, "error", title, told, see, problem.keys)
     for finding in check_content(Payload(list(map(read, places.taken.values()))), Names()):
         known = problem.keys if finding.name == "value-fails" else ()

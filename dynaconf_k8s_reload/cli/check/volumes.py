@@ -46,12 +46,19 @@ class Places:
     Args:
         volumes: the content.
         scratch: a directory for copies of mounts for which no content is given.
+
+    Attributes:
+        taken: by path, what stands for a mount.
+        absent: the mounts for which no content is given, and that are not here.
+        follows: the loader is in the list of one settings object at least.
     """
 
     def __init__(self, volumes: Sequence[Volume], scratch: str) -> None:
         self._left = list(volumes)
         self._scratch = scratch
         self.taken: dict[str, Mount] = {}
+        self.absent: list[str] = []
+        self.follows = False
 
     @property
     def unused(self) -> list[Volume]:
@@ -68,6 +75,7 @@ class Places:
         """Give the arguments of a settings object with volumes in place of its mounts."""
         if not uses_loader(keywords):
             return module, keywords
+        self.follows = True
         _, keywords = for_a_look(module, keywords)
         try:
             options = Options.read(keywords, os.environ, default_mounts())
@@ -108,6 +116,7 @@ class Places:
                 copy = copied(path, f"{self._scratch}/{len(self.taken)}")
                 self.taken[path] = _with_probe(mount, copy)
             else:
+                self.absent.append(path)
                 return mount
         return self.taken[path]
 

@@ -38,13 +38,7 @@ def _directory(snapshot: Snapshot, *, is_sub_path: bool) -> Iterator[Finding]:
     path = snapshot.mount.path
     name = printable(path)
     if not snapshot.present:
-        yield Finding(
-            "absent-mount",
-            "error",
-            "The directory is absent",
-            f"{name} is not there.",
-            "Mount the volume there: mountPath in the container's volumeMounts.",
-        )
+        yield absent(path)
         return
     if not snapshot.generation_dir and not is_sub_path:
         yield Finding(
@@ -73,6 +67,17 @@ def _directory(snapshot: Snapshot, *, is_sub_path: bool) -> Iterator[Finding]:
             "Updates are found by comparing, each k8s_resync seconds (30): set it to the delay "
             "that you can bear.",
         )
+
+
+def absent(path: str) -> Finding:
+    """Make the finding of a mount that is not there."""
+    return Finding(
+        "absent-mount",
+        "error",
+        "The directory is absent",
+        f"{printable(path)} is not there.",
+        "Mount the volume there: mountPath in the container's volumeMounts.",
+    )
 
 
 def _sub_path(path: str, table: Sequence[MountEntry]) -> Iterator[Finding]:

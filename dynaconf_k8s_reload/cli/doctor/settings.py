@@ -43,6 +43,8 @@ def check_application(
         directories: those that were named on the command line.
     """
     if application.problem is not None:
+        if application.problem.keys and not application.follows:  # it may be for want of the mounts
+            yield no_loader()
         yield _not_loaded(application.problem, application.name)
         return
     if application.attachment is None:
