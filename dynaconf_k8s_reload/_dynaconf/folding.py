@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynaconf.utils.parse_conf import Lazy, MetaValue, parse_conf_data
+from dynaconf.utils.parse_conf import Lazy, MetaValue
 
 from . import state
 from .values import SCALARS, Literal, is_scalar, is_token
@@ -145,7 +145,7 @@ class Parent:
         self._has_lists |= isinstance(value, (dict, list))
         self._last = key, value, source
         level = self._descend(levels, path)
-        level.put(level.find(path[-1]), _stored(value, self._settings))
+        level.put(level.find(path[-1]), state.contained(self._settings, value))
         if unevaluated:
             level.templates.append(path[-1])
         return True
@@ -242,11 +242,3 @@ def _is_merged(value: Any, lists: list[Any], *, kind: Any = None) -> bool:
     if isinstance(value, str):
         return is_scalar(value) or type(value) is Literal
     return not isinstance(value, (dict, tuple, MetaValue))
-
-
-def _stored(value: Any, settings: Any) -> Any:
-    if isinstance(value, (dict, list)):
-        parsed = parse_conf_data(value, box_settings=settings)
-        contained = state.contained(settings, parsed)
-        return parsed if contained is None else contained
-    return value

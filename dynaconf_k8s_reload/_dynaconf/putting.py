@@ -15,7 +15,7 @@ from typing import Any
 from dynaconf.base import RESERVED_ATTRS, UPPER_DEFAULT_SETTINGS, Settings
 from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import upperfy
-from dynaconf.utils.parse_conf import Lazy, parse_conf_data
+from dynaconf.utils.parse_conf import Lazy
 
 from .._model.names import REMEMBERED, Names
 from . import state
@@ -136,12 +136,10 @@ class _Target:
 
     def _contain(self, name: str, value: Any) -> Any:
         """Store a container as dynaconf's own; give what it was made of."""
-        parsed = parse_conf_data(value, box_settings=self._settings)
         if state.UP_TO_3_2:
-            self._store[name] = parsed
-            return parsed
-        contained = state.contained(self._settings, parsed)
-        dict.__setitem__(self._store, name, parsed if contained is None else contained)
+            self._store[name] = value
+        else:
+            dict.__setitem__(self._store, name, state.contained(self._settings, value))
         return value
 
     def _is_new(self, name: str) -> bool:

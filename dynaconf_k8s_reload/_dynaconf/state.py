@@ -127,9 +127,9 @@ def containers(settings: Settings) -> dict[Any, Any]:
 
 
 def contained(settings: Settings, value: Any) -> Any:
-    """Make the container that dynaconf stores for a plain one; none if it stores that itself."""
+    """Give what dynaconf stores for a container in which nothing is left to parse."""
     kind = containers(settings).get(type(value))
-    return None if kind is None else kind(value, box_settings=settings)
+    return value if kind is None else kind(value, box_settings=settings)
 
 
 def clear_cache(settings: object) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from dynaconf.base import Settings
 from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
-from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
+from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data, parse_with_toml
 
 from .._model.mount import Mount
 from .._model.names import without_newline
@@ -232,10 +232,17 @@ def _parse(settings: Any, text: Text | Variable) -> Any:
     elif number := re.fullmatch(NUMBER, bare):
         value = float(bare) if number[1] else int(bare)
     else:
-        value = parse_conf_data(boolean_fix(content), tomlfy=True, box_settings=settings)
+        value = _parsed(content, settings)
         if value == content != bare:  # without its newline, it may look like a token: it is none
             value = Literal(bare) if bare.startswith("@") else bare
         elif bare.startswith("@") or not is_scalar(value):
             return pinned(value, settings)
     text.value = value
     return value
+
+
+def _parsed(text: str, settings: Any) -> Any:
+    """Parse a text as dynaconf does; for a list, it would look up options that only tokens need."""
+    if text.startswith("["):
+        return parse_with_toml(text)
+    return parse_conf_data(boolean_fix(text), tomlfy=True, box_settings=settings)

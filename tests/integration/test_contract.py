@@ -346,13 +346,13 @@ def test_the_containers_look_up_in_the_object_that_they_are_handed_to() -> None:
 
 
 def test_a_plain_container_is_stored_as_dynaconf_stores_it() -> None:
-    """A dictionary, since 3.3 a list too, becomes a container of the same kind."""
+    """A dictionary, since 3.3 a list too, becomes a container; up to 3.2 a list stays itself."""
     settings = plain(D={"a": [1]}, L=[{"a": 1}])
     for name, given in (("D", {"a": [1]}), ("L", [{"a": 1}])):
         stored = dict.__getitem__(settings.store, name)
         contained = state.contained(settings, given)
         if state.UP_TO_3_2 and name == "L":
-            assert contained is None
+            assert contained is given
         else:
             assert (type(contained), contained) == (type(stored), stored)
 
