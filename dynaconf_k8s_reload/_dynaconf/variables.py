@@ -241,7 +241,7 @@ def _parse(settings: Any, text: Text | Variable) -> Any:
     return value
 
 
-def _parsed(text: str, settings: Any) -> Any:
+def _parsed(text: Any, settings: Any) -> Any:
     """Parse a text as dynaconf does; for a list, it would look up options that only tokens need."""
     if text.startswith("["):
         return parse_with_toml(text)

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from .._source.content import Payload, came_by_env_from
-from .overlay import Environment
 from .owners import Owner, Record, of_the_process, up_to_date, wanted
 from .rules import Claims, Decision
 from .writing import put
@@ -127,15 +126,17 @@ class Ledger:
     def unclaimed(
         self,
         owner: Owner,
-        environment: Environment,
+        shown: Mapping[str, str],
         decision: Decision,
         payload: Payload,
         texts: Mapping[str, str],
     ) -> dict[str, str]:
         """Take the mounts' names out of an environment, and what stayed there of gone ones."""
-        beneath = environment.as_dict(without=decision.claims.keys() | decision.shadowed.keys())
-        for name, record in self.records.items():
-            if name in payload.variables or not (name in owner.ever or record.owned):
+        ours = decision.claims.keys() | decision.shadowed.keys()
+        beneath = {name: text for name, text in shown.items() if name not in ours}
+        for name in self.records.keys() - payload.variables.keys():
+            record = self.records[name]
+            if not (name in owner.ever or record.owned):
                 continue
             if beneath.get(name) == record.left and name not in texts:
                 put(beneath, name, record.restore)

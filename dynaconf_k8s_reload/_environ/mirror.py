@@ -97,14 +97,11 @@ class Mirror:
         texts: Mapping[str, str],
         joint: Environment,
     ) -> Plan:
-        claims, payload = decision.claims, proposal.payload
-        mirrored = (name for name, text in claims.items() if text is not None)
-        # of each name that the application has not removed
-        provided = {name: text for name in mirrored if (text := joint.get(name)) is not None}
-        environment = joint.providing(provided)
-        unclaimed = self._ledger.unclaimed(
-            self._ledger.owner(key), environment, decision, payload, texts
-        )
+        claims, payload, shown = decision.claims, proposal.payload, joint.as_dict()
+        provided = {  # of each name that the application has not removed
+            name: shown[name] for name, text in claims.items() if text is not None and name in shown
+        }
+        unclaimed = self._ledger.unclaimed(self._ledger.owner(key), shown, decision, payload, texts)
         differing = tuple(
             name
             for name, text in claims.items()
@@ -113,16 +110,15 @@ class Mirror:
             and self._environ.get(name, text) != text
             and not any(each.mount.env_from is True for each in payload.provided(name))
         )
+        environment = joint.providing(provided)
         return Plan(environment, unclaimed, decision, differing, payload, terms=proposal.terms)
 
     def beneath(self, key: int, plan: Plan) -> dict[str, str]:
         """Give the variables beneath the mounts of an applied plan, as they are by now."""
         with self._lock:
             texts = self._ledger.wanted({key: plan.decision.claims})
-            owner = self._ledger.owner(key)
-            return self._ledger.unclaimed(
-                owner, plan.environment, plan.decision, plan.payload, texts
-            )
+            owner, shown = self._ledger.owner(key), plan.environment.as_dict()
+            return self._ledger.unclaimed(owner, shown, plan.decision, plan.payload, texts)
 
     def apply(self, plans: Mapping[int, Plan], *, put_right: bool = False) -> None:
         """Write what changed, all of it or nothing; names that no owner provides are released.

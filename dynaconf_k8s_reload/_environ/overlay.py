@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -68,22 +68,16 @@ class Environment(Mapping[str, str]):
     def __repr__(self) -> str:
         return f"Environment({len(self.provided)} mirrored names)"
 
-    def as_dict(self, without: Container[str] = ()) -> dict[str, str]:
-        """Copy it; unlike ``dict(os.environ)``, safe while another thread removes variables.
-
-        Args:
-            without: the names to leave out.
-        """
-        names, process = [name for name in self.process if name not in without], self.process
-        texts = {name: text for name in names if (text := process.get(name)) is not None}
+    def as_dict(self) -> dict[str, str]:
+        """Copy it; unlike ``dict(os.environ)``, safe while another thread removes variables."""
         laid_over: dict[str, str | None] = {**self.pending, **self.provided}
-        for name in laid_over.keys() - self.written:
-            text = laid_over[name]
-            if text is None:
-                texts.pop(name, None)
-            elif name not in without:
-                texts[name] = text
-        return texts
+        for name in self.written:
+            laid_over.pop(name, None)
+        found = (
+            (name, laid_over[name] if name in laid_over else self.process.get(name))
+            for name in dict.fromkeys(chain(self.process, laid_over))
+        )
+        return {name: text for name, text in found if text is not None}
 
     def settle(self) -> None:
         """The mirror has been applied: all names but its own are the process's again."""

@@ -22,11 +22,12 @@ def put_all(
         What interrupted it, such as what a signal handler has raised; ``None`` if nothing did.
     """
     now = {name: environ.get(name) for name in values}
-    order = sorted(values, key=lambda name: None in (now[name], values[name]))
+    differing = {name: text for name, text in values.items() if text != now[name]}
+    moving = {name for name, text in differing.items() if None in (text, now[name])}
+    order = sorted(differing, key=moving.__contains__)
     try:
         for name in order:
-            if now[name] != values[name]:
-                put(environ, name, values[name])
+            put(environ, name, differing[name])
     except BaseException as error:  # noqa: BLE001 -- because it is given to the caller, which raises it
         _undo(environ, reversed(order), now)
         return error

@@ -134,10 +134,15 @@ def flatten(data: Mapping[Any, Any], above: str = "") -> dict[str, Any]:
 
 def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
     """Compare two flat mappings of dotted keys."""
-    differing = [key for key, value in old.items() if new.get(key, _ABSENT) is not value]
-    keys = [*differing, *(key for key in new if key not in old)]
-    compared = (_compare(key, old.get(key, _ABSENT), new.get(key, _ABSENT)) for key in keys)
-    return Changes(change for change in compared if change is not None)
+    changes: list[Change] = []
+    for key, before in old.items():
+        now = new.get(key, _ABSENT)
+        if now is _ABSENT:
+            changes.append(Change(key, before, None, "removed"))
+        elif not (now is before or same(before, now)):
+            changes.append(Change(key, before, now, "modified"))
+    changes += [Change(key, None, now, "added") for key, now in new.items() if key not in old]
+    return Changes(changes)
 
 
 def _compare(key: str, old: Any, new: Any) -> Change | None:

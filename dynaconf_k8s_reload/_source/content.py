@@ -88,7 +88,8 @@ class Payload:
                 variables[name] = variable
         self.variables: Mapping[str, Variable] = MappingProxyType(variables)
         self.shared: Mapping[str, Sequence[Variable]] = MappingProxyType(shared)
-        self.digest: str = _digest(self.snapshots)
+        digests = "".join(snapshot.digest for snapshot in self.snapshots)
+        self.digest: str = hashlib.sha256(digests.encode()).hexdigest()
 
     def __repr__(self) -> str:
         return f"Payload({len(self.variables)} variables, revision {self.revision})"
@@ -164,12 +165,3 @@ def _decode(content: bytes) -> str | bytes:
         return content.decode()
     except UnicodeDecodeError:
         return content
-
-
-def _digest(snapshots: Sequence[Snapshot]) -> str:
-    parts: list[bytes] = []
-    for snapshot in snapshots:
-        for files in (snapshot.files, snapshot.settings_files):
-            sizes = ",".join(map(str, map(len, files.values())))
-            parts += ("\0".join([str(len(files)), *files, sizes, ""]).encode(), *files.values())
-    return hashlib.sha256(b"".join(parts)).hexdigest()

@@ -24,10 +24,12 @@ def revision_of(contents: Mapping[str, bytes]) -> str:
     It is the start of the SHA-256 of all keys in their order: for each, the key, a zero byte, the
     content's length in bytes as a decimal number, a zero byte, and the content.
     """
-    parts: list[bytes] = []
-    for key, content in sorted(contents.items()):
-        parts += (f"{key}\0{len(content)}\0".encode(), content)
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:REVISION_LENGTH]
+    return _digest(contents)[:REVISION_LENGTH]
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    told = (f"{key}\0{len(text)}\0".encode() + text for key, text in sorted(contents.items()))
+    return hashlib.sha256(b"".join(told)).hexdigest()
 
 
 @dataclass(eq=False, repr=False)
@@ -63,9 +65,14 @@ class Snapshot:
         return f"<Snapshot of {self.mount.path}: {keys} keys>"
 
     @cached_property
+    def digest(self) -> str:
+        """A hash of the content, in whatever mount it is; `revision` is its start."""
+        return _digest({**self.files, **self.settings_files})
+
+    @property
     def revision(self) -> str:
-        """A hash of the content, in whatever mount it is."""
-        return revision_of({**self.files, **self.settings_files})
+        """The start of the digest, for people and tools, see `revision_of`."""
+        return self.digest[:REVISION_LENGTH]
 
     @property
     def left_out(self) -> str | None:

@@ -61,14 +61,14 @@ def test_nothing_shows_a_value() -> None:
         [snapshot(A, {"X": b"2"})],
         [snapshot(A, {"Y": b"1"})],
         [snapshot(A, {"X": b"1", "Y": b""})],
-        [snapshot(A, {}, X=b"1")],
+        [snapshot(A, {"X": b"1"}, Y=b"1")],
         [snapshot(A, {"X": b"1"}), snapshot(B, {})],
         [snapshot(A, {}), snapshot(B, {"X": b"1"})],
         [],
     ],
 )
 def test_a_digest_is_of_all_content(other: list[Snapshot]) -> None:
-    """Other content, names, order or kinds of file have another digest; equal ones the same."""
+    """Other content, names, settings files or order have another digest; equal ones the same."""
     one, same = ([snapshot(mount, {"X": b"1"})] for mount in (A, B))
     assert Payload(one).digest == Payload(same).digest
     assert Payload(one).digest != Payload(other).digest
