@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from . import staging
-from .staging import Environ
+from .process import Environ
 
 SEARCHED_BY_EXEC = ("PATH", b"PATH")  # a child that becomes a program looks there, and pays nothing
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .._source.content import Payload, came_by_env_from
 from .owners import Owner, Record, of_the_process, up_to_date, wanted
+from .process import texts_of
 from .rules import Claims, Decision
 from .writing import put
 
@@ -102,6 +103,7 @@ class Ledger:
     ) -> dict[str, Record]:
         """Give the records of the names whose owner or value changes, as they will be."""
         moves: dict[str, Record] = {}
+        now = texts_of(self._environ) if put_right else {}
         for key, decision in decisions.items():
             for name in {**self.owner(key).claims, **decision.claims, **decision.shadowed}:
                 record, text = records.get(name), texts.get(name)
@@ -109,7 +111,7 @@ class Ledger:
                     continue  # shadowed from the start
                 if text is not None:
                     off = not record.owned or text != record.left
-                    if off or (put_right and self._environ.get(name) != text):
+                    if off or (put_right and now.get(name) != text):
                         moves[name] = record.leaving(text, owned=True)
                 elif name in decision.shadowed:
                     moves[name] = of_the_process(decision.shadowed[name])

@@ -17,8 +17,9 @@ from .._source.content import Payload
 from .ledger import Ledger, of_dotenv, with_dotenv
 from .overlay import Environment, Plan
 from .owners import Record, of_the_process
+from .process import PROCESS, texts_of
 from .rules import Decision, decide
-from .staging import PROCESS, view_of_thread
+from .staging import view_of_thread
 from .writing import put_all
 
 
@@ -150,10 +151,11 @@ class Mirror:
     def drifted(self, key: int) -> list[str]:
         """The variables of an owner that somebody else has written since, and that are left so."""
         with self._lock:
+            now, records = texts_of(self._environ), self._ledger.records
             return [
                 name
                 for name, text in self._ledger.owner(key).claims.items()
-                if text is not None and self._environ.get(name) != self._ledger.records[name].left
+                if text is not None and now.get(name) != records[name].left
             ]
 
     def knows(self, name: str) -> bool:

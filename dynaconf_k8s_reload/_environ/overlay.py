@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from .._source.content import Payload
+from .process import texts_of
 from .rules import Decision
+from .writing import put
 
 
 class Environment(Mapping[str, str]):
@@ -70,14 +72,11 @@ class Environment(Mapping[str, str]):
 
     def as_dict(self) -> dict[str, str]:
         """Copy it; unlike ``dict(os.environ)``, safe while another thread removes variables."""
-        laid_over: dict[str, str | None] = {**self.pending, **self.provided}
-        for name in self.written:
-            laid_over.pop(name, None)
-        found = (
-            (name, laid_over[name] if name in laid_over else self.process.get(name))
-            for name in dict.fromkeys(chain(self.process, laid_over))
-        )
-        return {name: text for name, text in found if text is not None}
+        texts = texts_of(self.process)
+        for name, text in {**self.pending, **self.provided}.items():
+            if name not in self.written:
+                put(texts, name, text)
+        return texts
 
     def settle(self) -> None:
         """The mirror has been applied: all names but its own are the process's again."""

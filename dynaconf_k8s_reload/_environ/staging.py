@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from .overlay import Environment
-
-Environ: Any = type(os.environ)
+from .process import Environ
 
 
 class _Stage(NamedTuple):
@@ -29,37 +28,6 @@ class _Stage(NamedTuple):
 _stages: dict[int, _Stage] = {}
 _at_rest = Environ
 _lock = threading.RLock()  # reentrant, for a signal handler that makes settings
-
-
-class ProcessEnviron(MutableMapping[str, str]):
-    """``os.environ`` as every other thread sees it, in a building thread too."""
-
-    def __getitem__(self, name: str) -> str:
-        text: str = Environ.__getitem__(os.environ, name)
-        return text
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Give a variable, with a call less than the inherited way: each reload reads many."""
-        try:
-            return Environ.__getitem__(os.environ, name)
-        except KeyError:
-            return default
-
-    def __setitem__(self, name: str, text: str) -> None:
-        Environ.__setitem__(os.environ, name, text)
-
-    def __delitem__(self, name: str) -> None:
-        Environ.__delitem__(os.environ, name)
-
-    def __iter__(self) -> Iterator[str]:
-        names: Iterator[str] = Environ.__iter__(os.environ)
-        return names
-
-    def __len__(self) -> int:
-        return int(Environ.__len__(os.environ))
-
-    def __repr__(self) -> str:
-        return f"ProcessEnviron({len(self)} variables)"
 
 
 class _StagedEnviron(Environ):  # type: ignore[misc] # reason: its class is only known at run time
@@ -98,9 +66,6 @@ class _StagedEnviron(Environ):  # type: ignore[misc] # reason: its class is only
     def __len__(self) -> int:
         view = view_of_thread()
         return int(Environ.__len__(self)) if view is None else len(view)
-
-
-PROCESS = ProcessEnviron()
 
 
 def view_of_thread() -> Environment | None:

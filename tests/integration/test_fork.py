@@ -23,7 +23,7 @@ from dynaconf.base import Settings
 
 from dynaconf_k8s_reload import Reloader, get_reloader
 from dynaconf_k8s_reload._dynaconf.variables import LOADER
-from dynaconf_k8s_reload._environ.staging import PROCESS
+from dynaconf_k8s_reload._environ.process import PROCESS
 from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking
 from dynaconf_k8s_reload._watch.session import Session

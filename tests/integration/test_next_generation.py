@@ -15,7 +15,8 @@ from dynaconf.loaders import env_loader
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload._environ.first_read import before_first_read
 from dynaconf_k8s_reload._environ.overlay import Environment
-from dynaconf_k8s_reload._environ.staging import PROCESS, Environ, end_stage, staged
+from dynaconf_k8s_reload._environ.process import PROCESS, Environ
+from dynaconf_k8s_reload._environ.staging import end_stage, staged
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -403,6 +404,6 @@ def raised(function: Any) -> list[BaseException]:
 
 def test_what_a_traceback_shows_of_the_environment() -> None:
     """The process's environment by its size, and never a value."""
-    from dynaconf_k8s_reload._environ.staging import PROCESS
+    from dynaconf_k8s_reload._environ.process import PROCESS
 
     assert repr(PROCESS) == f"ProcessEnviron({len(os.environ)} variables)"

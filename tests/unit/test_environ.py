@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
 from dynaconf_k8s_reload._environ.overlay import Plan
+from dynaconf_k8s_reload._environ.process import PROCESS, texts_of
 from dynaconf_k8s_reload._environ.writing import put_all
 from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
@@ -52,6 +53,14 @@ def publish(
 
 NAMES = ["A", "B", "C"]
 TEXTS = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["1", "2", "3"]))
+
+
+def test_a_copy_is_what_os_environ_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken from where CPython keeps the bytes, whatever they are."""
+    monkeypatch.setitem(os.environb, b"ODD", b"caf\xc3\xa9 \xff")
+    monkeypatch.setenv("EMPTY", "")
+    assert texts_of(PROCESS) == dict(os.environ)
+    assert texts_of({"A": "1"}) == {"A": "1"}
 
 
 @given(TEXTS, st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from([(), ("A",), ("*",)]))
