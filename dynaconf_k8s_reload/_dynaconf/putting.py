@@ -78,7 +78,8 @@ class _Target:
         if state.UP_TO_3_2 and isinstance(dict.get(self._store, name), (Lazy, list)):
             return False  # it is evaluated once more
         if is_simple:
-            self._finish(name)
+            if self._parents:
+                self._finish(name)
             dict.__setitem__(self._store, name, value)
         elif type(self._store) is dict or (self._merges and not self._is_new(name)):
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any
 
 from dynaconf.base import UPPER_DEFAULT_SETTINGS, Settings
@@ -212,15 +213,15 @@ def changes_between(old: Settings, new: Settings) -> Changes:
     """
     published, after = attached(old).values, attached(new).values or flat_values(new)
     before = flat_values(old)
-    names = {key.partition(".")[0] for key in after}
+    names = cache(lambda: {key.partition(".")[0] for key in after})
 
     def is_real(change: Change) -> bool:
         if change.kind == "added":
             return not is_filled(change.key, change.new, before, published)
+        if change.kind == "modified":
+            return True
         top = change.key.partition(".")[0]
-        return change.kind != "removed" or (
-            top not in names or taken_out(change.key, published, after)
-        )
+        return top not in names() or taken_out(change.key, published, after)
 
     changes = diff(before, after)
     real = [change for change in changes.values() if is_real(change)]

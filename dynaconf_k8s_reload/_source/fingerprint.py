@@ -120,10 +120,10 @@ def visible(root: str, within: str) -> Iterator[Found]:
             for entry in entries:
                 if entry.name.startswith("..") or not _is_text(entry.name):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    below.append((entry.path, f"{above}{entry.name}/"))
-                elif entry.is_file(follow_symlinks=False):
+                if entry.is_file(follow_symlinks=False):
                     yield Found(f"{above}{entry.name}", entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    below.append((entry.path, f"{above}{entry.name}/"))
                 elif entry.is_symlink():
                     yield from _followed(f"{above}{entry.name}", entry.path, within)
 
