@@ -41,6 +41,7 @@ TEXTS = st.sampled_from(
     [
         *("1", "-0", "-7", "007", "1_000", "12345678901234567890", "-0.50", "1.", ".5", "1e3"),
         *("1.5", "true", "True", "text", "true text", "", "\n", "a\n", "[1, {a=2}]", "{a=1}"),
+        *('[1, -0.50, true, "a b"]\n', "[ ]", "[1,]", "[07, 1]", '["@int 3"]', '["a\\tb"]'),
         *("@int 3", "@merge 4", "@merge {b=2}", "@del", "@format {this.B}", "@insert 0 1"),
         *("'@int 3'", "1979-05-27", "08", "inf", "nan", "-", "\u00e9", "0x1f", "dynaconf_merge"),
         *("@none", "internal", "false alarm", "information", "True ", "tcp://x", "nan # a comment"),
