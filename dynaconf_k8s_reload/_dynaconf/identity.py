@@ -94,15 +94,37 @@ def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> b
     """Tell whether a value is what was published, apart from what code has completed in place."""
     if not (is_container(old) and is_container(new)):
         return same(old, new)
-    if type(old) is not type(new) or _has_lazy(old) or _has_lazy(new):
+    if type(old) is not type(new):
+        return False
+    if isinstance(old, dict) and _has_other_scalar(old, new):
+        return False  # which most that has changed shows at once
+    if _has_lazy(old) or _has_lazy(new):
         return False
     if not isinstance(old, dict):
         return same(old, new)
-    before, now = flatten({name: copied(old)}), flatten({name: new})
+    # Copies: to read a dictionary of dynaconf's takes it many times as long as a plain one.
+    before, now = flatten({name: copied(old)}), flatten({name: copied(new)})
     return all(
         same(before[key], value) if key in before else is_filled(key, value, before, published)
         for key, value in now.items()
     ) and not any(taken_out(key, published, now) for key in before.keys() - now.keys())
+
+
+def _has_other_scalar(old: dict[Any, Any], new: dict[Any, Any]) -> bool:
+    """Tell whether a scalar somewhere in a new dictionary is not what the old one has there."""
+    for key, value in dict.items(new):
+        before = dict.get(old, key)
+        if type(value) in SCALARS:
+            differs = not same(before, value)
+        else:
+            differs = (
+                isinstance(value, dict)
+                and isinstance(before, dict)
+                and _has_other_scalar(before, value)
+            )
+        if differs:
+            return True
+    return False
 
 
 def _has_lazy(value: Any) -> bool:
