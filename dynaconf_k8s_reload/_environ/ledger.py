@@ -136,9 +136,8 @@ class Ledger:
         """Take the mounts' names out of an environment, and what stayed there of gone ones."""
         ours = decision.claims.keys() | decision.shadowed.keys()
         beneath = {name: text for name, text in shown.items() if name not in ours}
-        for name in self.records.keys() - payload.variables.keys():
-            record = self.records[name]
-            if not (name in owner.ever or record.owned):
+        for name, record in self.records.items():
+            if name in payload.variables or not (name in owner.ever or record.owned):
                 continue
             if beneath.get(name) == record.left and name not in texts:
                 put(beneath, name, record.restore)
