@@ -329,6 +329,21 @@ def test_the_thread_that_tells_ends_when_all_is_told(monkeypatch: pytest.MonkeyP
     overdue.end(hung)
 
 
+def test_a_reload_that_has_been_told_of_is_watched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told again when it makes the process unhealthy, and not before."""
+    overdue = starting(monkeypatch, lambda *_: None)
+    monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "HUNG_SECONDS", 3600.0)
+    told: list[str] = []
+    hung: Any = [SimpleNamespace(tell=lambda: told.append("hung"))]
+    overdue.begin(hung)
+    for _ in range(2):
+        overdue._tell_late()
+        eventually(lambda: told == ["hung"])
+    assert list(overdue._under_way) == [id(hung)]
+    overdue.end(hung)
+
+
 def test_a_reload_needs_no_thread_that_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where none can be started, each reload tries again."""
     tried: list[object] = []
