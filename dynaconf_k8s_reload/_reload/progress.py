@@ -53,7 +53,7 @@ class Progress:
         self._label = label
         self._lines = lines
         self._began = 0.0
-        self.told = False
+        self.told: bool = False
         self._thread = 0
         self.since: datetime | None = None
         self.on_long: Callable[[], object] = lambda: None

@@ -58,7 +58,7 @@ class Places:
         self._scratch = scratch
         self.taken: dict[str, Mount] = {}
         self.absent: list[str] = []
-        self.follows = False
+        self.follows: bool = False
 
     @property
     def unused(self) -> list[Volume]:
