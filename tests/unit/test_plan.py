@@ -137,3 +137,13 @@ def test_the_environment_as_it_will_be() -> None:
     assert environment["C"] == "later"
     assert environment["B"] == environment["E"] == "the application's"
     assert environment["A"] == "mount's"
+
+
+def test_what_code_writes_meanwhile_is_in_the_environment_as_it_will_be() -> None:
+    """A name that code has written or removed while it is built is the process's own again."""
+    process = {"A": "code's", "C": "process's"}
+    environment = Environment(process, {"A": "mount's", "D": "mount's"}, {"B": "back"})
+    for name in ("A", "B"):
+        environment.uncover(name)
+    expected = {"A": "code's", "C": "process's", "D": "mount's"}
+    assert dict(environment) == environment.as_dict() == expected
