@@ -11,11 +11,9 @@ from contextvars import ContextVar
 from .._environ.first_read import before_first_read
 from .._environ.mirror import MIRROR, Mirror
 from .._environ.staging import rest_as_usual
-from .._model.mount import Mount
 from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.content import Payload
-from .._source.fingerprint import Token
 from .._source.reading import read
 from .._source.snapshot import Snapshot
 from .._source.switch_interval import short_switch_interval
@@ -23,7 +21,6 @@ from .._watch import is_patching, notice_fork
 from .generations import Generations
 from .passing import Pass
 from .progress import busy
-from .report import Refusal
 
 _loaded_again: ContextVar[Payload | None] = ContextVar("loaded_again", default=None)
 
@@ -84,26 +81,7 @@ class Process:
         if payload is not None:
             held = {snapshot.mount: snapshot for snapshot in payload.snapshots}
             return [held.get(mount) or read(mount) for mount in options.k8s_mounts]
-        return self._unless_refused(member, member.reader.read_first(options))
-
-    def _unless_refused(self, member: Generations, found: list[Snapshot]) -> list[Snapshot]:
-        """Give, in the place of what others have read and refused, what they serve.
-
-        Not where dynaconf itself loads a file of the mount, from the disk.
-        """
-        refused: dict[tuple[Mount, Token], tuple[Snapshot, Refusal]] = {}
-        for other in self._followers():
-            refusal = other.history.refusal
-            if refusal is not None and refusal.culprit is not member:
-                for served, seen in zip(other.payload.snapshots, other.reader.seen, strict=False):
-                    if served.token != seen and not served.settings_files:
-                        refused[served.mount, seen] = served, refusal
-        taken = list(found)
-        for index, each in enumerate(found):
-            if (each.mount, each.token) in refused and not each.settings_files:
-                taken[index], refusal = refused[each.mount, each.token]
-                member.history.refused_elsewhere(Payload(found).digest, refusal)
-        return taken
+        return member.reader.read_first(options)
 
     def reload(self, first: Generations, *, explicit: bool) -> ReloadResult:
         """Reload an object, and all that move with it.

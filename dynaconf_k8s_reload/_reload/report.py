@@ -71,7 +71,6 @@ class History:
         self._rejected = 0
         self._refused: tuple[str, ReloadRejected, bool] | None = None
         self._culprit: Callable[[], Culprit | None] = lambda: None
-        self._elsewhere: tuple[str, Refusal] | None = None
         self._last_error: str | None = None
         self._waiting = Changes()
         self._reserved: tuple[str, ...] = ()
@@ -96,9 +95,6 @@ class History:
         self._waiting = self._waiting.then(waiting)  # one that is undone waits no more
         self._reserved = tuple(reserved)
         self.unchanged()
-        if self._elsewhere is not None:
-            self.refused(*self._elsewhere)
-            self._elsewhere = None
 
     @property
     def is_stuck(self) -> bool:
@@ -127,21 +123,11 @@ class History:
         self._rejected += is_news
         return is_news
 
-    def refused_elsewhere(self, content: str, refusal: Refusal) -> None:
-        """Note that a first load takes what others serve, since they refuse what is there."""
-        self._elsewhere = content, refusal
-
-    @property
-    def refusal(self) -> Refusal | None:
-        """Why what was read last is not served, unless it is to be tried again."""
-        culprit = self._culprit()
-        if self._refused is None or self._refused[2] or culprit is None or culprit.stopped:
-            return None
-        return Refusal(self._refused[1], culprit, retry=False)
-
     def refusal_of(self, content: str) -> ReloadRejected | None:
         """Give the error of this content if it was refused and need not be tried again."""
-        if self._refused is None or self._refused[0] != content or self.refusal is None:
+        if self._refused is None or self._refused[0] != content or self._refused[2]:
+            return None
+        if self._is_culprit_gone:
             return None
         return self._refused[1]
 
