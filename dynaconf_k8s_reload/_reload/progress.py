@@ -46,13 +46,13 @@ class Progress:
         since: when the reload that is under way began; ``None`` if none is.
         told: the log and the status have said of the reload that is under way that it takes long.
         on_long: called once a reload has taken long, and again when it is unhealthy, in a thread of
-            its own.
+            its own; and at its end, since others may have read of it.
     """
 
     def __init__(self, label: Callable[[], str], lines: Lines) -> None:
         self._label = label
         self._lines = lines
-        self._began = 0.0
+        self._began = self._taken = 0.0
         self.told: bool = False
         self._thread = 0
         self.since: datetime | None = None
@@ -87,11 +87,15 @@ class Progress:
         self._thread = threading.get_ident()
 
     def end(self) -> None:
-        """It has ended; say so if the log has said that it takes long."""
-        seconds, self.since = self.seconds, None
+        """It has ended."""
+        self._taken, self.since = self.seconds, None
+
+    def tell_end(self) -> None:
+        """Say that it has ended, if the log and the status have said that it takes long."""
         if self.told:
             self.told = False
-            taken = f"{seconds:.0f}"
+            self.on_long()
+            taken = f"{self._taken:.0f}"
             self._lines.info("the reload of %s has ended, after %s s", self._label(), taken)
 
     def reset(self) -> None:
@@ -192,3 +196,5 @@ def busy(reloading: Sequence[Reloading]) -> Iterator[None]:
         OVERDUE.end(every)
         for each in every:
             each.end()
+        for each in every:  # only now, since what a handler of the log raises ends this
+            each.tell_end()

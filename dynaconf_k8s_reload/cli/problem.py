@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._model.changes import Changes, diff
+from .._model.changes import Changes
 from .._model.errors import K8sReloadError, MountError
 from .._model.mount import Mount
 from .._model.names import Names
@@ -96,7 +96,9 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
 
 
 def refused_by_check(made: Sequence[Settings], name: str) -> Problem | None:
-    """Have the application's ``on_validate`` checks look at what it has loaded, as if all were new.
+    """Have the application's ``on_validate`` checks look at what it has loaded, without a change.
+
+    Told that all were new, one that keeps a key from changing would refuse it.
 
     Args:
         made: its settings objects.
@@ -107,15 +109,14 @@ def refused_by_check(made: Sequence[Settings], name: str) -> Problem | None:
         if attachment is None:
             continue
         checks = get_reloader(settings).generations.checks
-        changes = diff({}, _dynaconf.flat_values(settings)) if len(checks) else Changes()
         try:
             with loading_patience(name):
-                checks.run(settings, changes)
+                checks.run(settings, Changes())
         except CheckFailedError as error:
             payload = attachment.generation.payload
             return _of_fault(fault_of(error, _dynaconf.names(settings), payload))
-        except UnfinishedError as error:
-            return Problem(str(error))
+        except (UnfinishedError, SystemExit) as error:
+            return problem_of(error, [settings], ())
     return None
 
 

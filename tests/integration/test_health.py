@@ -243,6 +243,7 @@ def test_a_reload_that_has_just_ended_is_not_told_of(
     monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
     reloading.begin()
     reloading.end()
+    reloading.tell_end()
     assert logged.messages == []
     reloading.begin()
     reloading.tell()
@@ -268,7 +269,11 @@ def test_a_reload_that_makes_the_process_unhealthy_is_told_once_more(
     reloading.tell()
     assert reloader.following._health.marks != before
     reloading.end()
-    assert reloader.following._health.marks == before  # so the next look publishes what is so now
+    monkeypatch.setattr(progress, "LONG_SECONDS", 5.0)
+    reloading.tell_end()
+    assert reloader.following._health.marks == before
+    (status,) = published.statuses(os.getpid())
+    assert (status["healthy"], status["problems"]) == (True, [])
     where = str(volume.directory)
     assert [
         (record.levelname, record.getMessage().partition("; ")[0]) for record in logged.records
@@ -280,6 +285,29 @@ def test_a_reload_that_makes_the_process_unhealthy_is_told_once_more(
         ),
         ("INFO", f"the reload of {where} has ended, after 0 s [MYAPP]"),
     ]
+
+
+def test_what_a_long_reload_s_last_line_raises_leaves_no_object_busy(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time limit may strike in a handler of the log: all the same, every reload has ended."""
+    volume.write({"MYAPP_A": "1"})
+    every = [get_reloader(make_settings(volume.directory)) for _ in range(2)]
+    monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
+
+    def strike(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def take_long() -> None:
+        with progress.busy([each.generations for each in every]):
+            for each in every:
+                each.generations.progress.tell()
+            monkeypatch.setattr(Lines, "info", strike)
+
+    with pytest.raises(KeyboardInterrupt):
+        take_long()
+    assert [each.status().busy_since for each in every] == [None, None]
+    assert all(each.status().healthy for each in every)
 
 
 def starting(monkeypatch: pytest.MonkeyPatch, start: Callable[..., object]) -> progress.Overdue:

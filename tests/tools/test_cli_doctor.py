@@ -462,7 +462,7 @@ def test_it_asks_the_checks_of_the_application(volume: AtomicWriter, examine: Ex
         f"{SETTINGS.format(mount=volume.directory)}"
         "@get_reloader(settings).on_validate\n"
         "def pool_fits(candidate, changes):\n"
-        "    if changes['POOL'].new > 100:\n"
+        "    if candidate.POOL > 100:\n"
         "        raise ValueError('s3cret')\n"
     )
     done = examine(module)
@@ -474,6 +474,10 @@ def test_it_asks_the_checks_of_the_application(volume: AtomicWriter, examine: Ex
     )  # fmt: skip
     volume.write({"MYAPP_A": "1", "MYAPP_POOL": "50"})
     assert "All is fine." in examine(module).out
+    constant = "    if 'POOL' in changes:\n        raise ValueError\n"
+    assert "All is fine." in examine(module + constant).out
+    leaves = examine(module + "    raise SystemExit('s3cret')\n")
+    finds(leaves, "ERROR    A reload refuses what a start takes", "SystemExit")
 
 
 def test_a_check_of_the_application_that_never_ends(
