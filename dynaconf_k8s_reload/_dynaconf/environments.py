@@ -9,7 +9,6 @@ from typing import Any
 from dynaconf.base import Settings
 
 from . import state
-from .assembly import NUMBERS
 from .generation import attachment_of
 
 
@@ -41,7 +40,6 @@ def touch(settings: Settings, *, cleaned: bool) -> None:
     attachment = attachment_of(settings)
     if attachment is not None and attachment.build is None:
         if cleaned:
-            attachment.loaded_anew = next(NUMBERS)
             attachment.assembly = tuple(each for each in attachment.assembly if each.lasting)
         attachment.generation.owner.touched()
 

@@ -34,7 +34,6 @@ class Export:
         put: what it had afterwards.
         hooks: dynaconf's hooks around reading that were registered by then.
         number: where it stands in the order of what code did.
-        envs: the environments that the settings were switched through by then.
         keys: the settings that it puts as they are, if it names them.
     """
 
@@ -44,7 +43,6 @@ class Export:
     put: Mapping[str, Any]
     hooks: Mapping[str, Any]
     number: int
-    envs: tuple[str, ...]
     keys: frozenset[str]
 
     def __repr__(self) -> str:
@@ -70,8 +68,7 @@ def populate(
         populate_obj(target, **arguments)
         put, number = _held(target, names), next(NUMBERS)
         reference = earlier[0].target if earlier else _reference_to(target)
-        envs = tuple(state.get(settings, "loaded_envs"))
-        export = Export(reference, arguments, before, put, hooks, number, envs, keys)
+        export = Export(reference, arguments, before, put, hooks, number, keys)
         with attachment.generation.owner.publishing:
             if attachment_of(settings) is attachment:
                 attachment.exports = (*_others(attachment.exports, target, export), export)
@@ -185,13 +182,7 @@ def _put_one(store: Any, name: Any, value: Any) -> None:
 
 
 def _kept(export: Export, live: Settings, candidate: Settings) -> dict[str, Any]:
-    """Give what stays: ``populate_obj`` may have made copies, which code completes in place.
-
-    Once dynaconf has loaded the live object anew, what that has is not what was put.
-    """
-    envs = tuple(state.get(candidate, "loaded_envs"))
-    if attached(live).loaded_anew > export.number and envs == export.envs:
-        return {}
+    """Give what stays: ``populate_obj`` may have made copies, which code completes in place."""
     old, new = raw(live), raw(candidate)
     return {
         name: value

@@ -153,7 +153,6 @@ class Attachment:
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
         assembly: what code did to it by dynaconf's own means, to be done to each candidate.
         exports: the objects that code has populated from it.
-        loaded_anew: when dynaconf last cleaned and loaded it, in the order of what code did.
         files: how each settings file outside the mounts was when it was loaded; none if nobody
             has looked yet.
     """
@@ -167,7 +166,6 @@ class Attachment:
     children: dict[str, tuple[str, bool, dict[str, Any]]] = field(default_factory=dict)
     assembly: tuple[Any, ...] = ()
     exports: tuple[Any, ...] = ()
-    loaded_anew: int = -1
     files: Mapping[str, Any] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Attachment:

@@ -589,33 +589,3 @@ def test_what_code_merges_with_goes_when_its_source_does(
     assert settings.DB == {"HOST": {"k": 1}, "by_code": 1}
     reloaded(settings, volume, {})
     assert settings.DB == {"by_code": 1}
-
-
-def test_a_populated_object_follows_a_file_that_another_environment_has_read(
-    volume: AtomicWriter,
-) -> None:
-    """``using_env`` reads a settings file before the reload does; after it, all is put right."""
-
-    def write(number: int) -> None:
-        volume.write(
-            {"app.toml": f"[default]\nA = {number}\nB = [{number}]\n[other]\nA = 'other'\n"}
-        )
-
-    write(1)
-    file = str(volume.directory / "app.toml")
-    settings = make_settings(
-        volume.directory, k8s_watch=False, environments=True, settings_files=[file]
-    )
-    target = types.SimpleNamespace()
-    settings.populate_obj(target)
-    write(2)
-    with settings.using_env("other"):
-        pass
-    assert get_reloader(settings).reload().outcome == "applied"
-    assert (target.A, target.B) == (2, [2])
-    write(3)
-    with settings.using_env("other"):
-        assert get_reloader(settings).reload().outcome == "applied"
-    write(4)
-    assert get_reloader(settings).reload().outcome == "applied"
-    assert (target.A, target.B) == (4, [4])
