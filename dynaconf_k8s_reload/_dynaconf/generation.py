@@ -41,9 +41,6 @@ class Owner(Protocol):
     def constructed(self, settings: Settings, validate: Callable[[], object]) -> None:
         """Validate a new object, and publish it as a first generation."""
 
-    def loading_again(self, payload: Payload) -> AbstractContextManager[None]:
-        """Have what a hook makes meanwhile load the content that is loaded again."""
-
     def explaining(self, settings: Settings, step: Callable[[], object]) -> None:
         """Do a step of a first load; what it raises names the culprit."""
 

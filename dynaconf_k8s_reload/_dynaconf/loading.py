@@ -52,8 +52,7 @@ def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs
         if key is None:
             put_defaults(settings)
         if build is None:
-            generation = attachment.generation
-            with in_loading(settings), generation.owner.loading_again(generation.payload):
+            with in_loading(settings):
                 usual(*args, **kwargs)
         else:
             build.loading = state.get(settings, "store"), state.get(settings, "deleted")

@@ -6,33 +6,18 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
 
 from .._environ.first_read import before_first_read
 from .._environ.mirror import MIRROR, Mirror
 from .._environ.staging import rest_as_usual
 from .._model.options import Options
 from .._model.status import ReloadResult
-from .._source.content import Payload
-from .._source.reading import read
 from .._source.snapshot import Snapshot
 from .._source.switch_interval import short_switch_interval
 from .._watch import is_patching, notice_fork
 from .generations import Generations
 from .passing import Pass
 from .progress import busy
-
-_loaded_again: ContextVar[Payload | None] = ContextVar("loaded_again", default=None)
-
-
-@contextmanager
-def loading_again(payload: Payload) -> Iterator[None]:
-    """Have what a hook makes meanwhile load the content that is loaded again, as in a build."""
-    token = _loaded_again.set(payload)
-    try:
-        yield
-    finally:
-        _loaded_again.reset(token)
 
 
 class Process:
@@ -57,31 +42,26 @@ class Process:
         self._watching.pop(member.key, None)
 
     @property
-    def is_loading(self) -> bool:
-        """This thread builds a generation, or loads one again: what is made now belongs to it."""
-        return threading.get_ident() in self._passes or _loaded_again.get() is not None
+    def is_building(self) -> bool:
+        """This thread builds a generation, so an object that is made now belongs to it."""
+        return threading.get_ident() in self._passes
 
     def notice_fork(self) -> None:
         """Notice a fork that Python has not seen, before a lock is taken that may stay held.
 
         Not within a reload: it may be the one that a child's first use waits for.
         """
-        if threading.get_ident() not in self._passes:
+        if not self.is_building:
             notice_fork()
 
     def read_first(self, member: Generations, options: Options) -> list[Snapshot]:
-        """Read the mounts for a first load, or give what that holds which this is a part of.
+        """Read the mounts for a first load, or give what the build has read that this is a part of.
 
         Raises:
             MountError: a mount cannot be read, or a required one is absent.
         """
-        within, payload = self._passes.get(threading.get_ident()), _loaded_again.get()
-        if within is not None:
-            return within.read_mounts(options)
-        if payload is not None:
-            held = {snapshot.mount: snapshot for snapshot in payload.snapshots}
-            return [held.get(mount) or read(mount) for mount in options.k8s_mounts]
-        return member.reader.read_first(options)
+        within = self._passes.get(threading.get_ident())
+        return member.reader.read_first(options) if within is None else within.read_mounts(options)
 
     def reload(self, first: Generations, *, explicit: bool) -> ReloadResult:
         """Reload an object, and all that move with it.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynaconf.base import Settings
@@ -15,7 +14,6 @@ from .._environ.staging import end_stage
 from .._model.errors import ConfigError
 from .._model.options import Options
 from .._model.status import ReloadResult, Status
-from .._source.content import Payload
 from .._source.snapshot import Snapshot
 from .._watch import WATCHER, Watcher, notice_fork
 from .fallback import Fallback
@@ -24,7 +22,7 @@ from .generations import Generations
 from .memory_file import MEMORY_FILE
 from .notifier import Notifier
 from .pin import Pin, pinned
-from .process import PROCESS, Process, loading_again
+from .process import PROCESS, Process
 from .refusal import without_values
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ class Reloader:
         self._process = process
         mirror = process.mirror
         self.generations: Generations = Generations(options, self, self._notifier, mirror)
-        self.generations.inert = process.is_loading
+        self.generations.inert = process.is_building
         self.key: int = self.generations.key
         self.fallback: Fallback = Fallback(self.generations, mirror)
         self.observe(self.fallback.observe)
@@ -229,10 +227,6 @@ class Reloader:
             MountError: a mount cannot be read, or a required one is absent.
         """
         return self._process.read_first(self.generations, options)
-
-    def loading_again(self, payload: Payload) -> AbstractContextManager[None]:
-        """Have what a hook makes meanwhile load the content that is loaded again."""
-        return loading_again(payload)
 
     def explaining(self, settings: Settings, step: Callable[[], object]) -> None:
         """Do a step of a first load; what it raises names the culprit."""

@@ -270,38 +270,6 @@ def test_what_a_hook_makes_belongs_to_the_candidate(volume: AtomicWriter) -> Non
     eventually(lambda: threading.active_count() <= threads)
 
 
-@pytest.mark.parametrize("load_again", ["using_env", "setenv", "reload"])
-def test_what_a_hook_makes_when_settings_load_again_belongs_to_them(
-    volume: AtomicWriter, load_again: str
-) -> None:
-    """It has their content, not what they have refused, is not led, and holds no variable."""
-    volume.write({"MYAPP_A": "1"})
-    made: list[Any] = []
-
-    def hook(_: Any) -> dict[str, Any]:
-        made.append(make_settings(volume.directory, k8s_watch=False))
-        return {"SEEN": made[-1].A}
-
-    strict = [Validator("A", lte=5)]
-    settings = loaded(volume.directory, k8s_watch=False, validators=strict, post_hooks=[hook])
-    reloader = get_reloader(settings)
-    volume.write({"MYAPP_A": "9"})
-    assert reloader.reload().outcome == "rejected"
-    made.clear()
-    if load_again == "using_env":
-        with settings.using_env("other"):
-            assert settings.SEEN == 1
-    else:
-        getattr(settings, load_again)()
-    assert {each.A for each in made} == {settings.SEEN} == {1}
-    assert os.environ["MYAPP_A"] == "1"
-    get_reloader(made[0]).start()
-    assert get_reloader(made[0]).status().watching == "off"
-    volume.write({"MYAPP_A": "2"})
-    assert reloader.reload().outcome == "applied"
-    assert (settings.SEEN, made[0].A, os.environ["MYAPP_A"]) == (2, 1, "2")
-
-
 def test_a_part_of_a_refused_candidate_leaves_nothing(volume: AtomicWriter) -> None:
     """Neither the variables nor the watch know of an object that a refused build has made."""
     volume.write({"MYAPP_A": "1"})
