@@ -32,15 +32,18 @@ def shown_to_thread(wrapper: LazySettings | None, candidate: Settings) -> Iterat
         yield
         return
     own: Any = type(wrapper)
-    with _lock:  # one thread builds for a wrapper at a time: it holds the object's lock
-        _staged_now[id(wrapper)] = (wrapper, threading.get_ident(), candidate)
-        _set_class(wrapper, _staged_class(own))
+    staged = (wrapper, threading.get_ident(), candidate)
     try:
+        with _lock:  # one thread builds for a wrapper at a time: it holds the object's lock
+            _staged_now[id(wrapper)] = staged
+            _set_class(wrapper, _staged_class(own))
         yield
     finally:
         with _lock:
-            del _staged_now[id(wrapper)]
-            _set_class(wrapper, own)
+            # Where a signal handler raised on the way in, this may come as late as the collector.
+            if _staged_now.get(id(wrapper)) is staged:
+                del _staged_now[id(wrapper)]
+                _set_class(wrapper, own)
 
 
 @cache

@@ -59,7 +59,10 @@ class _Board:
     """What the notifier and its thread share; the thread holds nothing else of the reloader."""
 
     def __init__(self, subscribers: Iterable[_Subscriber] = ()) -> None:
-        self.condition = threading.Condition()
+        # Entered itself: a condition's `__enter__` is Python, where a signal handler may raise once
+        # the lock is held.
+        self.lock = threading.RLock()
+        self.condition = threading.Condition(self.lock)
         # Replaced, never changed: a signal handler may unsubscribe one while others are told.
         self.subscribers: Sequence[_Subscriber] = tuple(subscribers)
         self.whose = ""
@@ -99,7 +102,7 @@ class Notifier:
         if _is_async(function):
             loop = running_loop("register an async function in a coroutine")
         subscriber = _Subscriber(kind, reference_to(function), patterns, loop)
-        with self._board.condition:
+        with self._board.lock:
             alive = (s for s in self._board.subscribers if s.reference() is not None)
             self._board.subscribers = (*alive, subscriber)
             _wake(self._board)
@@ -108,7 +111,7 @@ class Notifier:
     def unsubscribe(self, function: Callable[..., Any]) -> None:
         """Forget a function, however often it was registered."""
         board = self._board
-        with board.condition:
+        with board.lock:
             board.subscribers = tuple(
                 s for s in board.subscribers if s.reference() not in (function, None)
             )
@@ -121,7 +124,7 @@ class Notifier:
             news: what there is to tell.
             whose: names the settings object, at the end of a line of the log.
         """
-        with self._board.condition:
+        with self._board.lock:
             self._board.whose = whose
             for subscriber in self._board.subscribers:
                 if subscriber.kind == kind:
@@ -146,7 +149,7 @@ class Notifier:
         """Start the thread again where it could not be started, or where it has died."""
         board = self._board
         if board.problem or (not board.runs and _next(board) is not None):
-            with board.condition:
+            with board.lock:
                 _wake(board)
 
     def _tell_problem(self) -> None:
@@ -157,7 +160,7 @@ class Notifier:
 
     def rest(self) -> None:
         """End the thread once everybody has been told; it starts again when there is news."""
-        with self._board.condition:
+        with self._board.lock:
             self._board.resting = True
             self._board.condition.notify_all()
 
@@ -210,11 +213,11 @@ def _close(board: _Board) -> None:
 
 
 def _run(board: _Board) -> None:
-    with board.condition:
+    with board.lock:
         if board.thread is not threading.current_thread():
             return  # a signal handler has raised while it started, and there may be another
     while True:
-        with board.condition:
+        with board.lock:
             while not (board.closed or board.resting or _next(board) is not None):
                 board.condition.wait(CLOSED_SECONDS)
             subscriber = _next(board)
@@ -233,7 +236,7 @@ def _next(board: _Board) -> _Subscriber | None:
 def _call(board: _Board, subscriber: _Subscriber, news: Any) -> None:
     function = subscriber.reference()
     if function is None:  # its object has been collected
-        with board.condition:
+        with board.lock:
             board.subscribers = tuple(s for s in board.subscribers if s is not subscriber)
         return
     name = getattr(function, "__qualname__", type(function).__name__)

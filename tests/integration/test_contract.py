@@ -423,6 +423,19 @@ def test_a_wrapper_asks_its_class_for_what_it_wraps() -> None:
     assert (lazy.A, type(lazy)) == (1, own)
 
 
+def test_what_was_shown_and_left_behind_does_not_end_what_is_shown_now() -> None:
+    """An interruption on the way in leaves the end to the collector, which may come late."""
+    lazy, other, another = Dynaconf(A=1), plain(A=2), plain(A=3)
+    left_behind = _dynaconf.shown_to_thread(lazy, other)
+    left_behind.__enter__()
+    own = type(lazy).__base__
+    with _dynaconf.shown_to_thread(lazy, another):
+        left_behind.__exit__(None, None, None)
+        assert lazy.A == 3
+    assert lazy.A == 1
+    assert own in type(lazy).__mro__
+
+
 def test_env_files_are_parsed_by_dynaconfs_own_parser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,29 @@ def test_a_signal_handler_that_comes_while_the_thread_starts_leaves_one_thread(
     eventually(lambda: started[0].is_alive() == (not raises))
 
 
+def test_an_interruption_on_the_way_to_the_lock_does_not_leave_it_held(
+    bell: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A condition is entered in Python, where a signal handler may raise once it holds the lock."""
+    told: list[Any] = []
+    tell = told.append
+    bell.subscribe("change", tell, ())
+    bell.publish("change", modified("A", 1, 2))
+    eventually(lambda: len(told) == 1)
+    enter = threading.Condition.__enter__
+
+    def interrupted(self: threading.Condition) -> bool:
+        enter(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Condition, "__enter__", interrupted)
+        bell.unsubscribe(tell)
+        bell.subscribe("change", tell, ())
+        bell.publish("change", modified("A", 2, 3))
+    eventually(lambda: len(told) == 2)
+
+
 def test_a_subscriber_that_takes_long_is_named(
     bell: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
