@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._model.status import Status
 from .._source.fingerprint import Token
-from .._watch import RENEWED_AFTER_FORK, Timing, Watch, Watcher, notice_fork
+from .._watch import RENEWED_AFTER_FORK, Timing, Watch, Watched, Watcher, notice_fork
 from .generations import Generations
 from .health import Health
 from .memory_file import MEMORY_FILE, Published
@@ -70,9 +70,10 @@ class Following:
                 options = generations.options
                 paths = [mount.path for mount in options.k8s_mounts]
                 timing = Timing(options.k8s_settle, options.k8s_jitter)
-                watch = Watch(
-                    paths, weakref.ref(self), options.k8s_resync, options.k8s_debounce, timing
-                )
+                # With a callback: Python 3.15 clears others only after those that drop what was
+                # published, and the watch would publish an object again that is gone.
+                owner: weakref.ref[Watched] = weakref.ref(self, lambda _: None)
+                watch = Watch(paths, owner, options.k8s_resync, options.k8s_debounce, timing)
                 self._watch = watch
                 self._process.join(generations)
                 self._watcher.add(watch)
