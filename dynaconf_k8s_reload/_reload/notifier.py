@@ -196,7 +196,7 @@ def _wake(board: _Board) -> None:
         board.thread = thread  # before it starts: a signal handler may publish meanwhile
         try:
             thread.start()
-        except BaseException as error:
+        except BaseException as error:  # a signal handler may raise here, too
             board.thread = None
             if not isinstance(error, (RuntimeError, MemoryError)):
                 raise

@@ -290,7 +290,7 @@ def test_a_reload_that_makes_the_process_unhealthy_is_told_once_more(
 def test_what_a_long_reload_s_last_line_raises_leaves_no_object_busy(
     volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A time limit may strike in a handler of the log: all the same, every reload has ended."""
+    """Every reload has ended, even if a time limit strikes in a handler of the log."""
     volume.write({"MYAPP_A": "1"})
     every = [get_reloader(make_settings(volume.directory)) for _ in range(2)]
     monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)

@@ -173,7 +173,7 @@ def _configure(context: str | None) -> str | None:
                 f"no context {context} is configured; look at the kubeconfig, or name another in "
                 "KUBECONFIG"
             ) from None
-    except Exception as error:  # noqa: BLE001 -- because the client raises anything at what is no kubeconfig
+    except Exception as error:  # noqa: BLE001 -- because the client raises anything for a file of another kind
         raise CannotRunError(
             f"the kubeconfig cannot be read ({type(error).__name__}); name another in KUBECONFIG"
         ) from None

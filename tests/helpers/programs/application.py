@@ -6,13 +6,13 @@ and the lines may use what is imported here. Statements that set WITHOUT leave t
 
 from __future__ import annotations
 
-import gc  # noqa: F401 - for the lines
+import gc  # noqa: F401 -- because the lines use it
 import json
 import logging
 import os
 import sys
-import threading  # noqa: F401 - for the lines
-import time  # noqa: F401 - for the lines
+import threading  # noqa: F401 -- because the lines use it
+import time  # noqa: F401 -- because the lines use it
 from typing import Any
 
 import namespaces  # type: ignore[import-not-found]  # noqa: F401 - it lies beside this program; for the first statements

@@ -33,8 +33,11 @@ app.conf.update(
 @reloader.pin()
 def read() -> None:
     """Write down whether the reads of this task agree."""
-    # The sleep is what a swap falls into, between the two reads.
-    seen = ten_keys.read_twice(reloader, settings, lambda: time.sleep(0.002))
+    seen = ten_keys.read_twice(
+        reloader,
+        settings,
+        lambda: time.sleep(0.002),  # for a swap to fall between the two reads
+    )
     os.write(1, (json.dumps(seen) + "\n").encode())
 
 
