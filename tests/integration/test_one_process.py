@@ -303,7 +303,8 @@ def test_objects_and_memory_stay_level(volume: AtomicWriter) -> None:
     volume.write({"MYAPP_A": "1"})
 
     def hook(settings: Any) -> dict[str, Any]:
-        own = [loaded(volume.directory), loaded(volume.directory)]
+        # Up to Python 3.13, `tuple(generator)` fails in a thread while another holds all objects.
+        own = [loaded(volume.directory, k8s_watch=False) for _ in range(2)]
         return {**settings.as_dict(), "FIRST": own[0], "SECOND": own[1]}
 
     settings = loaded(volume.directory, post_hooks=[hook], k8s_watch=False)
