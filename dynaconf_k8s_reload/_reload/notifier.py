@@ -15,13 +15,14 @@ from .._model.changes import Changes
 from .._model.clock import monotonic
 from .._model.errors import ReloadRejected
 from .._model.log import log
+from .._watch import Hints
 from .event_loops import running_loop, wait_for
 
 if TYPE_CHECKING:
     import asyncio
 
 LONG_SECONDS = 30.0
-CLOSED_SECONDS = 60.0  # then a thread that could not be told of its end looks for itself
+LOOK_EVERY = 60.0  # seconds, should no hint arrive
 NO_THREAD = (
     "no thread can be started ({}), so subscribers have to wait; raise the limit of processes or "
     "memory (pids.max, ulimit -u)"
@@ -54,15 +55,20 @@ class _Subscriber:
             self.pending = changes if self.pending is None else self.pending.then(changes)
             self.pending = self.pending or None
 
+    def take(self) -> Any:
+        """Give the news, which is then told."""
+        news, self.pending = self.pending, None
+        return news
+
 
 class _Board:
     """What the notifier and its thread share; the thread holds nothing else of the reloader."""
 
     def __init__(self, subscribers: Iterable[_Subscriber] = ()) -> None:
-        # Entered itself: a condition's `__enter__` is Python, where a signal handler may raise once
-        # the lock is held.
         self.lock = threading.RLock()
-        self.condition = threading.Condition(self.lock)
+        # Not a condition: the garbage collector may close the board between the thread's look and
+        # its wait, where it would wake nobody.
+        self.hints = Hints()
         # Replaced, never changed: a signal handler may unsubscribe one while others are told.
         self.subscribers: Sequence[_Subscriber] = tuple(subscribers)
         self.whose = ""
@@ -162,7 +168,7 @@ class Notifier:
         """End the thread once everybody has been told; it starts again when there is news."""
         with self._board.lock:
             self._board.resting = True
-            self._board.condition.notify_all()
+            self._board.hints.give()
 
     def renew_after_fork(self) -> None:
         """Take fresh locks in a forked child, where no thread of the parent's lives on."""
@@ -185,8 +191,10 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 def _wake(board: _Board) -> None:
     board.resting = False
-    board.condition.notify_all()
-    if not board.runs:
+    if board.runs:
+        board.hints.give()
+    else:
+        board.hints.begin()  # the thread looks before it waits
         thread = threading.Thread(  # in no context of whoever happens to start it
             target=contextvars.Context().run,
             args=(_run, board),
@@ -207,9 +215,7 @@ def _wake(board: _Board) -> None:
 
 def _close(board: _Board) -> None:
     board.closed = True  # the garbage collector may call this at any point: wait for no lock
-    if board.condition.acquire(blocking=False):
-        board.condition.notify_all()
-        board.condition.release()
+    board.hints.give()
 
 
 def _run(board: _Board) -> None:
@@ -218,14 +224,15 @@ def _run(board: _Board) -> None:
             return  # a signal handler has raised while it started, and there may be another
     while True:
         with board.lock:
-            while not (board.closed or board.resting or _next(board) is not None):
-                board.condition.wait(CLOSED_SECONDS)
             subscriber = _next(board)
-            if board.closed or subscriber is None:
+            if board.closed or (board.resting and subscriber is None):
                 board.thread = None
                 return
-            news, subscriber.pending = subscriber.pending, None
-        _call(board, subscriber, news)
+            news = subscriber and subscriber.take()
+        if subscriber is None:
+            board.hints.wait(LOOK_EVERY)
+        else:
+            _call(board, subscriber, news)
         del subscriber, news
 
 

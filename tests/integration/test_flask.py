@@ -424,7 +424,7 @@ def test_an_app_is_collected_while_another_thread_publishes(volume: AtomicWriter
         gc.collect()
 
     collecting = threading.Thread(target=collect)
-    with reloader.generations.publishing, reloader._notifier._board.condition:
+    with reloader.generations.publishing, reloader._notifier._board.lock:
         collecting.start()
         collecting.join(10)
         assert not collecting.is_alive()

@@ -12,7 +12,7 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from dynaconf import Dynaconf
@@ -21,6 +21,7 @@ from dynaconf_k8s_reload import Change, Changes, ConfigError, get_reloader
 from dynaconf_k8s_reload._reload import event_loops, notifier
 from dynaconf_k8s_reload._reload.notifier import Notifier
 from dynaconf_k8s_reload._reload.stream import Stream
+from dynaconf_k8s_reload._watch import Hints
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
 
@@ -354,20 +355,31 @@ def test_the_thread_ends_with_its_notifier(forked: bool) -> None:
     eventually(lambda: gc.collect() >= 0 and not thread.is_alive())
 
 
-def test_the_thread_ends_though_nobody_can_wake_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The garbage collector may come while the thread, or another, is just looking for news."""
-    monkeypatch.setattr(notifier, "CLOSED_SECONDS", 0.01, raising=False)
-    bell = Notifier()
-    bell.subscribe("change", print, ())
-    thread, condition = bell._board.thread, cast("Any", bell._board.condition)
+def test_the_thread_ends_though_it_is_just_about_to_wait() -> None:
+    """The garbage collector may come once the thread has looked for news and before it waits."""
+    bell, blocking = Notifier(), Blocking()
+    doomed: list[Notifier] = []
+    begins = (threading.Condition.wait.__code__, Hints.wait.__code__)
+
+    def collect(frame: Any, event: str, _: object) -> None:
+        if event == "call" and frame.f_code in begins:
+            doomed.clear()
+
+    threading.setprofile(collect)
+    try:
+        bell.subscribe("change", blocking, ())
+    finally:
+        threading.setprofile(None)
+    bell.publish("change", modified("A", 0, 1))
+    assert blocking.entered.wait(10)
+    thread = bell._board.thread
     assert thread is not None
-    eventually(lambda: condition._waiters)
-    with monkeypatch.context() as patch:
-        patch.setattr(condition, "notify_all", lambda: None)
-        del bell
-        gc.collect()
+    doomed.append(bell)
+    del bell
+    blocking.go.set()
     thread.join(10)
     assert not thread.is_alive()
+    assert doomed == []
 
 
 def test_a_notifier_that_rests_tells_everybody_first_and_wakes_for_news() -> None:
@@ -411,7 +423,7 @@ def test_the_notifier_of_a_forked_child_starts_afresh(bell: Notifier) -> None:
     told: list[Any] = []
     bell.subscribe("change", told.append, ())
     board = bell._board
-    with board.condition:  # as if the thread that held it had stayed behind
+    with board.lock:  # as if the thread that held it had stayed behind
         bell.renew_after_fork()
         bell.publish("change", modified("A", 0, 1))
         eventually(lambda: told)
@@ -422,7 +434,7 @@ def test_the_notifier_of_a_forked_child_starts_afresh(bell: Notifier) -> None:
 
 def test_closing_waits_for_no_lock(bell: Notifier) -> None:
     """The garbage collector may close a notifier while its lock is held."""
-    with bell._board.condition:
+    with bell._board.lock:
         thread = threading.Thread(target=notifier._close, args=(bell._board,))
         thread.start()
         thread.join(10)
@@ -625,7 +637,7 @@ def test_a_stream_may_be_dropped_while_news_is_given(bell: Notifier) -> None:
     async def main() -> None:
         streams = [Stream(bell, ())]
         dropping = threading.Thread(target=streams.clear)
-        with bell._board.condition:
+        with bell._board.lock:
             dropping.start()
             dropping.join(10)
             assert not dropping.is_alive()
