@@ -73,6 +73,19 @@ def serving(
     assert tracebacks or "Traceback" not in log.read_text()
 
 
+@contextmanager
+def free_port() -> Iterator[int]:
+    """Give a port to a server that binds it by itself; nobody else gets it within the block.
+
+    Whoever asks the system for any port gets another than one that is bound. A server that sets
+    ``SO_REUSEADDR``, as all do, may listen on it nevertheless: nobody listens there (socket(7)).
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
+
+
 def ask(port: int, path: str = "/", host: str = "127.0.0.1") -> tuple[int, Any]:
     """Request once; give the status code and the JSON of the answer, nothing if it is none."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)

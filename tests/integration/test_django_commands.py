@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from django_project import PROJECT, Project, environment, manage
 from dynaconf_k8s_reload.testing import AtomicWriter
+from servers import free_port
 from support import eventually
 
 pytest.importorskip("django", reason="Django is not installed")
@@ -182,10 +182,7 @@ def test_the_command_finds_no_difference(volume: AtomicWriter) -> None:
 @contextmanager
 def runserver(volume: AtomicWriter, log: Path, *arguments: str) -> Iterator[tuple[int, int]]:
     """Run Django's development server; give the process's id and the port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with log.open("w") as output:
+    with free_port() as port, log.open("w") as output:
         process = subprocess.Popen(
             [
                 *(sys.executable, PROJECT / "manage.py", "runserver", f"127.0.0.1:{port}"),
@@ -209,7 +206,7 @@ def get(port: int) -> dict[str, object]:
     try:
         connection.request("GET", "/")
         answer: dict[str, object] = json.loads(connection.getresponse().read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return {}
     finally:
         connection.close()
@@ -250,7 +247,7 @@ def test_runserver_follows_and_does_not_restart(
         server = get(port)["pid"]
         assert isinstance(server, int)
         assert (server == pid) == bool(arguments)
-        assert inotifies(server) == 1
+        eventually(lambda: inotifies(server) == 1)  # which the watching thread makes
         if not arguments:
             assert (threads(pid), inotifies(pid)) == (1, 0)
             assert "DJANGO_FIRST" not in variables_of(server)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from docs_site import DOCS, PAGES, ROOT, Page, environment
 from dynaconf_k8s_reload.testing import AtomicWriter
+from servers import free_port
 from support import eventually
 
 BY_THE_PLUGIN = {"testing.md"}  # whose blocks are tests, which test_pytest_plugin.py runs
@@ -81,6 +81,7 @@ def test_a_tutorial_leads_to_its_result(name: str, tmp_path: Path) -> None:
     Page.read(path).write(tmp_path)
     screen = tmp_path / "screen"
     with (
+        free_port() as port,
         screen.open("w") as output,
         subprocess.Popen(
             ["bash"],
@@ -95,7 +96,7 @@ def test_a_tutorial_leads_to_its_result(name: str, tmp_path: Path) -> None:
         assert shell.stdin
         try:
             shell.stdin.write(COMMANDS)
-            for number, (command, shown) in enumerate(_session(_with_free_port(path.read_text()))):
+            for number, (command, shown) in enumerate(_session(_with_port(path.read_text(), port))):
                 shell.stdin.write(
                     f"{_typed(command, shown)}\n[[ $? == 0 ]] && echo done {number}\n"
                 )
@@ -107,11 +108,9 @@ def test_a_tutorial_leads_to_its_result(name: str, tmp_path: Path) -> None:
             shell.stdin.close()
 
 
-def _with_free_port(text: str) -> str:
+def _with_port(text: str, port: int) -> str:
     """Put another port in the place of the one that the page's server listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return re.sub(r"\b(5000|8000)\b", str(free.getsockname()[1]), text)
+    return re.sub(r"\b(5000|8000)\b", str(port), text)
 
 
 def _typed(command: str, shown: list[str]) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 
 import dynaconf_k8s_reload
 from dynaconf_k8s_reload.testing import AtomicWriter
+from servers import free_port
 from support import eventually
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "flask"
@@ -89,19 +91,25 @@ def test_the_command_line_answers(volume: AtomicWriter, path: None) -> None:
     assert json.loads(flask("status"))["generation"] == 1
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """What the server is to listen on."""
+    with free_port() as port:
+        yield port
+
+
 def test_the_development_server_starts_anew_with_the_variables_of_now(
-    volume: AtomicWriter, tmp_path: Path, path: None
+    volume: AtomicWriter, tmp_path: Path, path: None, port: int
 ) -> None:
     """With --debug, a change of code restarts the serving process; a deleted key stays deleted."""
     program = tmp_path / "app.py"
     program.write_text((EXAMPLE / "app.py").read_text())
     volume.write({"KEY1": "VAL1", "GONE": "there"})
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
 
     def get(name: str) -> str | None:
         url = f"http://127.0.0.1:{port}/getEnvValue?var={name}"
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+        gone = (OSError, http.client.HTTPException)  # the latter in the middle of its answer
+        with contextlib.suppress(*gone), urllib.request.urlopen(url, timeout=10) as answer:
             return str(answer.read().decode())
         return None
 
@@ -121,7 +129,9 @@ def test_the_development_server_starts_anew_with_the_variables_of_now(
             eventually(lambda: get("GONE") == "there", 60)
             volume.write({"KEY1": "VAL2"})
             eventually(lambda: (get("KEY1"), get("GONE")) == ("VAL2", None), 60)
-            program.write_text(program.read_text().replace("str(value)", "f'new {value}'"))
+            draft = tmp_path / "draft"
+            draft.write_text(program.read_text().replace("str(value)", "f'new {value}'"))
+            draft.replace(program)  # in one go: the server must not start with half of it
             eventually(lambda: get("KEY1") == "new VAL2", 60, (tmp_path / "log").read_text)
             assert get("GONE") is None
             volume.write({"KEY1": "VAL3"})

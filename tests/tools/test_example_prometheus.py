@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ import pytest
 import dynaconf_k8s_reload
 from docs_site import ROOT
 from dynaconf_k8s_reload.testing import AtomicWriter
-from servers import serving
+from servers import free_port, serving
 from support import eventually
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
@@ -104,9 +103,7 @@ def prometheus(target: int, directory: Path) -> Iterator[int]:
         ],
     }
     (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    with (directory / "prometheus.log").open("w") as log:
+    with free_port() as port, (directory / "prometheus.log").open("w") as log:
         process = subprocess.Popen(
             [
                 "prometheus",
@@ -118,11 +115,11 @@ def prometheus(target: int, directory: Path) -> Iterator[int]:
             stdout=log,
             stderr=log,
         )
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
+        try:
+            yield port
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 def ask(port: int, path: str, **query: str) -> Any:
