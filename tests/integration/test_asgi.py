@@ -48,8 +48,8 @@ def test_requests_and_the_lifespan_follow(volume: AtomicWriter, port: int) -> No
 
 
 def test_the_event_loop_answers_during_a_slow_check(volume: AtomicWriter, port: int) -> None:
-    """A check that sleeps for seconds in the watching thread holds up no request."""
-    volume.write(number(1, SLOW="3"))
+    """A check that is not done before ten requests are, in the watching thread, holds up none."""
+    volume.write(number(1, REQUESTS="10"))
     eventually(lambda: ask(port)[1]["checking"], seconds=30)
     answers = 0
     while (answer := ask(port)[1])["checking"]:

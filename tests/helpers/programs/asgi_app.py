@@ -21,13 +21,17 @@ settings: Any = Dynaconf(loaders=["dynaconf_k8s_reload.loader"])
 reloader = get_reloader(settings)
 seen: list[str] = []
 checking = {"now": False}
+answered = 0
 
 
 @reloader.on_validate
 def check(candidate: Any, changes: Any) -> None:
-    """Take as long as the candidate says, in the watching thread."""
+    """Take as long as so many requests as the candidate says, in the watching thread."""
     checking["now"] = True
-    time.sleep(float(candidate.get("SLOW", 0)))  # being slow is its task
+    enough = answered + candidate.get("REQUESTS", 0)
+    deadline = time.monotonic() + 60
+    while answered < enough and time.monotonic() < deadline:
+        time.sleep(0.001)  # being slow is its task
     checking["now"] = False
 
 
@@ -49,10 +53,11 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
 
 async def answer(_: Request) -> JSONResponse:
     """Answer with what one request saw, with a pause in which a swap may come."""
+    global answered  # noqa: PLW0603 -- because the check, in another thread, waits for it
     snapshot = reloader.snapshot()
     first = snapshot.NUMBER
     await asyncio.sleep(0.001)
-    return JSONResponse(
+    response = JSONResponse(
         {
             "pid": os.getpid(),
             "one_generation": [first, snapshot.TWIN, snapshot.NUMBER],
@@ -63,6 +68,8 @@ async def answer(_: Request) -> JSONResponse:
             "checking": checking["now"],
         }
     )
+    answered += 1
+    return response
 
 
 app = Starlette(routes=[Route("/", answer)], lifespan=lifespan)
