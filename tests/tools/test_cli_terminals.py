@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -93,6 +94,7 @@ def test_a_reader_that_has_seen_enough(volume: AtomicWriter) -> None:
     """Where its reader ends first, as ``head`` does, it ends without a word."""
     volume.write({f"K{number:04}": "x" for number in range(2000)})
     reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)  # for it not to be over before its reader is
     process = subprocess.Popen(
         [*MODULE, "show", "-v", str(volume.directory)],
         stdout=writing,
