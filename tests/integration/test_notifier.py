@@ -326,8 +326,7 @@ def test_a_bound_method_does_not_keep_its_object_alive(
     eventually(lambda: len(services[0].told) == 2)
     reference = weakref.ref(services[0])
     services.clear()
-    gc.collect()
-    assert reference() is None
+    eventually(lambda: gc.collect() >= 0 and reference() is None)  # its call may not be over yet
     volume.write({"A": "3"})
     assert reloader.reload().outcome == "applied"
     done = threading.Event()
