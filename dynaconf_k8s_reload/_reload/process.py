@@ -14,7 +14,7 @@ from .._model.options import Options
 from .._model.status import ReloadResult
 from .._source.snapshot import Snapshot
 from .._source.switch_interval import short_switch_interval
-from .._watch import is_patching, notice_fork
+from .._watch import greenlets_are_being_set_up, notice_fork
 from .generations import Generations
 from .passing import Pass
 from .progress import busy
@@ -97,7 +97,7 @@ class Process:
 
     def _may_change(self, name: str | None) -> bool:
         """Tell whether a variable, or any if that is ``None``, may not be the mounts' any more."""
-        if is_patching():
+        if greenlets_are_being_set_up():
             return False
         if name is None or self.mirror.knows(name):
             return True

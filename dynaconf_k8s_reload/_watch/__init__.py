@@ -3,7 +3,7 @@
 What other rooms use is imported from here; the modules are private to this one.
 """
 
-from .greenlets import is_patching, patched_by
+from .greenlets import greenlets_are_being_set_up, patched_by
 from .processes import RENEWED_AFTER_FORK, notice_fork
 from .session import Hints
 from .timing import Timing
@@ -18,7 +18,7 @@ __all__ = [
     "Watch",
     "Watched",
     "Watcher",
-    "is_patching",
+    "greenlets_are_being_set_up",
     "notice_fork",
     "patched_by",
 ]

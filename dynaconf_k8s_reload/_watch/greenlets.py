@@ -8,7 +8,12 @@ import sys
 from types import FrameType
 from typing import Any
 
-PATCHERS = ("gevent.monkey", "eventlet.patcher")
+SET_UP_BY = (  # modules, and the functions in them, by how their names begin
+    ("gevent.monkey", "patch_"),
+    ("gevent.hub", "__init__"),
+    ("eventlet.patcher", "monkey_"),
+    ("eventlet.hubs", "use_hub"),
+)
 
 
 def patched_by() -> str:
@@ -34,16 +39,18 @@ def simple_queue() -> queue.SimpleQueue[None]:
     return queue.SimpleQueue()
 
 
-def is_patching() -> bool:
-    """Tell whether this thread is within gevent's or eventlet's patching.
+def greenlets_are_being_set_up() -> bool:
+    """Tell whether this thread is within gevent's or eventlet's patching, or the making of a hub.
 
-    Threads are patched by then, and queues are not: a watch that began now would block them all.
-    gevent looks through all objects meanwhile, which has Django read its settings module.
+    While they patch, threads are patched and queues are not: a watch that began now would block
+    them all. gevent looks through all objects meanwhile, which has Django read its settings module.
+    A hub is made at its first use, and made twice by whoever uses it meanwhile: a watch of the one
+    that is then forgotten ends the process under gevent, and never runs under eventlet.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- because its public way imports much
     while frame is not None:
-        module = str(frame.f_globals.get("__name__"))
-        if module.startswith(PATCHERS) and frame.f_code.co_name.startswith(("patch_", "monkey_")):
+        module, function = str(frame.f_globals.get("__name__")), frame.f_code.co_name
+        if any(module.startswith(of) and function.startswith(name) for of, name in SET_UP_BY):
             return True
         frame = frame.f_back
     return False

@@ -309,6 +309,42 @@ def test_under_gevent_a_started_program_runs_no_greenlet_twice(tmp_path: Any) ->
     assert output.splitlines() == [f"{number} {process.pid}" for number in range(5)]
 
 
+GEVENT_WORKER = """
+import os, sys
+import gevent
+from dynaconf import Dynaconf
+from gevent import monkey
+loaders = ["dynaconf_k8s_reload.loader"]
+settings = Dynaconf(envvar_prefix="MYAPP", loaders=loaders, k8s_mounts=[sys.argv[1]])
+assert settings.KEY == 1
+pid = os.fork()
+if pid == 0:
+    monkey.patch_all()
+    open(os.path.join(sys.argv[1], "MYAPP_KEY"), "w").write("2")
+    gevent.get_hub()  # reads variables while it is made
+    while os.environ["MYAPP_KEY"] != "2":
+        gevent.sleep(0.05)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+
+
+def test_a_mount_that_moves_before_gevent_has_its_hub_ends_no_worker(tmp_path: Any) -> None:
+    """A worker that is forked, then patched, watches by the hub that it goes on with."""
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    (tmp_path / "MYAPP_KEY").write_text("1")
+    process = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", GEVENT_WORKER, str(tmp_path)],
+        # dynaconf imports Django's settings where it is installed, and gevent asks for their class.
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "django.conf.global_settings"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+
+
 def test_an_object_that_is_being_loaded_is_not_marked(volume: AtomicWriter) -> None:
     """A fork within the first load: parent and child both come up, and follow."""
     volume.write({"MYAPP_KEY": "1"})

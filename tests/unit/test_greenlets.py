@@ -8,22 +8,25 @@ from typing import Any
 
 import pytest
 
-from dynaconf_k8s_reload._watch.greenlets import is_patching
+from dynaconf_k8s_reload._watch.greenlets import greenlets_are_being_set_up
 
 
 @pytest.mark.parametrize(
     ("module", "function", "expected"),
     [
         ("gevent.monkey._patch_thread_common", "patch_thread", True),
+        ("gevent.hub", "__init__", True),
         ("eventlet.patcher", "monkey_patch", True),
+        ("eventlet.hubs", "use_hub", True),
         ("gevent.monkey", "main", False),  # which goes on for as long as the program
+        ("gevent.hub", "run", False),  # which the application's greenlets do not end
         ("application", "patch_thread", False),
     ],
 )
-def test_patching_is_known_by_who_calls(module: str, function: str, expected: bool) -> None:
-    """Only within the patching itself is a process neither one thing nor the other."""
-    names: dict[str, Any] = {"__name__": module, "is_patching": is_patching}
-    exec(f"def {function}(): return is_patching()", names)
+def test_setting_up_is_known_by_who_calls(module: str, function: str, expected: bool) -> None:
+    """Only within that is a process neither one thing nor the other."""
+    names: dict[str, Any] = {"__name__": module, "asked": greenlets_are_being_set_up}
+    exec(f"def {function}(): return asked()", names)
     assert names[function]() is expected
 
 
