@@ -8,8 +8,11 @@ import hypothesis
 
 NIGHTLY = bool(os.environ.get("NIGHTLY"))
 
-# A change lands by what it does, not by luck: only the nightly run looks for examples never tried.
-hypothesis.settings.register_profile("landing", derandomize=not NIGHTLY, print_blob=True)
+# A change lands by what it does, not by luck: only the nightly run looks for examples never tried,
+# and how long an example takes tells how busy the machine is.
+hypothesis.settings.register_profile(
+    "landing", deadline=None, derandomize=not NIGHTLY, print_blob=True
+)
 hypothesis.settings.load_profile("landing")
 
 

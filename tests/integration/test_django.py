@@ -264,9 +264,7 @@ def unwatched(volume: AtomicWriter) -> Iterator[Project]:
 
 @given(start=st.sampled_from(STARTS), text=st.text(max_size=20), blob=st.binary(max_size=5))
 @example(start="@int ", text="refused", blob=b"\xff")
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_status_shows_no_value(
     unwatched: Project, volume: AtomicWriter, start: str, text: str, blob: bytes
 ) -> None:

@@ -26,9 +26,7 @@ from dynaconf_k8s_reload._source.content import UNPARSED, Variable
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import LOADERS, make_settings
 
-thorough = profile(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+thorough = profile(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ADDRESS = r"at 0x[0-9a-f]+|on \d+"  # of a merge that dynaconf has left unapplied
 KEYS = st.sampled_from(
     [

@@ -84,7 +84,7 @@ def fresh() -> Iterator[FreshProcesses]:
 
 
 # Without shrinking, which can take longer than a run: the example that failed is small enough.
-@profile(max_examples=SEQUENCES, deadline=None, phases=[Phase.explicit, Phase.generate])
+@profile(max_examples=SEQUENCES, phases=[Phase.explicit, Phase.generate])
 @given(
     first=st.tuples(payloads, payloads),
     sequence=st.lists(updates, min_size=1, max_size=6),
@@ -131,7 +131,7 @@ def test_a_reload_is_a_restart(
                 get_reloader(settings).stop(restore=True)  # here, where its environment is
 
 
-@profile(max_examples=APPLICATIONS, deadline=None, phases=[Phase.explicit, Phase.generate])
+@profile(max_examples=APPLICATIONS, phases=[Phase.explicit, Phase.generate])
 @given(
     first=st.tuples(payloads, payloads),
     sequence=st.lists(updates, min_size=1, max_size=6),

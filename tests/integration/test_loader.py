@@ -82,9 +82,7 @@ KEYS = st.sampled_from(
     ]
 )
 BASE = {"OTHER": "here", "LIST": [1, 2], "DB": {"host": "h", "Port": 1}, "A": {"b": [1]}}
-thorough = profile(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+thorough = profile(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @contextmanager

@@ -680,7 +680,6 @@ PAYLOADS = st.dictionaries(st.sampled_from(NAMES), TEXT, max_size=6)
 
 @hypothesis_settings(
     max_examples=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

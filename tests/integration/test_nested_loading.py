@@ -126,7 +126,7 @@ def outcome(load: Any, beneath: Any, options: Any, batches: list[dict[str, str]]
 
 
 @given(BENEATH, BATCHES, OPTIONS)
-@profile(max_examples=EXAMPLES, deadline=None)
+@profile(max_examples=EXAMPLES)
 @example({"A": {"x": {"z": 1}, "y": 5}}, [{"A__X__y": "2", "A__y": "3"}], {})
 @example({"A": {"y": 1, "x": {"y": 1}}}, [{"A__z": "1", "A__x__y": "2"}], {})
 @example({"A": {3: 1}}, [{"A__x": "1"}], {})  # a key that is no string

@@ -124,7 +124,6 @@ def comparable(value: Any) -> Any:
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.tuples(SUFFIXES, TEXTS), min_size=AT_ONCE, max_size=AT_ONCE))

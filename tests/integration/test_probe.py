@@ -45,7 +45,7 @@ KEYS = st.sampled_from(
 
 
 @given(st.lists(st.dictionaries(KEYS, CONTENTS, max_size=3), min_size=1, max_size=3))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_no_value_is_shown(payloads: list[dict[str, str | bytes]]) -> None:
     """Whatever the mount holds, applied or refused, no part of it is in the answer or the repr."""
     with tempfile.TemporaryDirectory() as directory:

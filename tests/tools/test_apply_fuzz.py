@@ -110,7 +110,7 @@ def written(documents: list[Any], *, as_json: bool) -> str:
     return str(yaml.dump_all(documents, allow_unicode=True))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(documents=DOCUMENTS, as_json=st.booleans(), path=KEYS | st.none())
 def test_documents(documents: list[Any], as_json: bool, path: str | None, place: Path) -> None:
     """Documents of every shape end in a message or in a whole volume."""
@@ -118,7 +118,7 @@ def test_documents(documents: list[Any], as_json: bool, path: str | None, place:
     applied(written(documents, as_json=as_json), place, *arguments)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(text=SIGNS)
 @example(text="&a\nkind: List\nitems: [*a]\n")
 @example(text="kind: [a]\n")

@@ -267,7 +267,7 @@ WORDS = (
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=20).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_ends_in_a_traceback(text: str) -> None:
     """Whatever a file holds, it is a manifest or it is refused with a message."""
     with suppress(ManifestError):

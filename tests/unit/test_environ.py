@@ -119,7 +119,7 @@ class Processes(RuleBasedStateMachine):
 
 
 test_ownership = Processes.TestCase
-test_ownership.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+test_ownership.settings = settings(max_examples=40, stateful_step_count=15)
 
 
 class Full(dict[str, str]):

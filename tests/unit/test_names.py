@@ -107,7 +107,7 @@ NAMES = st.from_regex(r"\A(MYAPP_|DYNACONF_|OTHER_)?[A-C]((__|___|_N_|\.)[A-C0-1
 
 
 @given(st.sets(NAMES, min_size=1, max_size=4), st.sampled_from(["__", "___", "_N_", ""]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_names_and_loader_agree(names: set[str], separator: str) -> None:
     """The top-level settings that the rule tells are those that the loader makes."""
     with TemporaryDirectory() as directory:
