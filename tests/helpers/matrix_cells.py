@@ -25,8 +25,9 @@ from servers import ask
 from support import eventually
 
 SWAPS = 5
-QUIET = 2.0  # seconds within which every process follows
-END_SECONDS = 5.0
+QUIET = 2.0  # seconds between two swaps, at least
+END_SECONDS = 20.0  # gunicorn kills after 30 what has not ended by itself
+REST = 3.0  # seconds: gunicorn's greenlets look each second whether they are to end
 CLIENTS = 4
 
 
@@ -203,15 +204,26 @@ class Seen:
     def pids(self) -> set[int]:
         return {answer["pid"] for answer in self.answers}
 
-    def late(self) -> list[dict[str, Any]]:
-        """Give the answers that were behind, by more than the quiet allowed."""
+    def behind(self, number: int) -> list[dict[str, Any]]:
+        """Give the last answers of the living processes that have not followed a swap yet."""
+        last = {each["pid"]: each for each in self.answers if each["began"] > self.swaps[number]}
         return [
             answer
-            for answer in self.answers
-            for number, written in self.swaps.items()
-            if answer["began"] > written + QUIET
-            and min(answer["number"], answer["variable"]) < number
+            for pid, answer in last.items()
+            if served(answer) < number and Path(f"/proc/{pid}").exists()
         ]
+
+    def back(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Give the answers that were begun when their process had given a newer one, with that."""
+        newest: dict[int, dict[str, Any]] = {}
+        found = []
+        for answer in sorted(self.answers, key=lambda each: float(each["began"])):
+            before = newest.setdefault(answer["pid"], answer)
+            if served(answer) >= served(before):
+                newest[answer["pid"]] = answer
+            elif answer["began"] > before["read"]:
+                found.append((answer, before))
+        return found
 
     def slowest(self) -> float:
         """Give the longest time for which a process still answered with what was before."""
@@ -220,10 +232,15 @@ class Seen:
                 answer["began"] - written
                 for answer in self.answers
                 for number, written in self.swaps.items()
-                if answer["began"] > written and min(answer["number"], answer["variable"]) < number
+                if answer["began"] > written and served(answer) < number
             ),
             default=0.0,
         )
+
+
+def served(answer: dict[str, Any]) -> int:
+    """Give the number that both the setting and the variable have reached."""
+    return min(int(answer["number"]), int(answer["variable"]))
 
 
 def run(cell: Cell, directory: Path, *, plain: bool = False) -> Seen:
@@ -245,7 +262,9 @@ def run(cell: Cell, directory: Path, *, plain: bool = False) -> Seen:
             for number in range(1, SWAPS + 1):
                 volume.write({"NUMBER": str(number)})
                 seen.swaps[number] = time.monotonic()
-                threading.Event().wait(QUIET + 0.5)
+                threading.Event().wait(QUIET)
+                if not plain:
+                    _wait_until_followed(cell, directory, seen, number)
             if cell.recycles:  # a busy machine answers fewer requests in this time
                 _wait_for_answers(cell, directory, seen, process, cell.processes + 1)
         finally:
@@ -256,7 +275,7 @@ def run(cell: Cell, directory: Path, *, plain: bool = False) -> Seen:
                 helper.kill()
                 helper.wait()
         if cell.recycles:  # a worker that is being started misses the signal, whatever it loads
-            threading.Event().wait(QUIET)
+            _wait_until_at_rest(process.pid)
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):  # it is killed at the end
@@ -319,6 +338,41 @@ def _wait_for_answers(
         return len(seen.pids) >= processes
 
     eventually(ready, seconds=60, else_show=lambda: (directory / "log").read_text()[-3000:])
+
+
+def _wait_until_followed(cell: Cell, directory: Path, seen: Seen, number: int) -> None:
+    def followed() -> bool:
+        if not cell.serves:
+            _read_results(directory, seen)
+        return seen.behind(number) == []
+
+    eventually(
+        followed,
+        seconds=30,  # a process that is behind may have to wait for its next request
+        else_show=lambda: (seen.behind(number), (directory / "log").read_text()[-3000:]),
+    )
+
+
+def _wait_until_at_rest(pid: int) -> None:
+    """Wait until no child begins, ends or works; a moment at least, and not for ever."""
+    for _ in range(20):
+        before = _processor_seconds(pid)
+        threading.Event().wait(REST)
+        after = _processor_seconds(pid)
+        if before.keys() == after.keys() and all(
+            after[child] - used < REST / 20 for child, used in before.items()
+        ):
+            return
+
+
+def _processor_seconds(pid: int) -> dict[str, float]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    used = {}
+    for child in children:
+        with suppress(OSError):  # it has ended
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+            used[child] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 def _read_results(directory: Path, seen: Seen) -> None:

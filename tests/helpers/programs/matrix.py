@@ -33,9 +33,10 @@ def answer() -> dict[str, Any]:
     """Read the settings, have a job ready to run, and start a program."""
     number = settings.get("NUMBER", 0)
     variable = int(os.environ.get("NUMBER", "0"))
+    read = time.monotonic()
     threading.Thread(target=job, args=(uuid.uuid4().hex,)).start()
     subprocess.run(["/bin/true"], check=True)
-    return {"pid": os.getpid(), "number": number, "variable": variable}
+    return {"pid": os.getpid(), "number": number, "variable": variable, "read": read}
 
 
 def health() -> dict[str, Any]:
