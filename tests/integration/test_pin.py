@@ -426,15 +426,17 @@ UNSEEN = """
 import ctypes, os, sys, time
 from dynaconf import Dynaconf
 from dynaconf_k8s_reload import get_reloader
+from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 volume = AtomicWriter(sys.argv[1])
 volume.write({"N": "1"})
 settings = Dynaconf(loaders=["dynaconf_k8s_reload.loader"], k8s_mounts=[sys.argv[1]])
 reloader = get_reloader(settings)
-while reloader.status().watching == "off":
+# CPython's child is lost if a thread wants its lock meanwhile: no look may be due.
+while WATCHER._session._wake < time.monotonic() + 0.5:
     time.sleep(0.01)
-time.sleep(0.5)  # CPython's child is lost if a thread wants its lock meanwhile
+time.sleep(0.25)
 if ctypes.PyDLL(None).fork() == 0:
     with reloader.pin() as pinned:
         assert pinned.N == 1

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -25,13 +26,14 @@ from dynaconf_k8s_reload._model import published
 from dynaconf_k8s_reload._model.clock import monotonic
 from dynaconf_k8s_reload._reload import health, memory_file
 from dynaconf_k8s_reload._reload.memory_file import MEMORY_FILE, MemoryFile
-from dynaconf_k8s_reload._watch import Watch
+from dynaconf_k8s_reload._watch import WATCHER, Watch
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 HERE = os.getpid()
+QUIET = 0.5  # seconds; one that polls looks every second
 
 
 @contextmanager
@@ -48,6 +50,7 @@ def child(function: Callable[[], object], fork: Callable[[], int] = os.fork) -> 
             os._exit(1)
     os.close(writer)
     try:
+        assert select.select([reader], [], [], 30)[0], "the child hangs"
         assert os.read(reader, 5) == b"ready"
         yield pid
     finally:
@@ -61,7 +64,10 @@ def fork_in_c() -> int:
 
     Not while another thread wants the lock: CPython's child would never have it.
     """
-    threading.Event().wait(1)  # until the watch no longer looks because of the last hint
+    session = WATCHER._session
+    assert session is not None
+    eventually(lambda: session._wake > monotonic() + QUIET)  # no look is due, however slow it is
+    threading.Event().wait(QUIET / 2)  # and the thread waits
     return int(ctypes.PyDLL(None).fork())
 
 
