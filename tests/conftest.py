@@ -17,7 +17,7 @@ import pytest
 import sampling  # noqa: F401 -- sets how examples are found, before any test asks for some
 from dynaconf_k8s_reload._environ.mirror import Mirror
 from dynaconf_k8s_reload._reload import notifier
-from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK
+from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK, session
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors, own_process, what_is_open
 
@@ -99,6 +99,12 @@ def _put_back(mirror: Mirror) -> None:
 def _environment() -> dict[str, str]:
     own = "PYTEST_CURRENT_TEST"  # pytest's, which changes with each phase of a test
     return {name: value for name, value in os.environ.items() if name != own}
+
+
+@pytest.fixture
+def first_look_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have whoever uses a watch first wait for its first look, also where that takes seconds."""
+    monkeypatch.setattr(session, "FIRST_LOOK_SECONDS", AT_MOST)
 
 
 @pytest.fixture

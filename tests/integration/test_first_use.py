@@ -17,7 +17,10 @@ from dynaconf_k8s_reload import _dynaconf, get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, forked, make_settings
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+    pytest.mark.usefixtures("first_look_is_awaited"),
+]
 
 
 def in_child(function: Callable[[], object]) -> None:

@@ -30,6 +30,8 @@ from dynaconf_k8s_reload._watch.session import Session
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, forked, make_settings
 
+pytestmark = pytest.mark.usefixtures("first_look_is_awaited")
+
 
 class Child:
     """A forked process that runs a function, and says how it went."""

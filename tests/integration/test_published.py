@@ -30,7 +30,10 @@ from dynaconf_k8s_reload._watch import WATCHER, Watch
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+    pytest.mark.usefixtures("first_look_is_awaited"),
+]
 
 HERE = os.getpid()
 QUIET = 0.5  # seconds; one that polls looks every second

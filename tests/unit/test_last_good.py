@@ -20,6 +20,7 @@ from dynaconf_k8s_reload._reload import last_good
 from dynaconf_k8s_reload._reload.last_good import UnusableError, keep, recall
 from dynaconf_k8s_reload._source.fingerprint import Token
 from dynaconf_k8s_reload._source.snapshot import Snapshot
+from support import eventually
 
 READ = [
     Snapshot(Mount("/config"), Token(), present=True, files={"A": b"good", "RAW": b"\xff\0"}),
@@ -225,13 +226,12 @@ def test_a_writer_that_is_killed_leaves_one_content(directory: Path) -> None:
         ) as process:
             assert process.stdout
             process.stdout.readline()
+            eventually(lambda: list(directory.glob(f"{last_good.NAME}*")))
             time.sleep(0.01 + pause * 0.0007)  # any moment will do
             process.send_signal(signal.SIGKILL)
-        if list(directory.glob(f"{last_good.NAME}*")):
-            (recalled,) = recall(str(directory), read).snapshots
-            assert len(recalled.files) == 20
-            assert len(set(recalled.files.values())) == 1
-    assert list(directory.glob(f"{last_good.NAME}*"))
+        (recalled,) = recall(str(directory), read).snapshots
+        assert len(recalled.files) == 20
+        assert len(set(recalled.files.values())) == 1
 
 
 def test_what_killed_writers_left_is_removed(
