@@ -256,7 +256,7 @@ def test_a_reload_that_makes_the_process_unhealthy_is_told_once_more(
 ) -> None:
     """A warning first, then an error, and its end; the status that others read has it, too."""
     volume.write({"MYAPP_A": "1"})
-    reloader = get_reloader(make_settings(volume.directory))
+    reloader = get_reloader(make_settings(volume.directory, k8s_watch=False))
     reloading = reloader.generations.progress
     monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
     logged.clear()
