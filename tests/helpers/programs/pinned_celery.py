@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from celery import Celery
+from celery.worker import state
 from dynaconf import Dynaconf
 
 import ten_keys
@@ -48,7 +49,9 @@ def send() -> None:
         for line in lines:
             for _ in range(int(line)):
                 read.delay()
-    worker.stop()
+    # Not `worker.stop()`, which reads results in this thread while the main one reads them as well,
+    # and then waits for what that has taken.
+    state.should_stop = 0  # with this status, as Celery's own handler of SIGTERM has it
 
 
 worker = app.Worker(pool=sys.argv[1], concurrency=4, loglevel="WARNING", quiet=True)
