@@ -27,7 +27,6 @@ from dynaconf_k8s_reload._model.clock import monotonic
 from dynaconf_k8s_reload._reload import health, memory_file
 from dynaconf_k8s_reload._reload.memory_file import MEMORY_FILE, MemoryFile
 from dynaconf_k8s_reload._watch import WATCHER, Watch
-from dynaconf_k8s_reload._watch import session as sessions
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings
 
@@ -192,10 +191,9 @@ def test_a_child_has_none_until_its_first_use_and_then_its_own(volume: AtomicWri
 
 
 def test_a_fork_that_python_does_not_see_is_not_followed_until_it_asks(
-    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+    volume: AtomicWriter,
 ) -> None:
     """What it inherited is its parent's, and told as such; after a call it has its own."""
-    monkeypatch.setattr(sessions, "FIRST_LOOK_SECONDS", 10.0)  # for which that call waits
     volume.write({"KEY": "1"})
     settings = make_settings(volume.directory)
     assert settings.KEY == 1
