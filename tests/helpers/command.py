@@ -151,7 +151,7 @@ class Running:
         def ended() -> bool:
             return self.process.poll() is not None
 
-        eventually(lambda: condition() or ended(), 30, else_show=lambda: self.out + self.err)
+        eventually(lambda: condition() or ended(), 60, else_show=lambda: self.out + self.err)
         assert condition(), self.out + self.err
 
     def end(self, by: signal.Signals = signal.SIGTERM) -> int:
