@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynaconf.utils.parse_conf import Lazy, MetaValue
+from dynaconf.utils.parse_conf import Lazy, MetaValue, parse_conf_data
 
 from . import state
 from .values import SCALARS, Literal, is_scalar, is_token
@@ -145,7 +145,8 @@ class Parent:
         self._has_lists |= isinstance(value, (dict, list))
         self._last = key, value, source
         level = self._descend(levels, path)
-        level.put(level.find(path[-1]), state.contained(self._settings, value))
+        stored = state.contained(self._settings, parsed_again(value, self._settings))
+        level.put(level.find(path[-1]), stored)
         if unevaluated:
             level.templates.append(path[-1])
         return True
@@ -242,3 +243,15 @@ def _is_merged(value: Any, lists: list[Any], *, kind: Any = None) -> bool:
     if isinstance(value, str):
         return is_scalar(value) or type(value) is Literal
     return not isinstance(value, (dict, tuple, MetaValue))
+
+
+def parsed_again(value: Any, settings: Any) -> Any:
+    """Parse a value once more, as dynaconf does when it sets one: lists within become plain ones.
+
+    A list of scalars stays as it is, so that is not done.
+    """
+    if not isinstance(value, (dict, list)):
+        return value
+    if isinstance(value, list) and all(map(is_scalar, list.__iter__(value))):
+        return value
+    return parse_conf_data(value, box_settings=settings)

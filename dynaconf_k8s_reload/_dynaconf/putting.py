@@ -19,7 +19,7 @@ from dynaconf.utils.parse_conf import Lazy
 
 from .._model.names import REMEMBERED, Names
 from . import state
-from .folding import Parent
+from .folding import Parent, parsed_again
 from .values import Literal, is_plain, is_scalar
 
 INTERNAL = frozenset({*RESERVED_ATTRS, *UPPER_DEFAULT_SETTINGS})
@@ -137,10 +137,11 @@ class _Target:
 
     def _contain(self, name: str, value: Any) -> Any:
         """Store a container as dynaconf's own; give what it was made of."""
+        parsed = parsed_again(value, self._settings)
         if state.UP_TO_3_2:
-            self._store[name] = value
-        else:
-            dict.__setitem__(self._store, name, state.contained(self._settings, value))
+            self._store[name] = parsed
+            return parsed
+        dict.__setitem__(self._store, name, state.contained(self._settings, parsed))
         return value
 
     def _is_new(self, name: str) -> bool:
