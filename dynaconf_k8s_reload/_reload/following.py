@@ -39,7 +39,7 @@ class Following:
         self._watch: Watch | None = None
         self._health = Health(generations, watcher, notifier)
         self._published = Published(generations.key, self._health, watcher)
-        generations.progress.on_long = self.told
+        generations.progress.on_long = self.takes_long
         RENEWED_AFTER_FORK.add(self)
 
     @property
@@ -113,6 +113,10 @@ class Following:
         """Say what the log and the process's status have to say of a new generation."""
         self._health.tell_presence()
         self._published.write(self._watch)
+
+    def takes_long(self) -> None:
+        """A reload takes long, or has ended at last: publish that, unless it was stopped."""
+        self._published.renew(self._watch)
 
     def tend(self) -> None:
         """Notice a fork, and compare where no thread can."""

@@ -126,9 +126,9 @@ class Published:
         self._write(watch)
 
     def renew(self, watch: Watch | None) -> None:
-        """Publish in a forked child what its parent did."""
+        """Publish the status as it is now if it is published at all, in a forked child too."""
         if self._is_shown:
-            self.write(watch)
+            self._write(watch)
 
     def withdraw(self) -> None:
         """Publish nothing until something is written again."""

@@ -24,7 +24,7 @@ import pytest
 from dynaconf_k8s_reload import Status, get_reloader
 from dynaconf_k8s_reload._model import published
 from dynaconf_k8s_reload._model.clock import monotonic
-from dynaconf_k8s_reload._reload import health, memory_file
+from dynaconf_k8s_reload._reload import health, memory_file, progress
 from dynaconf_k8s_reload._reload.memory_file import MEMORY_FILE, MemoryFile
 from dynaconf_k8s_reload._watch import WATCHER, Watch
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -173,6 +173,22 @@ def test_what_was_stopped_while_its_status_was_written_is_not_told_of(
     goes_on.set()
     assert has_put.wait(10)
     eventually(lambda: stopped.key not in MEMORY_FILE._entries)
+
+
+def test_a_reload_that_outlasts_a_stop_is_not_told_of(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither that it takes long nor its end brings back the status of what was stopped."""
+    monkeypatch.setattr(progress, "LONG_SECONDS", 0.0)
+    volume.write({"KEY": "1"})
+    reloader = get_reloader(make_settings(volume.directory))
+    reloading = reloader.generations.progress
+    reloading.begin()
+    reloader.stop()
+    reloading.tell()
+    reloading.end()
+    reloading.tell_end()
+    assert published.statuses(HERE) == []
 
 
 def test_a_child_has_none_until_its_first_use_and_then_its_own(volume: AtomicWriter) -> None:
