@@ -75,6 +75,10 @@ class Ledger:
         ranked += [(True, theirs) for key, theirs in anew.items() if key not in self.owners]
         return wanted(theirs for _, theirs in sorted(ranked, key=lambda rank: rank[0]))
 
+    def owns(self, name: str) -> bool:
+        """Tell whether a variable's value is the mirror's, not one of the process's own."""
+        return name in self.records and self.records[name].owned
+
     def records_with(
         self, claims: Mapping[int, Claims], payloads: Mapping[int, Payload]
     ) -> dict[str, Record]:

@@ -107,7 +107,7 @@ class Mirror:
             name
             for name, text in claims.items()
             if text is not None
-            and name not in self._ledger.records
+            and not self._ledger.owns(name)
             and self._environ.get(name, text) != text
             and not any(each.mount.env_from is True for each in payload.provided(name))
         )

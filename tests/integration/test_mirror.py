@@ -225,6 +225,18 @@ def test_a_differing_boot_value_is_a_warning(
     assert not any(value in text for text in logged.messages for value in (FIRST, ELSEWHERE))
 
 
+def test_a_boot_value_is_told_after_a_stopped_object(
+    volume: AtomicWriter, at_boot: Boot, logged: pytest.LogCaptureFixture
+) -> None:
+    """A value of the process is told even if a stopped object had mirrored its name."""
+    volume.write({"MYAPP_KEY": FIRST})
+    get_reloader(make_settings(volume.directory, k8s_watch=False)).stop(restore=True)
+    assert not messages(logged, "MYAPP_KEY had another value")
+    at_boot("MYAPP_KEY", "boot")
+    assert make_settings(volume.directory, k8s_watch=False).KEY == FIRST
+    assert len(messages(logged, "MYAPP_KEY had another value")) == 1
+
+
 def test_stop_restore_puts_the_environment_back(volume: AtomicWriter, at_boot: Boot) -> None:
     """`stop(restore=True)` undoes every write, but not what the application has changed since."""
     at_boot("CAME_BY_ENV_FROM", "1")
