@@ -7,7 +7,6 @@ import os
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
 from typing import Any, NamedTuple
 
 from dynaconf.base import Settings
@@ -204,16 +203,12 @@ def _set_all(
         return
     known_only = wanted is None and state.option(settings, "IGNORE_UNKNOWN_ENVVARS_FOR_DYNACONF")
     top = state.names(settings).top
-    chosen = [
-        (wanted is None or wanted == top(place.key))
+    placed = [
+        (place, _parse(settings, text) if text.value is UNPARSED else text.value)
+        for place, text in zip(places, texts, strict=True)
+        if (wanted is None or wanted == top(place.key))
         and not (known_only and settings.get(place.key, default=missing) is missing)
-        for place in places
     ]
-    values = [
-        _parse(settings, text) if text.value is UNPARSED else text.value
-        for text in compress(texts, chosen)
-    ]
-    placed = zip(compress(places, chosen), values, strict=True)
     keep = settings.filter_strategy
     if keep:
         kept = [(place.source, keep({place.key: value})) for place, value in placed]

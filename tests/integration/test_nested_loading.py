@@ -144,6 +144,7 @@ def outcome(load: Any, beneath: Any, options: Any, batches: list[dict[str, str]]
 @example({"A": {"x": 1}}, [{"A__y": "2", "B": "[3]", "C": "{x=1}"}], {"dynaboxify": False})
 @example({"A": {"x": {"z": [1]}}}, [{"A__y": "1"}], {})  # whose list that makes another one
 @example({}, [{"A": "{x=[1]}", "B": "[1, {x=[2]}]", "C__x": "{y=[[1]]}"}], {})
+@example({"A": 1}, [{"A": "@json {'x'", "A__x": "1"}], {"ignore_unknown_envvars": True})
 @example({"B": 1, "A": "@format {this.B}"}, [{"A": "[1]", "B": "2"}, {"A": "3"}], {})
 @example({"a b": 1, "A": 2}, [{"A_B__x": "1", "A__x": "2", "C b": "3"}], {})
 def test_folding_is_what_dynaconf_does(
