@@ -83,12 +83,16 @@ def test_each_push_is_tested_on_each_python() -> None:
 
 
 def test_long_runs_are_nightly() -> None:
-    """The nightly workflow asks for the long runs, and no other does."""
+    """The nightly workflow asks for the long runs, on both lines of dynaconf, and no other does."""
     (nightly,) = (path for path in WORKFLOWS if "NIGHTLY" in path.read_text())
     workflow = _parsed(nightly.read_text())
     assert workflow["on"]["schedule"]
     (job,) = workflow["jobs"].values()
     assert job["steps"][-1]["env"] == {"NIGHTLY": "1"}
+    assert [run["environments"] for run in job["strategy"]["matrix"]["include"]] == [
+        "py313,heavy",
+        "py310-lowest",
+    ]
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
