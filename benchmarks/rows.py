@@ -34,15 +34,20 @@ ARRIVALS = {
 }
 UNDER_QUOTA = ("ours", "usual_interval", "watchdog")
 QUOTAS = (0.5, 0.1)  # cores
+SERVED = {
+    "still": "settings that follow nothing",
+    "ours": "this package",
+    "by_hand": "watchdog, then settings.reload()",
+}
 STARTS = 15
 SHOWN = (10, 20, 100, 1_000, 5_000, MOST_KEYS)
 IDLE_MOUNTS = (0, 1, 20)
 DELAYS = (  # what, who reloads, the pause between two milliseconds of work, how many reloads
     ("this package, work with pauses of 1 ms", "ours", 0.001, 20),
     ("this package, usual switch interval, with pauses", "usual_interval", 0.001, 20),
-    ("the usual recipe, work with pauses of 1 ms", "by_hand", 0.001, 3),
-    ("this package, work without a pause", "ours", 0, 10),
-    ("the usual recipe, work without a pause", "by_hand", 0, 3),
+    ("the usual recipe, work with pauses of 1 ms", "by_hand", 0.001, 15),
+    ("this package, work without a pause", "ours", 0, 15),
+    ("the usual recipe, work without a pause", "by_hand", 0, 15),
 )
 
 
@@ -221,6 +226,15 @@ def of_rest(seconds: float) -> list[Row]:
     return rows
 
 
+def of_served(keys: int, swaps: int) -> list[Row]:
+    """Compare how long requests take in the tenth of a second after each swap."""
+    rows = [Row(f"gunicorn's requests beside {swaps} swaps of {keys:,} keys", "")]
+    for who, what in SERVED.items():
+        beside = child("served.py", who, str(keys), str(swaps))["beside"]
+        rows.append(Row(f"  {what}", spread(beside)))
+    return rows
+
+
 def of_delays(keys: int) -> list[Row]:
     """Tell how long 1 ms of work in another thread takes during reloads."""
     interval = f"switch interval {milliseconds(sys.getswitchinterval())}"
@@ -228,6 +242,7 @@ def of_delays(keys: int) -> list[Row]:
     for what, who, pause, reloads in DELAYS:
         found = child("delays.py", who, str(keys), str(pause), str(reloads))
         rows.append(Row(f"  {what}", spread(found["taken"])))
+        rows.append(Row("    the worst beside each reload", spread(found["worst"])))
         rows.append(Row("    each reload meanwhile", spread(found["reloads"])))
         longest = (
             f", longest {milliseconds(max(found['collections']))}" if found["collections"] else ""

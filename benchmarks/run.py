@@ -29,6 +29,7 @@ from rows import (
     of_reads,
     of_reloads,
     of_rest,
+    of_served,
     of_shapes,
     of_starts,
 )
@@ -83,6 +84,7 @@ def main() -> None:
     rows = [*of_reloads(found), *of_shapes(found), *arrival]
     rows += [*of_quotas(300 if args.quick else 1000), *of_reads(found), *of_starts()]
     rows += [*of_rest(10 if args.quick else 30), *of_delays(1_000)]
+    rows += of_served(1_000, 10 if args.quick else 40)
     text = f"{header()}\n\n{table(rows)}\n"
     print(text)
     args.table.write_text(text)

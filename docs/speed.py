@@ -111,9 +111,22 @@ def reloads() -> str:
             f"{theirs}, 99 % within {theirs_most}",
         )
     )
+    rows.append(_served())
     head = ("one reload, every value changed and mirrored", "this package")
     table = [(*head, "`settings.reload()`, not atomic, no mirror"), ("---",) * 3, *rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in table)
+
+
+def _served() -> tuple[str, str, str]:
+    """Lay out how long requests take beside swaps, and beside settings that follow nothing."""
+    served = [each for each in lines() if each.block.startswith("gunicorn's requests beside")]
+    block, *_ = (line.block for line in served)
+    still, ours, theirs = (_spread(block, line.what) for line in served[1:])
+    return (
+        f"{block} ({still[0]}, 99 % within {still[1]}, if nothing follows)",
+        f"{ours[0]}, 99 % within {ours[1]}",
+        f"{theirs[0]}, 99 % within {theirs[1]}",
+    )
 
 
 def _dynaconf(block: str) -> str:
