@@ -24,7 +24,7 @@ from support import eventually, make_settings, open_descriptors, own_process, wh
 AT_MOST = 30.0  # seconds until what is to end has ended: what is left stays for ever
 
 AREAS = {
-    "frameworks": ("test_asgi", "test_django", "test_flask", "test_probe"),
+    "frameworks": ("test_asgi", "test_django", "test_example_fastapi", "test_flask", "test_probe"),
     "tools": ("test_cli", "test_docs", "test_example", "test_prometheus", "test_pytest_plugin"),
 }
 
