@@ -219,11 +219,12 @@ def _close(board: _Board) -> None:
 
 
 def _run(board: _Board) -> None:
-    with board.lock:
-        if board.thread is not threading.current_thread():
-            return  # a signal handler has raised while it started, and there may be another
     while True:
         with board.lock:
+            if board.thread is not threading.current_thread():
+                # A signal handler has raised while it started, or while it was asked whether it
+                # lives, which up to Python 3.10 it then denies: there is another one.
+                return
             subscriber = _next(board)
             if board.closed or (board.resting and subscriber is None):
                 board.thread = None

@@ -169,8 +169,11 @@ class Session:
 
     def join(self, seconds: float) -> None:
         """Wait for the thread's end."""
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(max(0.0, seconds))
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return
+        if thread.ident is not None:  # a greenlet that has not begun ends as soon as it does
+            thread.join(max(0.0, seconds))
 
     def turn(self) -> None:
         """Look once: the thread's work between two waits, which `wait` ends."""

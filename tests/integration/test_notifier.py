@@ -354,6 +354,24 @@ def test_the_thread_ends_with_its_notifier(forked: bool) -> None:
     eventually(lambda: gc.collect() >= 0 and not thread.is_alive())
 
 
+def test_a_thread_that_was_taken_for_dead_ends(
+    bell: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to Python 3.10, a thread is if a signal handler raises while it is asked."""
+    monkeypatch.setattr(notifier, "LOOK_EVERY", 0.01)
+    told: list[Any] = []
+    bell.subscribe("change", told.append, ())
+    bell.publish("change", modified("A", 0, 1))
+    eventually(lambda: told)
+    first = bell._board.thread
+    assert first is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(first, "is_alive", lambda: False)
+        bell.publish("change", modified("A", 1, 2))
+    assert bell._board.thread is not first
+    eventually(lambda: len(told) > 1 and not first.is_alive())
+
+
 def test_the_thread_ends_though_it_is_just_about_to_wait() -> None:
     """The garbage collector may come once the thread has looked for news and before it waits."""
     bell, blocking = Notifier(), Blocking()

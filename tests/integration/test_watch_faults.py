@@ -416,6 +416,9 @@ def test_under_gevent_it_polls(volume: AtomicWriter) -> None:
         assert application("reloader.status().watching") == "polling"
         assert application("reloader.stop()") is None
         assert application("reloader.status().watching") == "off"
+        # Before its greenlet has begun.
+        assert application("reloader.start() or reloader.stop()") is None
+        assert application("reloader.status().watching") == "off"
 
 
 # the end of a process
