@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from subjects import PREFIX, content, following, mounted, plain, reload_by_hand
+from subjects import PREFIX, content, following, mounted, plain, reload_by_hand, swap
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
@@ -46,19 +46,8 @@ See = Callable[[int], object]  # called with each number that is there
 
 def write(directory: str, who: str, swaps: int) -> None:
     """Swap so many times, and print when each rename was."""
-    renamed: list[int] = []
-    rename = os.replace
-
-    def noted(source: str, target: str) -> None:
-        renamed.append(time.monotonic_ns())
-        rename(source, target)
-
-    os.replace = noted  # type: ignore[assignment] # reason: it takes what the writer gives
-    writer = AtomicWriter(directory)
-    for number in range(1, swaps + 1):
-        writer.write(data(who, number))
-        time.sleep(EVERY)
-    print(json.dumps(renamed[-swaps:]))
+    contents = (data(who, number) for number in range(1, swaps + 1))
+    print(json.dumps(swap(directory, contents, EVERY)))
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from arrival import WAYS
-from subjects import PREFIX, content, following, mounted, plain
+from subjects import PREFIX, content, following, mounted, plain, swap
 
 from dynaconf_k8s_reload.testing import AtomicWriter
 
@@ -59,19 +59,10 @@ def application(_: object, start_response: Callable[..., object]) -> Iterable[by
 
 def write(directory: str, keys: int, swaps: int) -> None:
     """Swap so many times, in a process of its own, and print when each swap came."""
-    renamed: list[float] = []
-    rename = os.replace
-
-    def noted(source: str, target: str) -> None:
-        renamed.append(time.monotonic())
-        rename(source, target)
-
-    os.replace = noted  # type: ignore[assignment] # reason: it takes what the writer gives
-    writer = AtomicWriter(directory)
-    for number in range(1, swaps + 1):
-        writer.write({**content(keys, number), f"{PREFIX}_NUMBER": str(number)})
-        time.sleep(EVERY)
-    print(json.dumps(renamed[-swaps:]))
+    contents = (
+        {**content(keys, number), f"{PREFIX}_NUMBER": str(number)} for number in range(1, swaps + 1)
+    )
+    print(json.dumps([at / 1e9 for at in swap(directory, contents, EVERY)]))
 
 
 @contextlib.contextmanager

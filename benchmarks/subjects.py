@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,23 @@ def mounted(data: Mapping[str, str]) -> Iterator[AtomicWriter]:
         finally:
             for name in [name for name in os.environ if name.startswith(f"{PREFIX}_")]:
                 del os.environ[name]
+
+
+def swap(directory: str, contents: Iterable[Mapping[str, str]], every: float) -> list[int]:
+    """Write one content after another; give the nanoseconds at which each one came."""
+    renamed: list[int] = []
+    rename = os.replace
+
+    def noted(source: str, target: str) -> None:
+        renamed.append(time.monotonic_ns())
+        rename(source, target)
+
+    os.replace = noted  # type: ignore[assignment] # reason: it takes what the writer gives
+    writer = AtomicWriter(directory)
+    for each in contents:
+        writer.write(each)
+        time.sleep(every)
+    return renamed
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import threading  # noqa: F401 -- because the lines use it
 import time  # noqa: F401 -- because the lines use it
 from typing import Any
 
-import namespaces  # type: ignore[import-not-found]  # noqa: F401 - it lies beside this program; for the first statements
+import namespaces  # type: ignore[import-not-found]  # noqa: F401 -- because the first statements use it
 
 
 def main() -> None:

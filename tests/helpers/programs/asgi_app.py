@@ -31,7 +31,7 @@ def check(candidate: Any, changes: Any) -> None:
     enough = answered + candidate.get("REQUESTS", 0)
     deadline = time.monotonic() + 60
     while answered < enough and time.monotonic() < deadline:
-        time.sleep(0.001)  # being slow is its task
+        time.sleep(0.001)  # the answers are given in another thread, and tell nobody
     checking["now"] = False
 
 

@@ -15,13 +15,19 @@ from typing import Any
 
 import matrix  # type: ignore[import-not-found] # reason: it lies beside this program
 
+QUIET = 0.5  # seconds; a watch that polls looks every second
+
 
 def forked_in_c(seconds: float) -> int:
     """Fork without Python's noticing; the child asks its reloader for its snapshot first.
 
     Not while another thread wants the interpreter's lock: CPython's child would never have it.
     """
-    time.sleep(1)
+    from dynaconf_k8s_reload._watch import WATCHER
+
+    while (watching := WATCHER._session) and watching._wake < time.monotonic() + QUIET:
+        time.sleep(0.01)  # nothing tells when no look is due
+    time.sleep(QUIET / 2)  # and the thread waits
     pid = int(ctypes.PyDLL(None).fork())
     if pid == 0:
         from dynaconf_k8s_reload import get_reloader
