@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from dynaconf.base import Settings
 
+from .._model.record import replace
 from . import state
 from .assembly import follow_env_loader
 from .children import renew_children, succeed

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from dynaconf.base import Settings
 
+from .._model.record import replace
 from . import state
 from .files import restore_dotenv, without_dotenv
 from .generation import ATTACHMENT, NOTHING, Attachment, Build, attached

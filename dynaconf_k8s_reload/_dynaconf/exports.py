@@ -6,7 +6,6 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from dynaconf.base import Settings
 from dynaconf.utils import missing
 
+from .._model.record import record, replace
 from . import state
 from .assembly import NUMBERS
 from .generation import attached, attachment_of
@@ -22,7 +22,7 @@ from .takeover import pair
 from .values import put_raw, raw
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Export:
     """One object that has been populated; never changed once made.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from dynaconf.base import Settings
 from .._environ.mirror import Mirror
 from .._environ.overlay import Plan
 from .._model.options import Options
+from .._model.record import record
 from .._source.content import Payload
 
 ATTACHMENT = "__k8s_reload__"  # dynaconf takes a name with two underscores for internal
@@ -48,7 +49,7 @@ class Owner(Protocol):
         """Code has set something in the published generation."""
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Carried:
     """What code did to the live object and a candidate takes over; never changed once made.
 
@@ -76,7 +77,7 @@ class Carried:
         return f"<Carried, {len(self.code)} settings of code>"
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Generation:
     """What one generation of an application's settings is made of; never changed once made.
 
@@ -109,7 +110,7 @@ class Generation:
         return f"<Generation of {self.payload!r}>"
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Build:
     """The loading of a generation that is not published yet.
 
@@ -136,7 +137,7 @@ class Build:
     changed: list[tuple[int, dict[Any, Any]]] = field(default_factory=list)
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Attachment:
     """Ties a settings object to its generation, and notes what dynaconf and code put into it.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 from dynaconf.base import Settings
 from dynaconf.validator import ValidatorList
 
+from .._model.record import replace
 from . import state
 from .generation import ATTACHMENT, Attachment, attached
 from .values import PinnedLazy, is_container

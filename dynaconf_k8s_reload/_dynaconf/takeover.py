@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from dynaconf import Validator
@@ -12,6 +11,7 @@ from dynaconf.base import Settings
 from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
 
+from .._model.record import replace
 from . import state
 from .assembly import repeat
 from .django_start import hooks_of_start

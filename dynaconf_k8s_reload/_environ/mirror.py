@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from .._model.names import Names
 from .._model.options import Options
+from .._model.record import replace
 from .._source.content import Payload
 from .ledger import Ledger, of_dotenv, with_dotenv
 from .overlay import Environment, Plan

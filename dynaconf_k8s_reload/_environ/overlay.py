@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 
+from .._model.record import record
 from .._source.content import Payload
 from .process import texts_of
 from .rules import Decision
@@ -87,7 +88,7 @@ class Environment(Mapping[str, str]):
         self.written.add(name)
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Plan:
     """What publishing a payload does to the environment; made without touching it, never changed.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .._model.record import record
 from .._source.content import Payload, Variable
 from .._source.snapshot import Snapshot
 from .rules import Claims, Decision
 
 
-@dataclass(eq=False, repr=False, slots=True)
 class Record:
     """What is known of a name that a mount provides or provided; never changed once made.
 
@@ -23,24 +23,29 @@ class Record:
         owned: the mirror's value is in force; otherwise the variable is the process's own.
     """
 
-    before: str | None
-    restore: str | None
-    left: str | None
-    owned: bool = False
+    __slots__ = ("before", "left", "owned", "restore")  # there is one of each key
+
+    def __init__(
+        self, before: str | None, restore: str | None, left: str | None, *, owned: bool = False
+    ) -> None:
+        self.before = before
+        self.restore = restore
+        self.left = left
+        self.owned = owned
 
     def __repr__(self) -> str:
         return f"<Record, {'mirrored' if self.owned else 'of the process'}>"
 
     def leaving(self, left: str | None, *, owned: bool) -> Record:
         """Give the record of the same name, its variable left otherwise."""
-        return Record(self.before, self.restore, left, owned)
+        return Record(self.before, self.restore, left, owned=owned)
 
 
 _NOTHING_READ = Payload()  # made once: it hashes what it holds
 _NOTHING_DECIDED = Decision()
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Owner:
     """What one reloader has had mirrored.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from enum import Enum
 from fnmatch import translate
 from functools import lru_cache
@@ -13,6 +13,7 @@ from functools import lru_cache
 from .._model.mount import Mount
 from .._model.names import REMEMBERED, Names
 from .._model.options import Options
+from .._model.record import record, replace
 from .._source.content import Payload, Variable, came_by_env_from
 
 PRINTABLE = re.compile(r"[ -<>-~]+")  # Kubernetes, IsRelaxedEnvVarName
@@ -36,7 +37,7 @@ class NotMirrored(str, Enum):
     __str__ = str.__str__  # for messages, on every Python
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Decision:
     """What becomes of each name of a payload: one is claimed, shadowed or reserved.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from dynaconf.base import Settings
@@ -15,6 +15,7 @@ from .._environ.mirror import Mirror, Proposal
 from .._environ.staging import staged
 from .._model.changes import Changes
 from .._model.options import Options
+from .._model.record import record
 from .._source.content import Payload
 from .._source.fingerprint import token
 from .generations import Generations
@@ -22,7 +23,7 @@ from .generations import Generations
 CONFIRM_SECONDS = 5.0  # for which a build is begun again since its mounts move
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Candidate:
     """What one object is about to be.
 

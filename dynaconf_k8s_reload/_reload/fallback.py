@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from dynaconf.base import Settings
@@ -11,6 +10,7 @@ from dynaconf.base import Settings
 from .. import _dynaconf
 from .._environ.mirror import Mirror, Proposal
 from .._model.errors import ConfigError, MountError, RedactedCause, ReloadRejected
+from .._model.record import replace
 from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.fingerprint import name_of

@@ -16,11 +16,11 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .._model.mount import Mount
+from .._model.record import replace
 from .._source.fingerprint import name_of
 from .._source.snapshot import Snapshot
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -14,6 +13,7 @@ from .._model.clock import monotonic
 from .._model.errors import ConfigError, MountError, ReloadRejected
 from .._model.mount import Mount
 from .._model.options import Options
+from .._model.record import replace
 from .._model.status import ReloadResult
 from .._source.content import Payload
 from .._source.reading import read

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from .._model.clock import monotonic
 from .._model.errors import MountError
 from .._model.mount import Mount
 from .._model.options import Options
+from .._model.record import replace
 from .fingerprint import DATA_LINK, Token
 from .reading import read
 from .snapshot import Snapshot

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from dynaconf.constants import ALL_EXTENSIONS
 
 from .._model.mount import Mount
+from .._model.record import record
 from .._model.shown import few
 from .fingerprint import Token
 
@@ -32,7 +33,7 @@ def _digest(contents: Mapping[str, bytes]) -> str:
     return hashlib.sha256(b"".join(told)).hexdigest()
 
 
-@dataclass(eq=False, repr=False)
+@record
 class Snapshot:
     """What one mount held in one generation; never changed once made.
 
