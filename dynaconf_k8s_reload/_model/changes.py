@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, ValuesView
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from math import isnan
 from typing import Any, Literal
 
+from .frozen import dataclass
 from .shown import cut, escaped
 
 Kind = Literal["added", "modified", "removed"]
@@ -15,7 +16,7 @@ Kind = Literal["added", "modified", "removed"]
 _ABSENT = object()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class Change:
     """One setting that a reload changed.
 
@@ -32,11 +33,16 @@ class Change:
     old: Any = field(repr=False)
     new: Any = field(repr=False)
     kind: Kind
-    shown: str = field(default="", compare=False)
+    shown: str = field(compare=False)
 
-    def __post_init__(self) -> None:
-        if not self.shown:
-            object.__setattr__(self, "shown", escaped(self.key))
+    # By hand, since there may be thousands.
+    def __init__(self, key: str, old: Any, new: Any, kind: Kind, shown: str = "") -> None:
+        put = object.__setattr__
+        put(self, "key", key)
+        put(self, "old", old)
+        put(self, "new", new)
+        put(self, "kind", kind)
+        put(self, "shown", shown or escaped(key))
 
     def __repr__(self) -> str:
         return f"Change(key={self.shown!r}, kind={self.kind!r})"

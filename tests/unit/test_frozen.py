@@ -1,0 +1,82 @@
+"""Public values are frozen dataclasses, though theirs are quicker to make."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from dynaconf_k8s_reload import Change, Mount, MountStatus
+from dynaconf_k8s_reload._model import frozen
+
+
+class Fields:
+    """The fields of the two classes that are compared."""
+
+    x: int
+    y: str = "y"
+    tags: list[str] = field(default_factory=list, compare=False)
+
+
+def made(decorator: Any) -> Any:
+    """Decorate a class of these fields."""
+    names = ("__annotations__", "x", "y", "tags")
+    held = {name: copy.copy(vars(Fields)[name]) for name in names if name in vars(Fields)}
+    return decorator(frozen=True)(type("Point", (), held))
+
+
+OURS, THEIRS = made(frozen.dataclass), made(dataclass)
+
+
+@pytest.mark.parametrize(
+    "arguments", [((1,), {}), ((1, "z"), {}), ((), {"x": 1, "tags": ["a"]}), ((1, "z", []), {})]
+)
+def test_an_object_is_that_of_a_dataclass(arguments: Any) -> None:
+    """It has the same fields, text, hash, copies and arguments of a pattern."""
+    (given, named), found = arguments, []
+    for kind in (OURS, THEIRS):
+        value = kind(*given, **named)
+        assert value == kind(*given, **named) == replace(value) == copy.deepcopy(value)
+        assert value != kind(2)
+        assert value != "another class"
+        shown = repr(value).removeprefix(kind.__qualname__)
+        found.append((vars(value), dataclasses.asdict(value), shown, hash(value)))
+    assert found[0] == found[1]
+    assert OURS(1).tags is not OURS(1).tags
+    assert OURS.__match_args__ == THEIRS.__match_args__
+
+
+@pytest.mark.parametrize("arguments", [((), {}), ((1, "", [], 2), {}), ((1,), {"z": 2})])
+def test_wrong_arguments_are_refused(arguments: Any) -> None:
+    """One too few, one too many, and one of another name, are refused as functions refuse them."""
+    given, named = arguments
+    for kind in (OURS, THEIRS):
+        with pytest.raises(TypeError):
+            kind(*given, **named)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Mount("/config", include=["A_*"]),
+        Change("DB.HOST", 1, 2, "modified", shown="DB"),
+        MountStatus("/config", True, None, 1, "off", None),
+    ],
+)
+def test_a_public_value_stays_as_it_is(value: Any) -> None:
+    """No field is assigned or removed; copies and pickles are equal, and fields are replaced."""
+    name = dataclasses.fields(value)[0].name
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, name, "/other")
+    with pytest.raises(FrozenInstanceError):
+        delattr(value, name)
+    assert pickle.loads(pickle.dumps(value)) == value == copy.copy(value)
+    assert replace(value, **{name: "/other"}) != value
+    assert list(inspect.signature(type(value)).parameters) == [
+        each.name for each in dataclasses.fields(value)
+    ]
