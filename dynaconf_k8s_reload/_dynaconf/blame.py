@@ -22,9 +22,9 @@ from .generation import attached
 from .refusing import LAZY, described, refused
 from .typed import validate_late
 
-_LINE = re.compile(r"\(at line (\d+)")  # the errors of TOML have no attribute for it
+_LINE = r"\(at line (\d+)"  # the errors of TOML have no attribute for it
 _END = "(at end of document)"
-_TOP = re.compile(r"\.|\[|__")
+_TOP = r"\.|\[|__"
 
 
 class Blame(NamedTuple):
@@ -72,7 +72,7 @@ def culprit_of(error: BaseException) -> Blame:
         # `set` has put dots in place of the separator by then.
         key = key.replace(".", setting.values.get("nested_sep") or ".")
         return Blame(variable=_variable(key, source), reason=reason)
-    keys = (_TOP.split(key)[0] or key,) if key else ()
+    keys = (re.split(_TOP, key)[0] or key,) if key else ()
     file = next((_file(found[job]) for job in ("read", "load", "python") if job in found), "")
     return Blame(keys, file, reason=reason or (_in_line(error, file, frames) if file else ""))
 
@@ -130,7 +130,7 @@ def _in_line(error: BaseException, file: str, frames: Sequence[Frame]) -> str:
     mark: Any = getattr(error, "problem_mark", None)  # YAML's
     executed = [frame.line for frame in frames if frame.code.co_filename == file]
     message = "" if executed else str(error)  # what an application raises may have none
-    shown = _LINE.search(message)
+    shown = re.search(_LINE, message)
     if executed:
         line: Any = executed[-1]
     elif mark is not None:

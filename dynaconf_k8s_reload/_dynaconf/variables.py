@@ -34,7 +34,7 @@ NUMBER = r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?"
 
 # A list that TOML and JSON write alike; Python's parser of TOML takes thirty times as long.
 ITEM = rf'(?:{NUMBER}|true|false|"[^"\\\x00-\x1f\x7f]*")'
-LIST = re.compile(rf"\[ *(?:{ITEM}(?: *, *{ITEM})*)? *\]")
+LIST = rf"\[ *(?:{ITEM}(?: *, *{ITEM})*)? *\]"  # compiled once there is one
 
 
 class Place(NamedTuple):
@@ -231,7 +231,7 @@ def _parse(settings: Any, text: Text | Variable) -> Any:
         value = bare
     elif number := re.fullmatch(NUMBER, bare):
         value = float(bare) if number[1] else int(bare)
-    elif LIST.fullmatch(bare):
+    elif bare.startswith("[") and re.fullmatch(LIST, bare):
         return json.loads(bare)
     else:
         value = parse_conf_data(boolean_fix(content), tomlfy=True, box_settings=settings)

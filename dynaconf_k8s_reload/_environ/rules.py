@@ -16,7 +16,7 @@ from .._model.options import Options
 from .._model.record import record, replace
 from .._source.content import Payload, Variable, came_by_env_from
 
-PRINTABLE = re.compile(r"[ -<>-~]+")  # Kubernetes, IsRelaxedEnvVarName
+PRINTABLE = r"[ -<>-~]+"  # Kubernetes, IsRelaxedEnvVarName
 MAX_BYTES = 128 * 1024  # MAX_ARG_STRLEN of Linux, execve(2): one longer string fails every exec
 
 Claims = Mapping[str, str | None]
@@ -171,7 +171,7 @@ class _Rules:
         Kubernetes has given more and more of them: from 1.8 on those with a dash or a dot, by
         default from 1.32 on all that are printable. So it counts what the process was given.
         """
-        if not PRINTABLE.fullmatch(variable.name):
+        if not re.fullmatch(PRINTABLE, variable.name):
             return False
         gives, mount = self.decision.gives, variable.mount
         if mount not in gives:

@@ -31,7 +31,7 @@ def running(label: str, seconds: float) -> str:
     return f"a reload of {label} has been running for {seconds:.0f} s"
 
 
-_RUNNING = re.compile(r"(a reload of .* has been running for )\d+( s)")
+_RUNNING = r"(a reload of .* has been running for )\d+( s)"
 
 
 def encode(pid: int, entries: list[str]) -> bytes:
@@ -137,7 +137,7 @@ def _judged(published: Json) -> Json:
         status = {**status, "healthy": False, "problems": [*status["problems"], problem]}
     if busy is not None:
         seconds = monotonic() - busy
-        problems = [_RUNNING.sub(rf"\g<1>{seconds:.0f}\2", each) for each in status["problems"]]
+        problems = [re.sub(_RUNNING, rf"\g<1>{seconds:.0f}\2", each) for each in status["problems"]]
         healthy = status["healthy"] and seconds <= HUNG_SECONDS
         status = {**status, "healthy": healthy, "problems": problems}
     return status
