@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from dynaconf.base import Settings
 from dynaconf.loaders import py_loader
 from dynaconf.loaders.base import BaseLoader, SourceMetadata
 from dynaconf.utils import parse_conf
 
+from .._model.record import record
 from .._source.content import Variable
 from . import putting, variables
 from .frames import RUNS_HOOK, Frame, code_of, frames_of
@@ -27,7 +28,8 @@ _END = "(at end of document)"
 _TOP = r"\.|\[|__"
 
 
-class Blame(NamedTuple):
+@record
+class Blame:
     """What an exception is about.
 
     Attributes:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import dropwhile
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import dynaconf
 from dynaconf import loaders
+
+from .._model.record import record
 
 _DYNACONFS = Path(str(dynaconf.__file__)).parent
 _OURS = tuple(f"{directory}/" for directory in (_DYNACONFS, Path(__file__).parents[1]))
@@ -20,7 +22,8 @@ _PYTHONS = (f"{Path(inspect.__file__).parent}/", "<frozen ")
 _PACKAGES = ("/site-packages/", "/dist-packages/")
 
 
-class Frame(NamedTuple):
+@record
+class Frame:
     """One call that an exception came through.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 from dynaconf.base import Settings
 
+from .._model.record import record
 from . import state
 
 TOLD = {
@@ -18,7 +19,8 @@ TOLD = {
 }
 
 
-class Source(NamedTuple):
+@record
+class Source:
     """Who set a setting last.
 
     Attributes:

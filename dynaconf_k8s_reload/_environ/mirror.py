@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import NamedTuple
 
 from .._model.names import Names
 from .._model.options import Options
-from .._model.record import replace
+from .._model.record import record, replace
 from .._source.content import Payload
 from .ledger import Ledger, of_dotenv, with_dotenv
 from .overlay import Environment, Plan
@@ -23,7 +22,8 @@ from .staging import view_of_thread
 from .writing import put_all
 
 
-class Proposal(NamedTuple):
+@record
+class Proposal:
     """What an owner would publish.
 
     Attributes:

@@ -11,13 +11,15 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
+from .._model.record import record
 from .overlay import Environment
 from .process import Environ
 
 
-class _Stage(NamedTuple):
+@record
+class _Stage:
     """What one thread lives in, for as long as it goes on."""
 
     environment: Environment

@@ -17,10 +17,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._model.mount import Mount
-from .._model.record import replace
+from .._model.record import record, replace
 from .._source.fingerprint import name_of
 from .._source.snapshot import Snapshot
 
@@ -36,7 +36,8 @@ class UnusableError(Exception):
     """There is nothing to fall back to; says why."""
 
 
-class Recalled(NamedTuple):
+@record
+class Recalled:
     """What was accepted last.
 
     Attributes:

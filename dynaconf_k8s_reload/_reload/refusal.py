@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from dynaconf import ValidationError
 from dynaconf.base import Settings
@@ -12,6 +12,7 @@ from .. import _dynaconf
 from .._dynaconf import Blame
 from .._model.errors import K8sReloadError, MountError, RedactedCause, ReloadRejected
 from .._model.names import Names
+from .._model.record import record
 from .._model.shown import escaped, few
 from .._source.content import Payload, Variable
 from .commands import told_in_a_line
@@ -30,7 +31,8 @@ class CheckFailedError(K8sReloadError):
         self.error = error
 
 
-class Fault(NamedTuple):
+@record
+class Fault:
     """What is at fault, and why.
 
     Attributes:

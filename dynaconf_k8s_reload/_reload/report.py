@@ -6,11 +6,12 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from .._model.changes import Changes
 from .._model.clock import monotonic, now
 from .._model.errors import RedactedCause, ReloadRejected
+from .._model.record import record
 from .._model.status import ReloadResult, Status
 from .._source.content import Payload
 from .lines import Lines
@@ -42,7 +43,8 @@ class Culprit(Protocol):
     lines: Lines
 
 
-class Refusal(NamedTuple):
+@record
+class Refusal:
     """Why all objects of a pass stay as they are.
 
     Attributes:
