@@ -1,16 +1,20 @@
 """What other libraries make of a mounted ConfigMap, for docs/compared.md.
 
     pip install dature[watch] dynamic-config-py layerconf[watch] pydantic-settings sentry-options
+    pip install without-configmap
     python benchmarks/rivals.py
 
-Each library gets a process and a volume of its own, which is written as the kubelet writes it.
+It takes Python 3.14, which without-configmap needs.
+Each library gets processes and volumes of its own, which are written as the kubelet writes them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
@@ -24,9 +28,11 @@ from typing import Any
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 PATIENCE = 20.0  # seconds that a library has to notice a change
+UNSEEN = f"not within {PATIENCE:.0f} s"
+ARMED = 1.0  # seconds until whatever watches in a thread of its own does
 ROUNDS = 1_000  # models that are read while a writer never pauses
 KEYS = 20
-ROW = "{:30} {:18} {:14} {}"
+ROW = "{:29} {:17} {:14} {:17} {:17} {}"
 HELD: list[Any] = []  # what ends a watch when it is collected
 Read = Callable[[], int]
 
@@ -92,12 +98,31 @@ def dynamic_config_py(volume: Path) -> Read:
     return lambda: int(config.current().number)
 
 
+def without_configmap(volume: Path) -> Read:
+    """Follow a mount by its stream, in an event loop of its own."""
+    library: Any = importlib.import_module("without_configmap")
+    streams: Any = importlib.import_module("without_streams")
+    shop = importlib.import_module("pydantic").create_model("Shop", number=(int, ...))
+    sampled: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    async def follow() -> None:
+        parse = library.read_yaml_file(shop, "app.json")  # YAML includes JSON
+        async with streams.sample(library.watch_config(volume, parse)) as config:
+            sampled.put(config)
+            await asyncio.Event().wait()
+
+    threading.Thread(target=asyncio.run, args=(follow(),), daemon=True).start()
+    config = sampled.get(timeout=PATIENCE)
+    return lambda: int(config.current().number)
+
+
 LIBRARIES: dict[str, tuple[str, Callable[[Path], Read]]] = {
     "dature": ("dature", dature),
     "dature, by an interval": ("dature", dature_interval),
     "dynamic-config-py": ("dynamic-config-py", dynamic_config_py),
     "layerconf": ("layerconf", layerconf),
     "sentry-options": ("sentry-options", sentry_options),
+    "without-configmap": ("without-configmap", without_configmap),
 }
 
 
@@ -117,30 +142,57 @@ def noticed(read: Read, expected: int) -> str:
         if read() == expected:
             return f"seen after {taken:.1f} s"
         time.sleep(0.01)
-    return f"not within {PATIENCE:.0f} s"
+    return UNSEEN
 
 
-def follow(name: str) -> None:
-    """Swap the volume, refuse a swap, replace the directory, and print what the library gives."""
-    distribution, start = LIBRARIES[name]
-    volume = Path(tempfile.mkdtemp()) / "values" / "shop"
-    writer = AtomicWriter(volume)
-    writer.write(content(1))
-    read = start(volume)
-    noticed(read, 1)  # some begin to watch at their first read
+def swapped(writer: AtomicWriter, read: Read) -> list[str]:
+    """Swap the volume, give it content that is refused, and then good content again."""
     writer.write(content(2))
     swap = noticed(read, 2)
+    if swap == UNSEEN:
+        return [swap, "-", "-"]
     before = read()
     writer.write(content("bad"))
     time.sleep(2)
     kept = "last good one" if read() == before else "took it"
-    if before == 1:
-        kept = "-"  # it did not look
+    writer.write(content(3))
+    return [swap, kept, noticed(read, 3)]
+
+
+def replaced(writer: AtomicWriter, read: Read) -> list[str]:
+    """Replace the directory, and swap the new one."""
+    volume = Path(writer.directory)
     volume.rename(volume.with_name("moved"))
-    AtomicWriter(volume).write(content(3))
-    replaced = noticed(read, 3)
-    print(ROW.format(f"{name} {version(distribution)}", swap, kept, replaced), flush=True)
+    writer = AtomicWriter(volume)
+    writer.write(content(2))
+    at_once = noticed(read, 2)
+    writer.write(content(3))
+    return [at_once, noticed(read, 3)]
+
+
+TRIALS = {"swapped": swapped, "replaced": replaced}
+
+
+def follow(name: str, trial: str) -> None:
+    """Print what a library gives in one of the trials, as JSON."""
+    volume = Path(tempfile.mkdtemp()) / "values" / "shop"
+    writer = AtomicWriter(volume)
+    writer.write(content(1))
+    read = LIBRARIES[name][1](volume)
+    noticed(read, 1)  # some begin to watch at their first read
+    time.sleep(ARMED)
+    print(json.dumps(TRIALS[trial](writer, read)), flush=True)
     os._exit(0)  # whatever threads a library has
+
+
+def tell(name: str) -> None:
+    """Print a library's row."""
+    cells: list[str] = []
+    for trial in TRIALS:
+        command = [sys.executable, __file__, name, trial]
+        run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        cells += json.loads(run.stdout.splitlines()[-1])
+    print(ROW.format(f"{name} {version(LIBRARIES[name][0])}", *cells).rstrip(), flush=True)
 
 
 def mix() -> None:
@@ -172,11 +224,13 @@ def mix() -> None:
     print(f"{name:30} {mixed} of {ROUNDS:,} models mixed beside a writer that never pauses")
 
 
+HEADS = ("a swap", "bad content", "then a good one", "a new directory", "a swap in it")
+
 if __name__ == "__main__":
     if sys.argv[1:]:
-        follow(sys.argv[1])
+        follow(*sys.argv[1:])
     else:
-        print(ROW.format("", "a swap", "bad content", "a replaced directory"), flush=True)
+        print(ROW.format("", *HEADS), flush=True)
         for each in LIBRARIES:
-            subprocess.run([sys.executable, __file__, each], check=False)
+            tell(each)
         mix()

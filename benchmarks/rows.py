@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quota import cores
 from reloads import READS, SHAPED
 from subjects import MOST_KEYS, SHAPES, content, mounted
 
@@ -23,17 +22,6 @@ RELOADS = {
     "by_hand": "files into os.environ, settings.reload()",
     "environ_alone": "writing os.environ alone",
 }
-ARRIVALS = {
-    "ours": "this package",
-    "usual_interval": "this package, usual switch interval",
-    "floor": "inotify, one file",
-    "watchdog": "watchdog, then settings.reload()",
-    "dynamic_config": "dynamic-config-py, one document",
-    "dynamic_config_at_once": "dynamic-config-py, debounce 0",
-    "pydantic_settings": "watchfiles, then pydantic-settings",
-}
-UNDER_QUOTA = ("ours", "usual_interval", "watchdog")
-QUOTAS = (0.5, 0.1)  # cores
 SERVED = {
     "still": "settings that follow nothing",
     "ours": "this package",
@@ -80,14 +68,21 @@ def child(*arguments: str) -> Any:
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def spread(values: list[float]) -> str:
-    """Write how long something took: half, 99 %, all of so many."""
-    ordered = sorted(values)
-    half, most = (ordered[int((len(ordered) - 1) * share)] for share in (0.5, 0.99))
+def spread(*rounds: list[float]) -> str:
+    """Write how long something took: half, 99 %, all of so many; of several rounds, the medians."""
+    figures = [[_share(values, share) for share in (0.5, 0.99, 1)] for values in rounds]
+    half, most, longest = (statistics.median(each) for each in zip(*figures, strict=True))
+    several = f"{len(rounds)} x " if rounds[1:] else ""
+    count = min(len(values) for values in rounds)
     return (
-        f"{milliseconds(half)}, 99 % {milliseconds(most)}, longest {milliseconds(ordered[-1])} "
-        f"of {len(ordered):,}"
+        f"{milliseconds(half)}, 99 % {milliseconds(most)}, longest {milliseconds(longest)} "
+        f"of {several}{count:,}"
     )
+
+
+def _share(values: list[float], share: float) -> float:
+    """Give what so large a share of the values is not above."""
+    return sorted(values)[int((len(values) - 1) * share)]
 
 
 def milliseconds(seconds: float) -> str:
@@ -154,43 +149,6 @@ def of_reads(found: dict[str, Measured]) -> list[Row]:
     return rows
 
 
-def of_arrival(swaps: int) -> list[Row]:
-    """Compare the time from the kubelet's rename to the new value in settings and environment."""
-    taken = {who: child("arrival.py", who, str(swaps)) for who in ARRIVALS}
-    delays = {who: figures["delays"] for who, figures in taken.items()}
-    rows = [Row(f"arrival of 20 keys: {ARRIVALS['ours']}", spread(delays["ours"]))]
-    rows += [Row(f"  {ARRIVALS[who]}", spread(delays[who])) for who in list(ARRIVALS)[1:]]
-    ours, floor = statistics.median(delays["ours"]), statistics.median(delays["floor"])
-    build = statistics.median(taken["ours"]["built"])
-    rows += [
-        Row("  building one candidate, meanwhile", spread(taken["ours"]["built"])),
-        Row(
-            "  2 floors + 1 build",
-            milliseconds(2 * floor + build),
-            f"{ours / (2 * floor + build):.2f} x",
-        ),
-        Row(
-            "  2 x (floor + build)",
-            milliseconds(2 * (floor + build)),
-            f"{ours / 2 / (floor + build):.2f} x",
-        ),
-    ]
-    return rows
-
-
-def of_quotas(swaps: int) -> list[Row]:
-    """Compare arrivals in a control group with a quota, where one can be made."""
-    rows: list[Row] = []
-    for share in QUOTAS:
-        for who in UNDER_QUOTA:
-            with cores(share) as group:
-                if group is None:
-                    return [Row("arrival under a quota", "no control group can be made here")]
-                delays = child("arrival.py", who, str(swaps), str(group))["delays"]
-            rows.append(Row(f"arrival, {share} cores: {ARRIVALS[who]}", spread(delays)))
-    return rows
-
-
 def of_starts() -> list[Row]:
     """Compare the processor time of a start with 20 keys."""
     with mounted(content(20, 0)) as writer:
@@ -230,8 +188,9 @@ def of_served(keys: int, swaps: int) -> list[Row]:
     """Compare how long requests take in the tenth of a second after each swap."""
     rows = [Row(f"gunicorn's requests beside {swaps} swaps of {keys:,} keys", "")]
     for who, what in SERVED.items():
-        beside = child("served.py", who, str(keys), str(swaps))["beside"]
-        rows.append(Row(f"  {what}", spread(beside)))
+        found = child("served.py", who, str(keys), str(swaps))
+        rows.append(Row(f"  {what}", spread(found["beside"])))
+        rows.append(Row("    the same server, apart from swaps", spread(found["apart"])))
     return rows
 
 

@@ -18,14 +18,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pyperf
+from arrivals import of_arrival, of_quotas
 from plot import draw
 from rows import (
     HERE,
     Measured,
     Row,
-    of_arrival,
     of_delays,
-    of_quotas,
     of_reads,
     of_reloads,
     of_rest,
@@ -80,9 +79,9 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=Path("benchmarks.txt"))
     args = parser.parse_args()
     found = measured(args.quick)
-    arrival = of_arrival(300 if args.quick else 1000)
-    rows = [*of_reloads(found), *of_shapes(found), *arrival]
-    rows += [*of_quotas(300 if args.quick else 1000), *of_reads(found), *of_starts()]
+    swaps = 300 if args.quick else 1000
+    rows = [*of_reloads(found), *of_shapes(found), *of_arrival(swaps), *of_quotas(swaps)]
+    rows += [*of_reads(found), *of_starts()]
     rows += [*of_rest(10 if args.quick else 30), *of_delays(1_000)]
     rows += of_served(1_000, 10 if args.quick else 40)
     text = f"{header()}\n\n{table(rows)}\n"

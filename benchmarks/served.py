@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from arrival import WAYS
 from subjects import PREFIX, content, following, mounted, plain, swap
+from ways import WAYS
 
 from dynaconf_k8s_reload.testing import AtomicWriter
 
@@ -119,12 +119,11 @@ def main() -> None:
         for client in clients:
             client.join()
     at = json.loads(run.stdout)
-    beside = [
-        took
-        for began, took in taken
-        if any(began + took > swap and began < swap + BESIDE for swap in at)
-    ]
-    print(json.dumps({"beside": beside, "all": len(taken)}))
+    found: dict[str, list[float]] = {"beside": [], "apart": []}
+    for began, took in taken:
+        beside = any(began + took > swap and began < swap + BESIDE for swap in at)
+        found["beside" if beside else "apart"].append(took)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

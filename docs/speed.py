@@ -121,7 +121,8 @@ def _served() -> tuple[str, str, str]:
     """Lay out how long requests take beside swaps, and beside settings that follow nothing."""
     served = [each for each in lines() if each.block.startswith("gunicorn's requests beside")]
     block, *_ = (line.block for line in served)
-    still, ours, theirs = (_spread(block, line.what) for line in served[1:])
+    beside = [each.what for each in served[1:] if not each.what.endswith("apart from swaps")]
+    still, ours, theirs = (_spread(block, what) for what in beside)
     return (
         f"{block} ({still[0]}, 99 % within {still[1]}, if nothing follows)",
         f"{ours[0]}, 99 % within {ours[1]}",
