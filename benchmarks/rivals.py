@@ -25,9 +25,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dynaconf import Dynaconf, Validator
+
 from dynaconf_k8s_reload.testing import AtomicWriter
 
-PATIENCE = 20.0  # seconds that a library has to notice a change
+PATIENCE = 40.0  # seconds that a library has to notice a change: more than our `k8s_resync`
 UNSEEN = f"not within {PATIENCE:.0f} s"
 ARMED = 1.0  # seconds until whatever watches in a thread of its own does
 ROUNDS = 1_000  # models that are read while a writer never pauses
@@ -35,6 +37,17 @@ KEYS = 20
 ROW = "{:29} {:17} {:14} {:17} {:17} {}"
 HELD: list[Any] = []  # what ends a watch when it is collected
 Read = Callable[[], int]
+
+
+def ours(volume: Path) -> Read:
+    """Follow a directory of keys, one of them validated."""
+    settings = Dynaconf(
+        envvar_prefix="SHOP",
+        loaders=["dynaconf_k8s_reload.loader"],
+        k8s_mounts=[str(volume)],
+        validators=[Validator("NUMBER", is_type_of=int)],
+    )
+    return lambda: int(settings.NUMBER)
 
 
 def dature(volume: Path) -> Read:
@@ -117,6 +130,7 @@ def without_configmap(volume: Path) -> Read:
 
 
 LIBRARIES: dict[str, tuple[str, Callable[[Path], Read]]] = {
+    "dynaconf-k8s-reload": ("dynaconf-k8s-reload", ours),
     "dature": ("dature", dature),
     "dature, by an interval": ("dature", dature_interval),
     "dynamic-config-py": ("dynamic-config-py", dynamic_config_py),
@@ -129,6 +143,7 @@ LIBRARIES: dict[str, tuple[str, Callable[[Path], Read]]] = {
 def content(number: object) -> dict[str, str]:
     """Give the volume's files, one form for each library."""
     return {
+        "SHOP_NUMBER": str(number),
         "app.json": json.dumps({"number": number}),
         "shop.json": json.dumps({"shop": {"number": number}}),
         "values.json": json.dumps({"options": {"number": number}}),
