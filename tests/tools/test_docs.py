@@ -178,34 +178,6 @@ def test_shown_manifests_can_be_read() -> None:
         assert "kind" not in parsed or {"apiVersion", "metadata"} < parsed.keys(), path.name
 
 
-def test_the_cluster_tutorial_names_files_of_the_example() -> None:
-    """Each file that its commands name is where the reader is by then."""
-    page = (DOCS / "tutorial-cluster.md").read_text()
-    (directory,) = re.findall(r"^\$ cd (\S+)$", page, re.MULTILINE)
-    named = re.findall(r"-f (\S+)", page)
-    assert named
-    assert [name for name in named if not (ROOT / directory / name).exists()] == []
-
-
-def test_shown_commands_exist() -> None:
-    """Each command of ours that a page shows is there, with the options that it is given."""
-    pytest.importorskip("click", reason="the command line is an extra")
-    from dynaconf_k8s_reload.cli import cli
-
-    typed = [
-        line
-        for page in PAGES
-        for line in re.findall(
-            r"^\$ (?!.*pip install).*\bdynaconf-k8s-reload (.+)$", page.read_text(), re.MULTILINE
-        )
-    ]
-    assert typed
-    for line in typed:
-        name, *words = line.split()
-        known = {option for each in cli.commands[name].params for option in each.opts}
-        assert {word for word in words if word.startswith("-")} <= known, line
-
-
 def test_each_module_is_on_the_map() -> None:
     """The architecture names each private module in its room, and no other."""
     rows = re.findall(

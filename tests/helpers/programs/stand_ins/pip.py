@@ -1,0 +1,1 @@
+"""Installs nothing: what a document asks for is there, or its test is skipped."""
