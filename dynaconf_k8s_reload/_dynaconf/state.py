@@ -41,7 +41,7 @@ def unwrap(settings: object) -> Settings:
     if not isinstance(settings, Settings):
         raise ConfigError(
             f"{type(settings).__name__} is not a settings object of dynaconf; give what "
-            "Dynaconf(...) returned"
+            "Dynaconf(...) returned, or FlaskDynaconf(...).settings"
         )
     return settings
 

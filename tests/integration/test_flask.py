@@ -18,7 +18,7 @@ import pytest
 from dynaconf import FlaskDynaconf, LazySettings, Validator
 from flask import Flask, Response, current_app, render_template_string, request, session
 
-from dynaconf_k8s_reload import Changes, ConfigError, Reloader
+from dynaconf_k8s_reload import Changes, ConfigError, Reloader, get_reloader
 from dynaconf_k8s_reload.flask import K8sReload
 from dynaconf_k8s_reload.signals import settings_reloaded
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -446,6 +446,18 @@ def test_an_app_without_the_loader_is_refused() -> None:
         K8sReload(app)
     assert type(app.config) is before
     assert "k8s_reload" not in app.extensions
+
+
+def test_the_reloader_is_found_by_what_flask_dynaconf_made(volume: AtomicWriter) -> None:
+    """The error for `app.config` names the object of Flask's that `get_reloader` takes."""
+    app = Flask("myapp")
+    made = FlaskDynaconf(
+        app, loaders=LOADERS, k8s_mounts=[str(volume.directory)], load_dotenv=False
+    )
+    K8sReload(app)
+    with pytest.raises(ConfigError, match=r"or FlaskDynaconf\(\.\.\.\)\.settings"):
+        get_reloader(app.config)
+    assert get_reloader(made.settings) is app.extensions["k8s_reload"]
 
 
 def test_an_app_is_set_up_once(volume: AtomicWriter) -> None:
