@@ -16,6 +16,16 @@ LOGGED = {"debug", "info", "warning", "error", "_failed"}
 WARNED = "_warn"  # of names: its messages for one and for several stand third and fourth
 CHECKS = {"Error", "Warning"}  # Django's
 SHORTEST = 8  # letters by which a person could find a message
+# Clauses that are put together from shorter texts.
+ASSEMBLED = {
+    "No inotify instance is left",
+    "No inotify watch is left",
+    "has no settings objects",
+    "has several settings objects",
+    "take it out of the list",
+    "write FlaskDynaconf",
+    "write one of",
+}
 
 
 class Template(NamedTuple):
@@ -34,6 +44,27 @@ def templates() -> Iterator[Template]:
                 if len(constant) >= SHORTEST:
                     place = f"{path.relative_to(PACKAGE)}:{message.lineno}"
                     yield Template(place, constant)
+
+
+def said() -> str:
+    """Give every text of the package, with ``…`` in its gaps."""
+    texts: list[str] = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (
+                    each.value if isinstance(each, ast.Constant) else "…" for each in node.values
+                )
+                texts.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(" ".join(text.split()) for text in texts)
+
+
+def clauses(shown: str) -> list[str]:
+    """Give what a message says in words: code, such as a name with a dot, and ``…`` are gaps."""
+    parts = re.split(r"…|[;,:()]|\S*[._=/\[]\S*", shown)
+    return [clause for part in parts if len(clause := part.strip()) >= SHORTEST]
 
 
 def _messages(node: ast.AST) -> list[ast.expr]:

@@ -104,6 +104,19 @@ def test_each_message_can_be_found() -> None:
     assert [each for each in templates if each.constant not in page] == []
 
 
+def test_each_message_that_is_shown_is_said() -> None:
+    """What the troubleshooting explains, and each finding that a page names, is in the code."""
+    page = (DOCS / "troubleshooting.md").read_text()
+    terms = " ".join(re.findall(r"^(\S.*`.*)\n: ", page, re.MULTILINE))
+    shown = [twice or once for twice, once in re.findall(r"``(.+?)``|`([^`]+)`", terms)]
+    for path in PAGES:
+        shown += re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", path.read_text())
+    clauses = {clause for each in shown for clause in messages.clauses(each)}
+    assert len(clauses) > 200
+    said = messages.said()
+    assert {clause for clause in clauses if clause not in said} == messages.ASSEMBLED
+
+
 def test_each_reason_for_no_variable_can_be_found() -> None:
     """So does whoever looks for why a key is no variable."""
     pytest.importorskip("rich", reason="the command line is an extra")
