@@ -97,14 +97,15 @@ class Health:
         return watch is None or watch.age <= self.limit(watch)
 
     def _of_mounts(self, snapshots: Sequence[Snapshot]) -> list[str]:
-        problems = [] if snapshots else [NO_MOUNT]
-        for snapshot in snapshots:
-            problem = self._generations.reader.problems.get(snapshot.mount.path)
-            if problem in (None, GONE):
-                problem = None if snapshot.present else _absence(snapshot)
-            if problem is not None:
-                problems.append(problem)
-        return problems
+        if not snapshots:
+            return [NO_MOUNT]
+        return [problem for problem in map(self._of_mount, snapshots) if problem is not None]
+
+    def _of_mount(self, snapshot: Snapshot) -> str | None:
+        problem = self._generations.reader.problems.get(snapshot.mount.path)
+        if problem in (None, GONE):
+            return None if snapshot.present else _absence(snapshot)
+        return problem
 
     def _of_watch(self, watch: Watch | None) -> list[str]:
         generations = self._generations
@@ -142,7 +143,7 @@ class Health:
             revision=snapshot.revision,
             keys=len(snapshot.files),
             watching=self._watcher.mode(watch, path),
-            problem=self._generations.reader.problems.get(path),
+            problem=self._of_mount(snapshot),
         )
 
 

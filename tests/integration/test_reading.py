@@ -92,13 +92,16 @@ def test_a_mount_that_goes_keeps_its_last_content(volume: AtomicWriter, settings
     assert (status.present, status.problem) == (True, None)
 
 
-def test_an_empty_mount_that_goes_is_no_problem(volume: AtomicWriter, settings: Any) -> None:
-    """Nothing is missing where nothing was."""
+def test_an_absent_mount_says_so_itself(volume: AtomicWriter, settings: Any) -> None:
+    """What `problems` says of a mount that held nothing stands in the mount's `problem`, too."""
     volume.write({})
     reloader = get_reloader(settings)
+    assert reloader.status().mounts[0].problem is None
     shutil.rmtree(volume.directory)
     reloader.reload()
-    assert reloader.status().mounts[0].problem is None
+    status = reloader.status()
+    assert status.problems == (status.mounts[0].problem,)
+    assert "is absent" in status.problems[0]
 
 
 def test_a_volume_without_its_link_is_half_there(volume: AtomicWriter, settings: Any) -> None:
