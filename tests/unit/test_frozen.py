@@ -25,8 +25,8 @@ class Fields:
 
 def made(decorator: Any) -> Any:
     """Decorate a class of these fields."""
-    names = ("__annotations__", "x", "y", "tags")
-    held = {name: copy.copy(vars(Fields)[name]) for name in names if name in vars(Fields)}
+    defaults = {name: copy.copy(vars(Fields)[name]) for name in ("y", "tags")}
+    held = {"__annotations__": dict(Fields.__annotations__), **defaults}
     return decorator(frozen=True)(type("Point", (), held))
 
 
