@@ -9,7 +9,7 @@ import subprocess
 import sys
 import sysconfig
 from contextlib import suppress
-from importlib.metadata import entry_points
+from importlib.metadata import distributions
 from pathlib import Path
 from tempfile import mkstemp
 from typing import NamedTuple
@@ -75,7 +75,7 @@ def environment(temporary: Path) -> dict[str, str]:
     """Give the variables of a shell that finds what this Python has installed, in any venv too."""
     package = Path(dynaconf_k8s_reload.__file__).parents[1]
     places = [STAND_INS, package, *map(sysconfig.get_path, ("purelib", "platlib"))]
-    known = {entry.value for entry in entry_points(group="pytest11")}
+    known = {entry.value for each in distributions() for entry in each.entry_points}
     plugin = "" if PLUGIN in known else f" -p {PLUGIN}"
     return {
         **os.environ,
