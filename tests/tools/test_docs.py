@@ -176,21 +176,6 @@ def test_the_simulation_is_up_to_date() -> None:
     assert run.stdout == (DOCS / "recordings" / "scale.txt").read_text()
 
 
-def test_shown_manifests_can_be_read() -> None:
-    """What a page shows as YAML is YAML, and a manifest in it is one."""
-    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    shown = [
-        (path, block)
-        for path in PAGES
-        for block in re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
-    ]
-    assert shown
-    for path, block in shown:
-        parsed = yaml.safe_load(block)
-        assert parsed, path.name
-        assert "kind" not in parsed or {"apiVersion", "metadata"} < parsed.keys(), path.name
-
-
 def test_each_module_is_on_the_map() -> None:
     """The architecture names each private module in its room, and no other."""
     rows = re.findall(
