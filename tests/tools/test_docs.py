@@ -159,9 +159,11 @@ def test_the_figures_of_a_first_page_were_measured(name: str) -> None:
     guarantees = (DOCS / "guarantees.md").read_text()
     rounds = sum(int(each.replace(",", "")) for each in re.findall(r"([\d,]+) rounds,", guarantees))
     assert f"0 of {rounds:,} rounds" in text
-    ((faults, looks),) = re.findall(r"([\d,]+) faults and looked ([\d,]+) times", guarantees)
+    ((faults, checks),) = re.findall(
+        r"([\d,]+) faults, and checked the status ([\d,]+) times", guarantees
+    )
     assert f"{faults} random faults" in text
-    assert f"{looks} looks" in text
+    assert f"{checks} checks" in text
 
 
 def test_the_simulation_is_up_to_date() -> None:
