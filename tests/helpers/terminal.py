@@ -22,8 +22,8 @@ AT_MOST = 90.0  # seconds until a command shows what it is to show, on a busy ma
 STAND_INS = Path(__file__).parent / "programs" / "stand_ins"
 PLUGIN = "dynaconf_k8s_reload.pytest_plugin"
 
-# What a machine of a reader has, and that of a test has not: pip, which would ask the index, a
-# command for what is not installed, and a curl that shows no progress and ends with a new line.
+# What differs from a reader's machine: nothing comes from the index, the package may be a checkout,
+# and curl, whose output is no terminal, shows no progress and ends each answer with a line break.
 COMMANDS = r"""
 set -m
 python3() { "$PYTHON" "$@" --without-pip; }
@@ -91,9 +91,9 @@ class Terminal:
     """A shell in a directory, and its screen; whatever it has started ends with the block."""
 
     def __init__(self, directory: Path, temporary: Path) -> None:
-        opened, screen = mkstemp(dir=temporary)
+        descriptor, screen = mkstemp(dir=temporary)
         self._screen = Path(screen)
-        with open(opened, "w") as output:
+        with open(descriptor, "w") as output:
             self._shell = subprocess.Popen(
                 ["bash"],
                 cwd=directory,
