@@ -25,27 +25,18 @@ else:
 
         def made(kind: type) -> type:
             dataclasses.dataclass(init=False, repr=False, eq=False)(kind)
+            kind.__dataclass_params__.frozen = True  # as whoever inherits from it has to know
             for name in METHODS:
                 if name not in vars(kind):
                     setattr(kind, name, getattr(Frozen, name))
             if init:
-                kind.__signature__ = Signature([_parameter(each) for each in fields(kind)])
+                kind.__init__ = _init(kind)
             return kind
 
         return made
 
     class Frozen:
         """Has the methods that each class gets."""
-
-        def __init__(self, *given: Any, **named: Any) -> None:
-            arguments = self.__signature__.bind(*given, **named).arguments
-            for each in fields(self):
-                if each.name in arguments:
-                    object.__setattr__(self, each.name, arguments[each.name])
-                elif each.default_factory is not MISSING:
-                    object.__setattr__(self, each.name, each.default_factory())
-                else:
-                    object.__setattr__(self, each.name, each.default)
 
         def __repr__(self) -> str:
             shown = [f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)]
@@ -59,20 +50,47 @@ else:
         def __hash__(self) -> int:
             return hash(_compared(self))
 
-        def __setattr__(self, name: str, _: object) -> None:
-            raise FrozenInstanceError(f"cannot assign to field {name!r}")
+        def __setattr__(self, name: str, value: object) -> None:
+            if _is_fixed(self, name):
+                raise FrozenInstanceError(f"cannot assign to field {name!r}")
+            object.__setattr__(self, name, value)
 
         def __delattr__(self, name: str) -> None:
-            raise FrozenInstanceError(f"cannot delete field {name!r}")
+            if _is_fixed(self, name):
+                raise FrozenInstanceError(f"cannot delete field {name!r}")
+            object.__delattr__(self, name)
 
-    METHODS = ("__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__")
+    METHODS = ("__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__")
 
     def _compared(value: Any) -> tuple[Any, ...]:
         return tuple(getattr(value, each.name) for each in fields(value) if each.compare)
 
-    def _parameter(field: Any) -> Parameter:
-        default = Parameter.empty if field.default is MISSING else field.default
-        if field.default_factory is not MISSING:
-            default = field.default_factory  # shown as it is, and called by `Frozen.__init__`
-        kind = Parameter.POSITIONAL_OR_KEYWORD
-        return Parameter(field.name, kind, default=default, annotation=field.type)
+    def _is_fixed(value: Any, name: str) -> bool:
+        # An ordinary class that inherits from a dataclass may have attributes of its own.
+        return name in value.__dataclass_fields__ or "__dataclass_fields__" in vars(type(value))
+
+    def _init(kind: type) -> Any:
+        signature = Signature([_parameter("self"), *(_of_field(each) for each in fields(kind))])
+
+        def init(*given: Any, **named: Any) -> None:
+            arguments = signature.bind(*given, **named).arguments
+            value = arguments["self"]
+            for each in fields(kind):
+                if each.name in arguments:
+                    object.__setattr__(value, each.name, arguments[each.name])
+                elif each.default is not MISSING:
+                    object.__setattr__(value, each.name, each.default)
+                else:
+                    object.__setattr__(value, each.name, each.default_factory())
+
+        init.__signature__ = signature
+        return init
+
+    def _of_field(field: Any) -> Parameter:
+        given = [each for each in (field.default, field.default_factory) if each is not MISSING]
+        return _parameter(
+            field.name, annotation=field.type, **({"default": given[0]} if given else {})
+        )
+
+    def _parameter(name: str, **options: Any) -> Parameter:
+        return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, **options)

@@ -80,3 +80,30 @@ def test_a_public_value_stays_as_it_is(value: Any) -> None:
     assert list(inspect.signature(type(value)).parameters) == [
         each.name for each in dataclasses.fields(value)
     ]
+
+
+def test_classes_inherit_from_a_public_one() -> None:
+    """One of an application's has attributes of its own, a dataclass more fields."""
+
+    class Own(Mount):
+        def __init__(self, path: str, colour: str) -> None:
+            super().__init__(path)
+            self.colour = colour
+
+    @dataclass(frozen=True)
+    class Numbered(MountStatus):
+        number: int = 1
+
+    own = Own("/config", "red")
+    assert (own.path, own.colour, list(inspect.signature(Own).parameters)) == (
+        "/config",
+        "red",
+        ["path", "colour"],
+    )
+    with pytest.raises(FrozenInstanceError):
+        own.path = "/other"  # type: ignore[misc] # reason: it is what is tested
+    numbered = Numbered(
+        "/config", present=True, generation_dir=None, keys=1, watching="off", problem=None
+    )
+    assert (numbered.path, numbered.number) == ("/config", 1)
+    assert list(inspect.signature(Numbered).parameters)[-1] == "number"
