@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from dynaconf.base import Settings
@@ -12,6 +13,7 @@ from .._model.explanation import Explanation
 from .._model.names import Names
 from .._source.content import Variable
 
+INDEX = re.compile(r"\.(\d+)\]")  # what `Names.path` leaves of ``L[0]``
 UNMIRRORED = "its mount is not mirrored (mirror, secret, k8s_mirror)"
 
 
@@ -23,8 +25,10 @@ def explain_setting(settings: Settings, name: str) -> Explanation:
         name: a dotted key, or a variable's name.
     """
     generation, names = _dynaconf.attached(settings).generation, _dynaconf.names(settings)
-    path = _path(name, names, generation.payload.variables)
-    key = ".".join(path)
+    if name in generation.payload.variables or names.top(name) not in settings.store:
+        name = names.keys(name)[-1]  # a variable's, unless there is a setting of that very name
+    path = names.path(name)
+    key = INDEX.sub(r"[\1]", ".".join(path))
     decision = generation.plan.decision
     found = list(_providers(path, names, generation.payload.variables))
     settable = [
@@ -50,12 +54,6 @@ def explain_setting(settings: Settings, name: str) -> Explanation:
     text = decision.claims.get(name)
     why_not = None if text is not None else str(skipped or UNMIRRORED)
     return Explanation(key, variable.mount.path, file, rule, name, text is not None, why_not)
-
-
-def _path(name: str, names: Names, variables: Mapping[str, Variable]) -> tuple[str, ...]:
-    if name in variables:
-        name = names.keys(name)[-1]
-    return names.path(name)
 
 
 def _providers(

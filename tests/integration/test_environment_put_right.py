@@ -181,3 +181,17 @@ def test_explaining_what_is_shadowed_reserved_or_contested(
     assert "which beats" in reloader.explain("A").rule
     assert reloader.explain("A").mount == str(lower.directory)
     assert "reserved" in reloader.explain("INCLUDES_FOR_DYNACONF").rule
+
+
+def test_explaining_a_variable_that_no_mount_has(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name leads to its setting as a mount's does, unless a setting has that very name."""
+    monkeypatch.setenv("MYAPP_OWN__HOST", "mine")
+    volume.write({"MYAPP_A": "1", "MYAPP_MYAPP_B": "2", "MYAPP_L": "[1]"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    explain = get_reloader(settings).explain
+    assert str(explain("MYAPP_OWN__HOST")) == "OWN.HOST: the environment"
+    assert str(explain("MYAPP_GONE")) == "GONE: not set"
+    assert explain("MYAPP_B").variable == "MYAPP_MYAPP_B"
+    assert explain("L[0]").key == "L[0]"
