@@ -1,5 +1,5 @@
 // What scrolls sideways shows that it does, and can be reached and scrolled by keyboard; names break where they may,
-// and headings of the contents have a level.
+// headings of the contents have a level, and each region of the page has a name.
 document.addEventListener("DOMContentLoaded", () => {
   for (const block of document.querySelectorAll(".highlight pre, .table-wrapper")) {
     block.tabIndex = 0;
@@ -15,4 +15,10 @@ document.addEventListener("DOMContentLoaded", () => {
       word.innerHTML = word.innerHTML.replace(/(?<=[A-Za-z\d)])[_./(,=]+(?=[\w["'])|(?<=[a-z])(?=[A-Z])/g, "$&<wbr>");
   }
   for (const caption of document.querySelectorAll('.caption[role="heading"]')) caption.ariaLevel = "2";
+  for (const [place, name] of [[".sidebar-drawer", "All pages"], [".toc-drawer", "This page"]])
+    for (const region of document.querySelectorAll(place)) region.ariaLabel = name;
+  for (const signs of document.querySelectorAll(".content-icon-container")) {
+    signs.role = "navigation";
+    signs.ariaLabel = "Source and colours";
+  }
 });
