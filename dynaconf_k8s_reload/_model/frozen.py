@@ -14,6 +14,7 @@ else:
     import dataclasses
     from dataclasses import MISSING, FrozenInstanceError, fields
     from inspect import Parameter, Signature
+    from operator import attrgetter
 
     def dataclass(*, frozen: bool, init: bool = True) -> Any:  # noqa: ARG001 -- because type checkers want it
         """Make a frozen dataclass of a class, which may have methods of its own.
@@ -29,6 +30,7 @@ else:
             for name in METHODS:
                 if name not in vars(kind):
                     setattr(kind, name, getattr(Frozen, name))
+            kind.__compared__ = attrgetter(*(f.name for f in fields(kind) if f.compare))
             if init:
                 kind.__init__ = _init(kind)
             return kind
@@ -45,10 +47,10 @@ else:
         def __eq__(self, other: object) -> bool:
             if type(other) is not type(self):
                 return NotImplemented
-            return _compared(self) == _compared(other)
+            return self.__compared__(self) == self.__compared__(other)
 
         def __hash__(self) -> int:
-            return hash(_compared(self))
+            return hash(self.__compared__(self))
 
         def __setattr__(self, name: str, value: object) -> None:
             if _is_fixed(self, name):
@@ -62,9 +64,6 @@ else:
 
     METHODS = ("__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__")
 
-    def _compared(value: Any) -> tuple[Any, ...]:
-        return tuple(getattr(value, each.name) for each in fields(value) if each.compare)
-
     def _is_fixed(value: Any, name: str) -> bool:
         # An ordinary class that inherits from a dataclass may have attributes of its own.
         return name in value.__dataclass_fields__ or "__dataclass_fields__" in vars(type(value))
@@ -72,16 +71,20 @@ else:
     def _init(kind: type) -> Any:
         signature = Signature([_parameter("self"), *(_of_field(each) for each in fields(kind))])
 
-        def init(*given: Any, **named: Any) -> None:
-            arguments = signature.bind(*given, **named).arguments
-            value = arguments["self"]
-            for each in fields(kind):
-                if each.name in arguments:
-                    object.__setattr__(value, each.name, arguments[each.name])
-                elif each.default is not MISSING:
-                    object.__setattr__(value, each.name, each.default)
-                else:
-                    object.__setattr__(value, each.name, each.default_factory())
+        names = [field.name for field in fields(kind)]
+        optional = {f.name: f.default for f in fields(kind) if f.default is not MISSING}
+        made = {f.name: f.default_factory for f in fields(kind) if f.default_factory is not MISSING}
+        wanted = set(names)
+
+        def init(self: object, /, *given: Any, **named: Any) -> None:
+            held = vars(self)
+            held.update(optional)
+            held.update(zip(names, given, strict=False), **named)
+            for name in made.keys() - held.keys():
+                held[name] = made[name]()
+            is_twice = not named.keys().isdisjoint(names[: len(given)])
+            if is_twice or len(given) > len(names) or held.keys() != wanted:
+                signature.bind(self, *given, **named)  # which says what is wrong
 
         init.__signature__ = signature
         return init
