@@ -107,9 +107,10 @@ class Ledger:
     ) -> dict[str, Record]:
         """Give the records of the names whose owner or value changes, as they will be."""
         moves: dict[str, Record] = {}
-        now = texts_of(self._environ) if put_right else {}
         for key, decision in decisions.items():
-            for name in {**self.owner(key).claims, **decision.claims, **decision.shadowed}:
+            names = {**self.owner(key).claims, **decision.claims, **decision.shadowed}
+            now = texts_of(self._environ, names) if put_right else {}
+            for name in names:
                 record, text = records.get(name), texts.get(name)
                 if record is None:
                     continue  # shadowed from the start

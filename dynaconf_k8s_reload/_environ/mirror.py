@@ -151,10 +151,11 @@ class Mirror:
     def drifted(self, key: int) -> list[str]:
         """The variables of an owner that somebody else has written since, and that are left so."""
         with self._lock:
-            now, records = texts_of(self._environ), self._ledger.records
+            records, claims = self._ledger.records, self._ledger.owner(key).claims
+            now = texts_of(self._environ, claims)
             return [
                 name
-                for name, text in self._ledger.owner(key).claims.items()
+                for name, text in claims.items()
                 if text is not None and now.get(name) != records[name].left
             ]
 

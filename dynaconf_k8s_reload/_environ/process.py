@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 Environ: Any = type(os.environ)
@@ -47,6 +47,16 @@ class ProcessEnviron(MutableMapping[str, str]):
             for name, text in held.items()
         }
 
+    def named(self, names: Iterable[str]) -> dict[str, str]:
+        """Copy some of it: a pod with many services has thousands of others."""
+        held: dict[bytes, bytes] = vars(os.environ)["_data"]
+        encode, decode, encoding = str.encode, bytes.decode, sys.getfilesystemencoding()
+        return {
+            name: decode(text, encoding, ERRORS)
+            for name in names
+            if (text := held.get(encode(name, encoding, ERRORS))) is not None
+        }
+
     def __repr__(self) -> str:
         return f"ProcessEnviron({len(self)} variables)"
 
@@ -54,8 +64,14 @@ class ProcessEnviron(MutableMapping[str, str]):
 PROCESS = ProcessEnviron()
 
 
-def texts_of(environ: Mapping[str, str]) -> dict[str, str]:
-    """Copy an environment; unlike ``dict(os.environ)``, safe while others remove variables."""
+def texts_of(environ: Mapping[str, str], names: Iterable[str] | None = None) -> dict[str, str]:
+    """Copy an environment; unlike ``dict(os.environ)``, safe while others remove variables.
+
+    Args:
+        environ: the environment.
+        names: what to copy of it; ``None`` for all.
+    """
     if isinstance(environ, ProcessEnviron):
-        return environ.copy()
-    return {name: text for name in environ if (text := environ.get(name)) is not None}
+        return environ.copy() if names is None else environ.named(names)
+    names = environ if names is None else names
+    return {name: text for name in names if (text := environ.get(name)) is not None}
