@@ -67,7 +67,7 @@ class Status:
         mounts: one entry for each mount.
         watching: ``"events"``, ``"polling"`` (no working inotify) or ``"off"``.
         applied_at: when this generation was published.
-        checked_at: when the mounts were last compared.
+        checked_at: when the watch last compared the mounts; ``None`` if none is on.
         rejected: how many updates have been refused.
         last_error: why the last update was refused; ``None`` once one has been applied since.
         restart_required: changed keys that take effect with a restart only.
