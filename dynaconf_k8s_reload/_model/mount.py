@@ -18,7 +18,7 @@ class Mount:
         path: absolute path of the directory.
         prefix: put before each file name, like ``envFrom``'s ``prefix``.
         mirror: mirror into ``os.environ``; ``None`` follows ``k8s_mirror``.
-        secret: never mirrored, taken literally, and printed by no tool.
+        secret: never mirrored, taken literally, and never printed by a tool.
         required: an absent directory is an error at the first load.
         prefixed_only: only names with the application's prefix become settings; ``None`` follows
             ``k8s_prefixed_only``.

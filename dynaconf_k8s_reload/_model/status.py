@@ -69,7 +69,8 @@ class Status:
         applied_at: when this generation was published.
         checked_at: when the watch last compared the mounts; ``None`` if none is on.
         rejected: how many updates have been refused.
-        last_error: why the last update was refused; ``None`` once one has been applied since.
+        last_error: why the last update was refused; ``None`` once the process serves what the
+            mounts hold.
         restart_required: changed keys that take effect with a restart only.
         lag: seconds from the writer's commit to publication; ``None`` for the first load.
         skipped: variable name to the reason why it is not mirrored.
@@ -77,7 +78,7 @@ class Status:
             resync and 5 s; no reload has been under way for more than 30 s. A rejected update and
             an absent mount leave it true, since a restart would mend neither.
         problems: what is wrong, a sentence each, with its remedy: an absent mount, nothing to
-            follow, a degraded watch, a reload that has been running for long.
+            follow, a degraded watch, a reload that has been running for a long time.
         drifted: mirrored names whose variable is not the mount's text any more.
         busy_since: when the reload that is under way began; ``None`` if none is.
         pid: the process.
@@ -101,7 +102,7 @@ class Status:
     pid: int = field(default_factory=os.getpid)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it ready for JSON: times in ISO 8601, everything else in plain types."""
+        """Return it ready for JSON: times in ISO 8601, everything else in plain types."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         data["mounts"] = [dict(vars(mount)) for mount in self.mounts]
         for name in ("restart_required", "problems", "drifted"):

@@ -10,9 +10,9 @@ from .reloader import Reloader
 
 
 def get_reloader(settings: Any) -> Reloader:
-    """Give the reloader of a ``Dynaconf``, ``LazySettings`` or ``Settings`` object.
+    """Return the reloader of a ``Dynaconf``, ``LazySettings`` or ``Settings`` object.
 
-    A lazy object is loaded if it has not been.
+    A lazy object that has not been loaded yet is loaded.
 
     Raises:
         ConfigError: it is not a settings object, or the loader is not in use.

@@ -38,7 +38,7 @@ class Reloader:
     """Makes one application's settings, and ``os.environ``, follow its mounts.
 
     There is one for each ``Dynaconf(...)`` whose loaders name ``dynaconf_k8s_reload.loader``;
-    `get_reloader` gives it. As a context manager it watches within the ``with`` block.
+    `get_reloader` returns it. As a context manager it watches within the ``with`` block.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class Reloader:
     def reload(self) -> ReloadResult:
         """Reload now, in this thread, without waiting for the subscribers.
 
-        It reads the mounts, also content that was refused before. Nothing is raised for what is
-        wrong with them: see ``error`` of the result.
+        It reads the mounts, even content that was refused before. What is wrong with them is in
+        ``error`` of the result, and is not raised.
 
         Raises:
             ConfigError: it is called from within a reload, by a check or a hook.
@@ -82,7 +82,7 @@ class Reloader:
         return result
 
     def status(self) -> Status:
-        """Tell what is being served, and how the watch is.
+        """Return what is being served, and how the watch is doing.
 
         Right after the start it waits, a second at most, until it is known whether events come.
         """
@@ -90,7 +90,7 @@ class Reloader:
         return self.following.status()
 
     def snapshot(self) -> Settings:
-        """Give the settings of this generation, which nothing that happens later can touch.
+        """Return the settings of this generation, which nothing that happens later can touch.
 
         Several reads that must agree go through one snapshot. It is made once for a generation;
         treat it as read-only, since others may hold the same. Within `pin` it stays the same.
@@ -143,7 +143,7 @@ class Reloader:
         return register
 
     def on_validate(self, function: Function) -> Function:
-        """Have an update checked before anything is published.
+        """Have a function check each update before anything is published.
 
         The function is called with the candidate settings and the `Changes`; raising rejects.
         """
@@ -152,7 +152,7 @@ class Reloader:
         return function
 
     def on_error(self, function: Function) -> Function:
-        """Have a function called with the `ReloadRejected` of each refused content."""
+        """Subscribe a function to the `ReloadRejected` of each refused content."""
         notice_fork()
         self._notifier.subscribe("error", function, ())
         return function
@@ -164,7 +164,7 @@ class Reloader:
         self._notifier.unsubscribe(function)
 
     def changes(self, *patterns: str) -> Stream:
-        """Give an asynchronous iterator of `Changes`, from now on, for the running event loop."""
+        """Return an asynchronous iterator of `Changes`, from now on, for the running event loop."""
         from .stream import Stream  # noqa: PLC0415 -- because a start pays for it
 
         notice_fork()

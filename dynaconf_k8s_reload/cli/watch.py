@@ -65,9 +65,9 @@ def watch(
 ) -> None:
     """Print each change of DIR as it comes, until Ctrl-C.
 
-    Each tells the keys, and the delay from the writer's commit to its arrival
-    here. More than 50 changes at once are summed up. A DIR that is absent is
-    waited for.
+    Each comes with its keys, and with the delay from the writer's commit to its
+    arrival here. More than 50 changes at once are summed up. It waits for a DIR
+    that is absent.
 
     Exit code: 0 after Ctrl-C, 2 if it could not run.
     """
@@ -192,7 +192,7 @@ class Followed:
             problem = str(error).removeprefix(f"mount {self.mount.path}: ")  # which is told anyway
         now = time.time()
         if problem is None and not self._snapshots[0].present:
-            problem = self._reader.problems.get(self.mount.path, "absent; it is waited for")
+            problem = self._reader.problems.get(self.mount.path, "absent; waiting for it")
         if problem is not None:
             is_news, self.problem = problem != self.problem, problem
             return Seen(self.mount, now, problem=problem) if is_news else None

@@ -44,7 +44,7 @@ def _of_mounts(reloader: Reloader) -> Iterator[CheckMessage]:
         if not mount.present:
             yield Warning(
                 f"The mount {mount.path} is not there.",
-                hint="Mount the ConfigMap there as a directory; it is waited for.",
+                hint="Mount the ConfigMap there as a directory; the watch waits for it.",
                 id="dynaconf_k8s_reload.W001",
             )
 

@@ -370,7 +370,7 @@ def test_an_unreadable_manifest_is_waited_for(tmp_path: Path, mount: Path) -> No
     with running("apply", "--watch", "-f", manifest, mount, directory=tmp_path) as command:
         command.shows("added     A")
         manifest.unlink()
-        command.says("app.yaml: it is gone, and waited for")
+        command.says("app.yaml: it is gone; waiting for it")
         manifest.mkdir()
         command.says("Is a directory")
         manifest.rmdir()

@@ -96,7 +96,7 @@ def test_an_absent_directory_is_waited_for(tmp_path: Path) -> None:
     """A directory that is not there yet, goes and returns is reported and followed."""
     mount = tmp_path / "config"
     with running("watch", mount, directory=tmp_path) as command:
-        command.shows("config: absent; it is waited for")
+        command.shows("config: absent; waiting for it")
         AtomicWriter(mount).write({"A": "1"})
         command.shows("+ A")
         shutil.rmtree(mount)

@@ -152,7 +152,8 @@ def _follow(files: Sequence[str], directory: Path, once: Callable[[], None]) -> 
         if saved == before:  # an editor may have been replacing one
             for file in sorted(now_gone - gone):
                 say(
-                    err, f"{printable(file)}: it is gone, and waited for; the volume stays as it is"
+                    err,
+                    f"{printable(file)}: it is gone; waiting for it, and the volume stays as it is",
                 )
             gone = now_gone
         if saved != applied and (applied is None or saved == before) and not now_gone:
