@@ -57,6 +57,7 @@ html_theme_options = {"navigation_with_keys": True}
 # A button copies what is typed: neither the prompt nor what the command prints.
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
+copybutton_copy_empty_lines = False  # where what is typed stands apart
 
 # Where the pages are served is known to who serves them; a preview needs the whole address.
 ogp_site_url = os.environ.get("READTHEDOCS_CANONICAL_URL", "/")

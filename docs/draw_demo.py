@@ -73,7 +73,7 @@ def read() -> tuple[list[Moment], list[Printed], float]:
             manifest = manifest.replace(edit.old, edit.new)
             lines = manifest.splitlines() if edit.new else [*manifest.splitlines(), ""]
             edited = next(i for i, (a, b) in enumerate(zip(before, lines, strict=True)) if a != b)
-            note = "saved" if edit.effect else "refused: 42 is not a string; nothing changes"
+            note = "saved" if edit.effect else "refused: 42 is not a string"
             moments.append(Moment(at, lines, edited, WORDS[edit.effect], note))
         else:
             printed.append(Printed(at, words.strip()))
