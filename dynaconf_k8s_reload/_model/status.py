@@ -67,7 +67,7 @@ class Status:
         mounts: one entry for each mount.
         watching: ``"events"``, ``"polling"`` (no working inotify) or ``"off"``.
         applied_at: when this generation was published.
-        checked_at: when the watch last compared the mounts; ``None`` if none is on.
+        checked_at: when the watch last compared the mounts; ``None`` without a watch.
         rejected: how many updates have been refused.
         last_error: why the last update was refused; ``None`` once the process serves what the
             mounts hold.
