@@ -21,4 +21,8 @@ document.addEventListener("DOMContentLoaded", () => {
     signs.role = "navigation";
     signs.ariaLabel = "Source and colours";
   }
+  // Sphinx adds the heading of the results later, a level too low for a page of its own.
+  const results = document.querySelector("#search-results");
+  const raise = () => results.querySelectorAll("h2").forEach((heading) => (heading.ariaLevel = "1"));
+  if (results) new MutationObserver(raise).observe(results, { childList: true, subtree: true });
 });
