@@ -33,7 +33,7 @@ class Change:
     old: Any = field(repr=False)
     new: Any = field(repr=False)
     kind: Kind
-    shown: str = field(compare=False)
+    shown: str = field(default="", compare=False)
 
     # By hand, since there may be thousands.
     def __init__(self, key: str, old: Any, new: Any, kind: Kind, shown: str = "") -> None:
@@ -43,6 +43,9 @@ class Change:
         put(self, "new", new)
         put(self, "kind", kind)
         put(self, "shown", shown or escaped(key))
+
+    def __post_init__(self) -> None:  # of a dataclass that inherits, whose __init__ is its own
+        object.__setattr__(self, "shown", self.shown or escaped(self.key))
 
     def __repr__(self) -> str:
         return f"Change(key={self.shown!r}, kind={self.kind!r})"

@@ -15,6 +15,7 @@ else:
     from dataclasses import MISSING, FrozenInstanceError, fields
     from inspect import Parameter, Signature
     from operator import attrgetter
+    from reprlib import recursive_repr
 
     def dataclass(*, frozen: bool, init: bool = True) -> Any:  # noqa: ARG001 -- because type checkers want it
         """Make a frozen dataclass of a class, which may have methods of its own.
@@ -26,7 +27,8 @@ else:
 
         def made(kind: type) -> type:
             dataclasses.dataclass(init=False, repr=False, eq=False)(kind)
-            kind.__dataclass_params__.frozen = True  # as whoever inherits from it has to know
+            told = kind.__dataclass_params__
+            told.frozen = told.repr = told.eq = True  # as who inherits has to know, and pprint
             for name in METHODS:
                 if name not in vars(kind):
                     setattr(kind, name, getattr(Frozen, name))
@@ -40,9 +42,14 @@ else:
     class Frozen:
         """Has the methods that each class gets."""
 
-        def __repr__(self) -> str:
+        def _shown(self) -> str:
             shown = [f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)]
             return f"{type(self).__qualname__}({', '.join(shown)})"
+
+        # By this pprint knows the repr of a dataclass, and lays it out; so does today's rich.
+        _shown.__qualname__ = "__create_fn__.<locals>.__repr__"
+        __repr__ = recursive_repr()(_shown)
+        __repr__.__wrapped__ = _shown
 
         def __eq__(self, other: object) -> bool:
             if type(other) is not type(self):
@@ -69,8 +76,8 @@ else:
         return name in value.__dataclass_fields__ or "__dataclass_fields__" in vars(type(value))
 
     def _init(kind: type) -> Any:
-        signature = Signature([_parameter("self"), *(_of_field(each) for each in fields(kind))])
-
+        parameters = [_parameter("self"), *(_of_field(each) for each in fields(kind))]
+        signature = Signature(parameters, return_annotation=None)
         names = [field.name for field in fields(kind)]
         optional = {f.name: f.default for f in fields(kind) if f.default is not MISSING}
         made = {f.name: f.default_factory for f in fields(kind) if f.default_factory is not MISSING}
@@ -84,9 +91,13 @@ else:
                 held[name] = made[name]()
             is_twice = not named.keys().isdisjoint(names[: len(given)])
             if is_twice or len(given) > len(names) or held.keys() != wanted:
-                signature.bind(self, *given, **named)  # which says what is wrong
+                try:
+                    signature.bind(self, *given, **named)  # which says what is wrong
+                except TypeError as error:
+                    raise TypeError(f"{init.__qualname__}() {error}") from None
 
         init.__signature__ = signature
+        init.__name__, init.__qualname__ = "__init__", f"{kind.__qualname__}.__init__"
         return init
 
     def _of_field(field: Any) -> Parameter:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import pprint
 from dataclasses import FrozenInstanceError, dataclass, field, replace
 from typing import Any
 
@@ -51,13 +52,23 @@ def test_an_object_is_that_of_a_dataclass(arguments: Any) -> None:
     assert OURS.__match_args__ == THEIRS.__match_args__
 
 
-@pytest.mark.parametrize("arguments", [((), {}), ((1, "", [], 2), {}), ((1,), {"z": 2})])
+@pytest.mark.parametrize(
+    "arguments",
+    [((), {}), ((1, "", [], 2), {}), ((1,), {"x": 2}), ((1,), {"z": 2})],
+)
 def test_wrong_arguments_are_refused(arguments: Any) -> None:
-    """One too few, one too many, and one of another name, are refused as functions refuse them."""
+    """One too few, one too many, twice, or of another name: the error names the class."""
     given, named = arguments
     for kind in (OURS, THEIRS):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"^Point\.__init__\(\) "):
             kind(*given, **named)
+
+
+def test_pprint_lays_a_value_out_as_a_dataclass() -> None:
+    """A person who prints a status with it reads a line for each field."""
+    by_pprint = pprint.pformat(OURS(1), width=10)
+    assert by_pprint == pprint.pformat(THEIRS(1), width=10)
+    assert len(by_pprint.splitlines()) == 3
 
 
 @pytest.mark.parametrize(
@@ -94,6 +105,10 @@ def test_classes_inherit_from_a_public_one() -> None:
     class Numbered(MountStatus):
         number: int = 1
 
+    @dataclass(frozen=True)
+    class Signed(Change):
+        author: str = ""
+
     own = Own("/config", "red")
     assert (own.path, own.colour, list(inspect.signature(Own).parameters)) == (
         "/config",
@@ -107,3 +122,5 @@ def test_classes_inherit_from_a_public_one() -> None:
     )
     assert (numbered.path, numbered.number) == ("/config", 1)
     assert list(inspect.signature(Numbered).parameters)[-1] == "number"
+    signed = Signed("DB.HOST", 1, 2, "modified", author="Ann")
+    assert (signed.shown, signed.author) == ("DB.HOST", "Ann")
