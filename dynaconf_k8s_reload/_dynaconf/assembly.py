@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
@@ -23,7 +23,6 @@ from dynaconf.loaders import env_loader
 from dynaconf.utils import missing
 from dynaconf.utils.functional import empty
 
-from .._model.frozen import dataclass
 from . import state
 from .generation import attached, attachment_of, is_copy
 from .identity import note_loaded
@@ -36,9 +35,9 @@ UPDATE = inspect.signature(Settings.update)
 _loading: ContextVar[frozenset[int]] = ContextVar("loading", default=frozenset())
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False)
 class Operation:
-    """One call that code made on settings that were complete.
+    """One call that code made on settings that were complete; never changed once made.
 
     Attributes:
         function: the method that was called, or a function with the settings as first argument.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, ValuesView
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from math import isnan
 from typing import Any, Literal
 
-from .frozen import dataclass
 from .shown import cut, escaped
 
 Kind = Literal["added", "modified", "removed"]
@@ -16,7 +15,7 @@ Kind = Literal["added", "modified", "removed"]
 _ABSENT = object()
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, slots=True)
 class Change:
     """One setting that a reload changed.
 
@@ -35,17 +34,9 @@ class Change:
     kind: Kind
     shown: str = field(default="", compare=False)
 
-    # By hand, since there may be thousands.
-    def __init__(self, key: str, old: Any, new: Any, kind: Kind, shown: str = "") -> None:
-        put = object.__setattr__
-        put(self, "key", key)
-        put(self, "old", old)
-        put(self, "new", new)
-        put(self, "kind", kind)
-        put(self, "shown", shown or escaped(key))
-
-    def __post_init__(self) -> None:  # of a dataclass that inherits, whose __init__ is its own
-        object.__setattr__(self, "shown", self.shown or escaped(self.key))
+    def __post_init__(self) -> None:
+        if not self.shown:
+            object.__setattr__(self, "shown", escaped(self.key))
 
     def __repr__(self) -> str:
         return f"Change(key={self.shown!r}, kind={self.kind!r})"

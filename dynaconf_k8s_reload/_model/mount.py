@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from .errors import ConfigError, nearest
-from .frozen import dataclass
 
 
 @dataclass(frozen=True, init=False)

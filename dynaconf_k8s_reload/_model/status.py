@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from .changes import Changes
 from .errors import ReloadRejected
-from .frozen import dataclass
 
 Watching = Literal["events", "polling", "off"]
 

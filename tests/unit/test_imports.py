@@ -48,25 +48,6 @@ def test_importing_is_frugal(module: str) -> None:
     assert not ASKED_FOR.intersection(modules)
 
 
-def test_importing_compiles_no_dataclass() -> None:
-    """What `_model` makes of a class costs a fraction of that, and every start pays for it."""
-    program = """
-import sys
-import dynaconf_k8s_reload.loader
-for name, module in list(sys.modules.items()):
-    if name.startswith("dynaconf_k8s_reload"):
-        for kind in vars(module).values():
-            if isinstance(kind, type) and kind.__module__ == name:
-                code = getattr(vars(kind).get("__init__"), "__code__", None)
-                if code and code.co_filename == "<string>":
-                    print(kind)
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert run.stdout == ""
-
-
 def test_the_package_itself_imports_nothing() -> None:
     """A public name is imported at its first use, all of them by a star; others do not exist."""
     program = """
