@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import field
-from functools import cached_property
 
 from dynaconf.constants import ALL_EXTENSIONS
 
@@ -65,10 +64,14 @@ class Snapshot:
         keys = len(self.files) + len(self.settings_files)
         return f"<Snapshot of {self.mount.path}: {keys} keys>"
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """A hash of the content, in whatever mount it is; `revision` is its start."""
-        return _digest({**self.files, **self.settings_files})
+        # No `cached_property`: before Python 3.12 it has a lock, which a fork may leave held.
+        worked_out: dict[str, str] = vars(self)
+        if "_digest" not in worked_out:
+            worked_out["_digest"] = _digest({**self.files, **self.settings_files})
+        return worked_out["_digest"]
 
     @property
     def revision(self) -> str:

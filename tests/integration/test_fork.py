@@ -21,9 +21,11 @@ from typing import Any
 import pytest
 from dynaconf.base import Settings
 
-from dynaconf_k8s_reload import Reloader, get_reloader
+from dynaconf_k8s_reload import Mount, Reloader, get_reloader
 from dynaconf_k8s_reload._dynaconf.variables import LOADER
 from dynaconf_k8s_reload._environ.process import PROCESS
+from dynaconf_k8s_reload._source import snapshot
+from dynaconf_k8s_reload._source.fingerprint import Token
 from dynaconf_k8s_reload._watch import WATCHER
 from dynaconf_k8s_reload._watch import processes as forking
 from dynaconf_k8s_reload._watch.session import Session
@@ -563,3 +565,32 @@ def test_an_applications_own_way_to_its_loaders_is_taken(volume: AtomicWriter) -
     volume.write({"MYAPP_KEY": "2"})
     assert get_reloader(settings).reload().outcome == "applied"
     assert (settings.KEY, bool(asked)) == (2, True)
+
+
+def test_a_fork_while_a_thread_hashes_the_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child hashes too: a thread that stayed behind leaves no lock held."""
+    hashing, goes_on, parent, digest = (
+        threading.Event(),
+        threading.Event(),
+        os.getpid(),
+        snapshot._digest,
+    )
+
+    def waits_in_the_parent(contents: Any) -> str:
+        if os.getpid() == parent:
+            hashing.set()
+            goes_on.wait(60)
+        return digest(contents)
+
+    def digest_of_one() -> str:
+        return snapshot.Snapshot(Mount("/config"), Token(), files={"A": b"1"}).digest
+
+    monkeypatch.setattr(snapshot, "_digest", waits_in_the_parent)
+    thread = threading.Thread(target=digest_of_one)
+    thread.start()
+    try:
+        assert hashing.wait(20)
+        Child(digest_of_one).join()
+    finally:
+        goes_on.set()
+        thread.join()
