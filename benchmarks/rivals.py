@@ -34,6 +34,7 @@ UNSEEN = f"not within {PATIENCE:.0f} s"
 ARMED = 1.0  # seconds until whatever watches in a thread of its own does
 ROUNDS = 1_000  # models that are read while a writer never pauses
 KEYS = 20
+HEADS = ("a swap", "bad content", "then a good one", "a new directory", "a swap in it")
 ROW = "{:29} {:17} {:14} {:17} {:17} {}"
 HELD: list[Any] = []  # what ends a watch when it is collected
 Read = Callable[[], int]
@@ -238,8 +239,6 @@ def mix() -> None:
     name = f"pydantic-settings {version('pydantic-settings')}"
     print(f"{name:30} {mixed} of {ROUNDS:,} models mixed beside a writer that never pauses")
 
-
-HEADS = ("a swap", "bad content", "then a good one", "a new directory", "a swap in it")
 
 if __name__ == "__main__":
     if sys.argv[1:]:

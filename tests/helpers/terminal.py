@@ -23,7 +23,7 @@ STAND_INS = Path(__file__).parent / "programs" / "stand_ins"
 PLUGIN = "dynaconf_k8s_reload.pytest_plugin"
 
 # What differs from a reader's machine: nothing comes from the index, the package may be a checkout,
-# and curl, whose output is no terminal, shows no progress and ends each answer with a line break.
+# and curl, which writes to a file here, shows no progress and ends each answer with a line break.
 COMMANDS = r"""
 set -m
 python3() { "$PYTHON" "$@" --without-pip; }

@@ -338,18 +338,24 @@ def test_a_bound_method_does_not_keep_its_object_alive(
     assert len(reloader.generations.checks) == 0
 
 
-@pytest.mark.parametrize("forked", [False, True])
-def test_the_thread_ends_with_its_notifier(forked: bool) -> None:
-    """A notifier that is collected leaves no thread, in a forked child neither."""
-    bell = Notifier()
-    if forked:
-        bell.renew_after_fork()
+def has_told(bell: Notifier) -> tuple[list[Any], threading.Thread]:
+    """Give what a subscriber has been told, and the thread that told it."""
     told: list[Any] = []
     bell.subscribe("change", told.append, ())
     bell.publish("change", modified("A", 0, 1))
     eventually(lambda: told)
     thread = bell._board.thread
     assert thread is not None
+    return told, thread
+
+
+@pytest.mark.parametrize("forked", [False, True])
+def test_the_thread_ends_with_its_notifier(forked: bool) -> None:
+    """A notifier that is collected leaves no thread, in a forked child neither."""
+    bell = Notifier()
+    if forked:
+        bell.renew_after_fork()
+    _, thread = has_told(bell)
     del bell
     eventually(lambda: gc.collect() >= 0 and not thread.is_alive())
 
@@ -359,12 +365,7 @@ def test_a_thread_that_was_taken_for_dead_ends(
 ) -> None:
     """Up to Python 3.10, a thread is if a signal handler raises while it is asked."""
     monkeypatch.setattr(notifier, "LOOK_EVERY", 0.01)
-    told: list[Any] = []
-    bell.subscribe("change", told.append, ())
-    bell.publish("change", modified("A", 0, 1))
-    eventually(lambda: told)
-    first = bell._board.thread
-    assert first is not None
+    told, first = has_told(bell)
     with monkeypatch.context() as patch:
         patch.setattr(first, "is_alive", lambda: False)
         bell.publish("change", modified("A", 1, 2))
