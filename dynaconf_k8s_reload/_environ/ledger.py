@@ -75,26 +75,31 @@ class Ledger:
         ranked += [(True, theirs) for key, theirs in anew.items() if key not in self.owners]
         return wanted(theirs for _, theirs in sorted(ranked, key=lambda rank: rank[0]))
 
-    def owns(self, name: str) -> bool:
-        """Tell whether a variable's value is the mirror's, not one of the process's own."""
-        return name in self.records and self.records[name].owned
+    def of_the_process(self, claims: Claims) -> list[tuple[str, str]]:
+        """Give the names to mirror, and the texts, whose variables are the process's own so far."""
+        records = self.records
+        return [
+            (name, text)
+            for name, text in claims.items()
+            if text is not None and not ((record := records.get(name)) and record.owned)
+        ]
 
     def records_with(
         self, claims: Mapping[int, Claims], payloads: Mapping[int, Payload]
     ) -> dict[str, Record]:
         """Add records of the names that are new, or new again and written by others since."""
         records = self.records.copy()
-        known: set[str] = set().union(*(owner.claims for owner in self.owners.values()))
+        known: list[Claims] = [owner.claims for owner in self.owners.values()]
         for key, theirs in claims.items():
             ever = self.owner(key).ever
-            for name in theirs.keys() - known:
+            for name in set(theirs).difference(*known):
                 value, record = self._environ.get(name), records.get(name)
                 kept = record is not None and (record.owned or name in ever)
                 if record is None or not kept or value != record.left:
                     provided, mirrored = payloads[key].provided(name), theirs[name] is not None
                     own = came_by_env_from(provided, value, mirrored=mirrored)
                     records[name] = Record(value, None if own else value, value)
-            known.update(theirs)
+            known.append(theirs)
         return records
 
     def moves(
@@ -139,12 +144,15 @@ class Ledger:
         texts: Mapping[str, str],
     ) -> dict[str, str]:
         """Take the mounts' names out of an environment, and what stayed there of gone ones."""
-        ours = decision.claims.keys() | decision.shadowed.keys()
-        beneath = {name: text for name, text in shown.items() if name not in ours}
-        for name, record in self.records.items():
-            if name in payload.variables or not (name in owner.ever or record.owned):
-                continue
-            if beneath.get(name) == record.left and name not in texts:
+        claims, shadowed = decision.claims, decision.shadowed
+        beneath = {
+            name: text for name, text in shown.items() if not (name in claims or name in shadowed)
+        }
+        provided = payload.variables
+        for name in [name for name in self.records if name not in provided]:
+            record = self.records[name]
+            stayed = beneath.get(name) == record.left and (name in owner.ever or record.owned)
+            if stayed and name not in texts:
                 put(beneath, name, record.restore)
         return beneath
 

@@ -105,10 +105,8 @@ class Mirror:
         unclaimed = self._ledger.unclaimed(self._ledger.owner(key), shown, decision, payload, texts)
         differing = tuple(
             name
-            for name, text in claims.items()
-            if text is not None
-            and not self._ledger.owns(name)
-            and self._environ.get(name, text) != text
+            for name, text in self._ledger.of_the_process(claims)
+            if self._environ.get(name, text) != text
             and not any(each.mount.env_from is True for each in payload.provided(name))
         )
         environment = joint.providing(provided)

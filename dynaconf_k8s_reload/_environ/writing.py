@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
 
+from .process import texts_of
+
 
 def put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:
     """Set a name, or remove it where there is no value."""
@@ -21,9 +23,9 @@ def put_all(
     Returns:
         What interrupted it, such as what a signal handler has raised; ``None`` if nothing did.
     """
-    now = {name: environ.get(name) for name in values}
-    differing = {name: text for name, text in values.items() if text != now[name]}
-    moving = {name for name, text in differing.items() if None in (text, now[name])}
+    now = texts_of(environ, values)
+    differing = {name: text for name, text in values.items() if text != now.get(name)}
+    moving = {name for name, text in differing.items() if text is None or name not in now}
     order = sorted(differing, key=moving.__contains__)
     try:
         for name in order:
@@ -35,11 +37,11 @@ def put_all(
 
 
 def _undo(
-    environ: MutableMapping[str, str], names: Iterable[str], before: Mapping[str, str | None]
+    environ: MutableMapping[str, str], names: Iterable[str], before: Mapping[str, str]
 ) -> None:
     for name in names:
         try:
-            if environ.get(name) != before[name]:
-                put(environ, name, before[name])
+            if environ.get(name) != before.get(name):
+                put(environ, name, before.get(name))
         except Exception:  # noqa: BLE001, S112 -- because the others are put back all the same, and the first error is what is raised
             continue

@@ -78,14 +78,9 @@ class Payload:
         self.by_snapshot: tuple[Mapping[str, Variable], ...] = _all_variables(
             self.snapshots, before
         )
-        variables: dict[str, Variable] = {}
-        shared: dict[str, tuple[Variable, ...]] = {}
-        for provided in self.by_snapshot:
-            for variable in provided.values():
-                name = variable.name
-                if name in variables:
-                    shared[name] = (*shared.get(name, (variables[name],)), variable)
-                variables[name] = variable
+        provided = [variable for each in self.by_snapshot for variable in each.values()]
+        variables = {variable.name: variable for variable in provided}
+        shared = _shared(provided) if len(variables) < len(provided) else {}
         self.variables: Mapping[str, Variable] = MappingProxyType(variables)
         self.shared: Mapping[str, Sequence[Variable]] = MappingProxyType(shared)
         digests = "".join(snapshot.digest for snapshot in self.snapshots)
@@ -145,19 +140,26 @@ def _all_variables(
 def _variables(
     snapshot: Snapshot, before: Snapshot, known: Mapping[str, Variable]
 ) -> dict[str, Variable]:
-    if before.mount != snapshot.mount:
-        known = {}
-    mount, earlier = snapshot.mount, before.files
-    variables: dict[str, Variable] = {}
-    for key, content in snapshot.files.items():
-        variable = known.get(key)
-        if variable is None:
-            variables[key] = Variable(_decode(content), key, mount)
-        elif earlier[key] == content:
-            variables[key] = variable
-        else:
-            variables[key] = variable.with_content(_decode(content))
-    return variables
+    mount, held = snapshot.mount, dict(before.files)
+    if before.mount != mount:
+        known, held = {}, {}
+    return {
+        key: known[key] if held.get(key) == content else _anew(known.get(key), content, key, mount)
+        for key, content in snapshot.files.items()
+    }
+
+
+def _anew(known: Variable | None, content: bytes, key: str, mount: Mount) -> Variable:
+    text = _decode(content)
+    return Variable(text, key, mount) if known is None else known.with_content(text)
+
+
+def _shared(provided: Iterable[Variable]) -> dict[str, tuple[Variable, ...]]:
+    """Give the variables of each name that several provide."""
+    by_name: dict[str, tuple[Variable, ...]] = {}
+    for variable in provided:
+        by_name[variable.name] = (*by_name.get(variable.name, ()), variable)
+    return {name: several for name, several in by_name.items() if len(several) > 1}
 
 
 def _decode(content: bytes) -> str | bytes:

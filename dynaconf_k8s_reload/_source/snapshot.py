@@ -28,7 +28,11 @@ def revision_of(contents: Mapping[str, bytes]) -> str:
 
 
 def _digest(contents: Mapping[str, bytes]) -> str:
-    told = (f"{key}\0{len(text)}\0".encode() + text for key, text in sorted(contents.items()))
+    told = [
+        b"%b\0%d\0%b" % (key.encode(), len(text), text)
+        for key in sorted(contents)
+        for text in (contents[key],)
+    ]
     return hashlib.sha256(b"".join(told)).hexdigest()
 
 
