@@ -175,6 +175,8 @@ def _paths(kind: Any, names: Names) -> Callable[[str], Path]:
         name = upperfy(parts[0])
         if name in INTERNAL or name.startswith("__") or hasattr(kind, name):
             return ()
+        if name != name.upper():  # `A__x`, where `__` does not nest: it is `A__X` to a reader, too
+            return ()
         return (name, *parts[1:]) if all(map(PART.fullmatch, parts)) else ()
 
     return path_of
