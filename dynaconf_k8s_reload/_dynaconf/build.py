@@ -11,6 +11,7 @@ from . import state
 from .assembly import follow_env_loader
 from .children import renew_children, succeed
 from .completion import complete_with_validators
+from .containers import hand_over
 from .django_start import fill_in
 from .files import note_files, restore_dotenv, without_dotenv
 from .generation import ATTACHMENT, Attachment, attached
@@ -61,7 +62,7 @@ def _anchor_of(settings: Settings) -> Settings:
     """
     anchor: Settings = object.__new__(type(settings))
     object.__setattr__(anchor, "__dict__", vars(settings))
-    state.hand_over(state.get(settings, "store"), anchor)
+    hand_over(state.get(settings, "store"), anchor)
     return anchor
 
 

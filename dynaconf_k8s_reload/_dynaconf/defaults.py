@@ -15,6 +15,7 @@ from dynaconf.loaders import default_loader
 from dynaconf.loaders.base import SourceMetadata
 
 from . import state
+from .containers import kinds
 from .folding import MISSING
 from .generation import attached
 from .putting import FOLLOWING, INTERNAL
@@ -34,7 +35,7 @@ def put_keyword(settings: Any, key: Any, value: Any) -> bool:
     has_own_separator = any((dict.get(store, option) or usual) != usual for option, usual in USUAL)
     if not is_name or dict.__contains__(store, key.upper()) or has_own_separator:
         return False
-    stored = _stored(settings, value, state.containers(settings)) if is_plain(value) else MISSING
+    stored = _stored(settings, value, kinds(settings)) if is_plain(value) else MISSING
     if stored is MISSING:
         return False
     name = key.upper()
@@ -49,7 +50,7 @@ def put_defaults(settings: Any) -> None:
     """Set dynaconf's own defaults where nothing is set (``dynaconf.loaders.default_loader``)."""
     store, given = state.get(settings, "store"), state.get(settings, "defaults")
     loaded = state.get(settings, "loaded_by_loaders").setdefault(DEFAULTS, {})
-    attributes, known, containers = vars(settings), dict.keys(store), state.containers(settings)
+    attributes, known, containers = vars(settings), dict.keys(store), kinds(settings)
     for key, value, may_store in _defaults():
         if key in known or dict.__contains__(given, key):
             continue

@@ -13,6 +13,7 @@ from typing import Any
 from dynaconf.utils.parse_conf import Lazy, MetaValue, parse_conf_data
 
 from . import state
+from .containers import contained, put_up_to_3_2
 from .values import SCALARS, Literal, is_scalar, is_token
 
 MISSING: Any = object()
@@ -62,7 +63,7 @@ class _Level:
     def put(self, key: str, value: Any) -> None:
         """Set a key."""
         if state.UP_TO_3_2:
-            self.held[key] = value  # notes how the key is spelled as an attribute
+            put_up_to_3_2(self.held, key, value)
             self.touch(key)
         else:
             dict.__setitem__(self.held, key, value)
@@ -145,7 +146,7 @@ class Parent:
         self._has_lists |= isinstance(value, (dict, list))
         self._last = key, value, source
         level = self._descend(levels, path)
-        stored = state.contained(self._settings, parsed_again(value, self._settings))
+        stored = contained(self._settings, parsed_again(value, self._settings))
         level.put(level.find(path[-1]), stored)
         if unevaluated:
             level.templates.append(path[-1])

@@ -14,6 +14,7 @@ from dynaconf.utils.parse_conf import Lazy
 
 from .._model.changes import flatten, same, taken_out
 from . import state
+from .containers import hand_over
 from .generation import attached, attachment_of
 from .values import OPTIONS, SCALARS, copied, is_container, is_filled, put_raw, raw
 
@@ -148,7 +149,7 @@ def _put(settings: Settings, name: Any, value: Any) -> None:
 def _adopt(value: Any, anchor: Settings) -> None:
     if not (isinstance(value, (dict, list)) and is_container(value)):
         return
-    state.hand_over(value, anchor)
+    hand_over(value, anchor)
     items = dict.values(value) if isinstance(value, dict) else list.__iter__(value)
     for item in items:
         if type(item) not in SCALARS:

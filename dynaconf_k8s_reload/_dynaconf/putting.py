@@ -19,6 +19,7 @@ from dynaconf.utils.parse_conf import Lazy
 
 from .._model.names import REMEMBERED, Names
 from . import state
+from .containers import contained, put_up_to_3_2
 from .folding import Parent, parsed_again
 from .values import Literal, is_plain, is_scalar
 
@@ -139,9 +140,9 @@ class _Target:
         """Store a container as dynaconf's own; give what it was made of."""
         parsed = parsed_again(value, self._settings)
         if state.UP_TO_3_2:
-            self._store[name] = parsed
+            put_up_to_3_2(self._store, name, parsed)
             return parsed
-        dict.__setitem__(self._store, name, state.contained(self._settings, parsed))
+        dict.__setitem__(self._store, name, contained(self._settings, parsed))
         return value
 
     def _is_new(self, name: str) -> bool:

@@ -13,9 +13,9 @@ from dynaconf.base import LazySettings, Settings
 from dynaconf.utils.functional import empty
 
 try:
-    from dynaconf.nodes import DataDict, DataList
+    from dynaconf.nodes import DataDict
 except ImportError:  # up to 3.2
-    DataDict = DataList = None
+    DataDict = None
 
 from .._model.errors import ConfigError
 from .._model.names import Names
@@ -106,30 +106,6 @@ def put(settings: object, name: str, value: Any) -> None:
         vars(settings)["validators" if name == "validators" else f"_{name}"] = value
     else:
         setattr(core if name in ("store", "validators") else core.config, name, value)
-
-
-def hand_over(container: Any, anchor: Settings) -> None:
-    """Have one of dynaconf's containers look its settings up in `anchor` from now on."""
-    if hasattr(container, "__meta__"):
-        container.__meta__.core = anchor
-    else:
-        for options in ("_box_config", "box_options"):
-            held = getattr(container, options, None)
-            if held is not None and "box_settings" in held:
-                held["box_settings"] = anchor
-
-
-def containers(settings: Settings) -> dict[Any, Any]:
-    """Give what dynaconf stores for a dictionary, since 3.3 for a list too, by the plain types."""
-    box: Any = type(get(settings, "store"))
-    kinds = {dict: box, list: DataList}
-    return {} if box is dict else {kind: box for kind, box in kinds.items() if box is not None}
-
-
-def contained(settings: Settings, value: Any) -> Any:
-    """Give what dynaconf stores for a container in which nothing is left to parse."""
-    kind = containers(settings).get(type(value))
-    return value if kind is None else kind(value, box_settings=settings)
 
 
 def clear_cache(settings: object) -> None:

@@ -7,6 +7,7 @@ import inspect
 import os
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from dynaconf import Dynaconf, LazySettings, Validator
 from dynaconf.base import Settings
 from dynaconf.hooking import Action, Hook, HookableSettings, HookValue
 from dynaconf.loaders import default_loader, py_loader
+from dynaconf.utils.boxing import DynaBox
 from dynaconf.utils.functional import empty
 from dynaconf.utils.parse_conf import Lazy, parse_conf_data
 from dynaconf.validator import ValidatorList
+from dynaconf.vendor.box import BoxList
 
 from dynaconf_k8s_reload import ConfigError, _dynaconf, get_reloader
-from dynaconf_k8s_reload._dynaconf import files, putting, state
+from dynaconf_k8s_reload._dynaconf import containers, files, putting, state
 from dynaconf_k8s_reload._dynaconf.generation import ATTACHMENT
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import make_settings
@@ -341,7 +344,7 @@ def test_the_containers_look_up_in_the_object_that_they_are_handed_to() -> None:
     one, other = plain(NAME="one", D={"x": {"y": "@format {this.NAME}"}}), plain(NAME="other")
     held = dict.__getitem__(one.store, "D")
     for container in (held, dict.__getitem__(held, "x")):
-        state.hand_over(container, other)
+        containers.hand_over(container, other)
     assert held["x"]["y"] == "other"
 
 
@@ -350,11 +353,41 @@ def test_a_plain_container_is_stored_as_dynaconf_stores_it() -> None:
     settings = plain(D={"a": [1]}, L=[{"a": 1}])
     for name, given in (("D", {"a": [1]}), ("L", [{"a": 1}])):
         stored = dict.__getitem__(settings.store, name)
-        contained = state.contained(settings, given)
+        contained = containers.contained(settings, given)
         if state.UP_TO_3_2 and name == "L":
             assert contained is given
         else:
             assert (type(contained), contained) == (type(stored), stored)
+
+
+@pytest.mark.skipif(not state.UP_TO_3_2, reason="since 3.3 nothing is noted of a key")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: 1,
+        lambda: None,
+        lambda: "text",
+        lambda: (1, [2]),
+        lambda: [1, [2, {"a": [3]}]],
+        lambda: {"a": [1]},
+        lambda: BoxList([1]),
+        lambda: DynaBox(a=1),
+        lambda: Lazy("{this.A}"),
+    ],
+)
+def test_a_value_is_put_into_a_dictionary_as_box_puts_it(make: Callable[[], Any]) -> None:
+    """Up to 3.2 the short way leaves the same content, types, options and names of attributes."""
+    boxes = [DynaBox(b=1, box_settings={"A": 1}) for _ in range(2)]
+    for key in ("lower", "UPPER", "_x1", "9", "a-b", "class", "ä", "a b", ""):
+        value = make()
+        boxes[0][key] = value
+        containers.put_up_to_3_2(boxes[1], key, value)
+        usual, short = (dict.__getitem__(box, key) for box in boxes)
+        assert type(short) is type(usual)
+        assert repr(short) == repr(usual)
+        assert (short is value) == (usual is value)
+        assert getattr(short, "box_options", None) == getattr(usual, "box_options", None)
+    assert boxes[1]._box_config == boxes[0]._box_config
 
 
 def test_what_readers_were_given_is_shared_and_forgotten_where_it_is_kept() -> None:
