@@ -131,13 +131,10 @@ def _has_other_scalar(old: dict[Any, Any], new: dict[Any, Any]) -> bool:
 def _has_lazy(value: Any) -> bool:
     if isinstance(value, Lazy):
         return True
-    if isinstance(value, dict) and is_container(value):
-        return any(map(_has_lazy, list(dict.values(value))))
-    return (
-        isinstance(value, list)
-        and is_container(value)
-        and any(map(_has_lazy, list.__iter__(value)))
-    )
+    if not (isinstance(value, (dict, list)) and is_container(value)):
+        return False
+    items = list(dict.values(value)) if isinstance(value, dict) else list.__iter__(value)
+    return any(_has_lazy(item) for item in items if type(item) not in SCALARS)
 
 
 def _put(settings: Settings, name: Any, value: Any) -> None:

@@ -252,7 +252,13 @@ def _evaluated(value: Any, settings: Settings) -> Any:
         except Exception:  # noqa: BLE001 -- because a template may raise anything, at any read
             return str(value)
     if isinstance(value, dict):
-        return {key: _evaluated(item, settings) for key, item in list(dict.items(value))}
+        return {
+            key: item if type(item) in SCALARS else _evaluated(item, settings)
+            for key, item in list(dict.items(value))
+        }
     if isinstance(value, list):
-        return [_evaluated(item, settings) for item in list.__iter__(value)]
+        return [
+            item if type(item) in SCALARS else _evaluated(item, settings)
+            for item in list.__iter__(value)
+        ]
     return value
