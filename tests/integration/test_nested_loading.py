@@ -153,6 +153,7 @@ def outcome(load: Any, beneath: Any, options: Any, batches: list[dict[str, str]]
 @example({"A": 1}, [{"A": "@json {'x'", "A__x": "1"}], {"ignore_unknown_envvars": True})
 @example({"B": 1, "A": "@format {this.B}"}, [{"A": "[1]", "B": "2"}, {"A": "3"}], {})
 @example({"a b": 1, "A": 2}, [{"A_B__x": "1", "A__x": "2", "C b": "3"}], {})
+@example({"A": {"x": [{"y": "@format {this.B}"}]}, "B": 1}, [{"A__z": "1"}], {})
 @example({}, [{"A__X.x": "1", "A__x.y": "2", "a__X.z": "3"}], {"nested_separator": "--"})
 def test_folding_is_what_dynaconf_does(
     beneath: dict[str, Any], batches: list[dict[str, str]], options: dict[str, Any]
