@@ -16,6 +16,7 @@ from docs_site import ROOT
 PUBLISH = ROOT / ".github/workflows/publish.yml"
 RELEASE = ROOT / ".ci/release.txt"
 WORKFLOWS = sorted({*(ROOT / ".github/workflows").glob("*.yml")} - {PUBLISH})
+MAKES = r"(?:-m venv |mkdir |> |apply .*(?=\./))([^\s;]+)"
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -127,6 +128,24 @@ def test_hooks_run_what_tox_runs() -> None:
         for line in tox[f"testenv:{name}"]["commands"].strip().splitlines()
     ]
     assert [hook["entry"] for hook in repository["hooks"]] == commands
+
+
+def test_what_an_example_leaves_is_ignored(tmp_path: Path) -> None:
+    """Nothing that the lines of an example's README make in a checkout is listed as untracked."""
+    git = shutil.which("git") or pytest.skip("git is not installed")
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    made = [
+        f"examples/{readme.parent.name}/{name}"
+        for readme in sorted((ROOT / "examples").glob("*/README.md"))
+        for line in re.findall(r"^\$ .+$", readme.read_text(), re.MULTILINE)
+        for name in re.findall(MAKES, line)
+    ]
+    assert made
+    subprocess.run([git, "init", "--quiet", tmp_path], check=True)
+    run = subprocess.run(
+        [git, "-C", tmp_path, "check-ignore", *made], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == made
 
 
 def test_a_python_that_cannot_be_had_is_said_in_a_line(tmp_path: Path) -> None:
