@@ -57,6 +57,8 @@ def draw(found: Mapping[str, Figure], path: Path) -> None:
                 ha="right",
             )
         axes.set(xscale="log", yscale="log", xlabel="keys under one parent")
+        axes.set_xticks(list(times["of_shape one parent"]))
+        axes.xaxis.minorticks_off()
         axes.margins(y=0.2)  # or a label stands in the title
         axes.set_title(f"{most:,} nested keys reload\n{factor:.0f} times faster", fontsize=SIZE + 3)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g} s"))
