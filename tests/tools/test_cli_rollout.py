@@ -345,6 +345,8 @@ def test_what_cannot_run_says_why(
         (("cm/other", "-f", town.manifest(1)), "does not hold configmap/other"),
         (("pod/shop",), "names no resource"),
         (("look", "cm/shop"), "neither status nor nudge"),
+        (("status", "cm", "shop"), "'cm shop' is two words; write configmap/shop"),
+        (("secrets", "shop"), "'secrets shop' is two words; write secret/shop"),
         (("status", "cm/shop", "--restart"), "changes nothing"),
         (("cm/shop", "--settings", "a:b"), "name one with -f"),
         (("cm/shop", "--timeout", "soon"), "write 90s or 2m"),

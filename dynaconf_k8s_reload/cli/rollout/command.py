@@ -162,6 +162,10 @@ def exit_status(verdicts: Sequence[Verdict]) -> int:
 
 def _meant(words: Sequence[str]) -> tuple[str, Resource]:
     *actions, named = words
+    if actions and (kind := actions[-1].lower()) in KINDS and "/" not in named:
+        raise click.UsageError(
+            f"{' '.join(words[-2:])!r} is two words; write {KINDS[kind].lower()}/{named}"
+        )
     if len(actions) > 1 or not set(actions) <= set(ACTIONS):
         raise click.UsageError(f"{' '.join(actions)!r} is neither status nor nudge")
     kind, slash, name = named.partition("/")
