@@ -78,6 +78,7 @@ class Process:
         within = self._passes.get(ident)
         if within is not None:
             return within.reload_later(first)
+        self.mirror.settle()
         with self._alone(first) as members, short_switch_interval(), busy(members):
             current = self._passes[ident] = Pass(self.mirror, members, explicit=explicit)
             try:

@@ -244,6 +244,20 @@ def test_a_collected_object_leaves_the_variables_to_the_others(tmp_path: Path) -
     assert remaining.A == "first"
 
 
+def test_what_a_collected_object_has_left_is_put_right_without_a_watch(tmp_path: Path) -> None:
+    """An object that is not watched has its variables again with its next reload()."""
+    first, second = AtomicWriter(tmp_path / "first"), AtomicWriter(tmp_path / "second")
+    first.write({"MYAPP_A": "first"})
+    second.write({"MYAPP_A": "second"})
+    remaining = loaded(first.directory, k8s_watch=False)
+    temporary = loaded(second.directory, k8s_watch=False)
+    assert os.environ["MYAPP_A"] == "second"
+    del temporary
+    gc.collect()
+    get_reloader(remaining).reload()
+    assert os.environ["MYAPP_A"] == "first"
+
+
 def test_the_watch_does_not_reach_an_object_that_is_being_collected(volume: AtomicWriter) -> None:
     """It would publish once more what has just been dropped from the process's status."""
     volume.write({"MYAPP_A": "1"})
