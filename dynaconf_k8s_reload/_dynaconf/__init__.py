@@ -15,7 +15,7 @@ from .constructions import noting_constructions
 from .exports import renew as renew_exports
 from .files import dotenv, files_loaded, files_now, note_files, note_found_files, settings_files
 from .first_use import before_first_use, used
-from .frames import place_of, told, words_of
+from .frames import missing_import, place_of, told, words_of
 from .generation import Attachment, Build, Generation, Owner, attached, attachment_of
 from .history import source_of
 from .identity import keep_identity, keep_live
@@ -80,6 +80,7 @@ __all__ = [
     "load",
     "load_candidate",
     "lost",
+    "missing_import",
     "names",
     "note_files",
     "note_found_files",

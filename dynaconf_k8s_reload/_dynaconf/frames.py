@@ -88,6 +88,19 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__} at {place.co_filename}:{own[-1].line} in {place.co_name}"
 
 
+def missing_import(error: ModuleNotFoundError) -> str:
+    """Say which module an import statement of the application's does not find.
+
+    It is empty where code has made up the module's name, which may be a value.
+    """
+    passed = [Frame(each.f_code, {}, line) for each, line in traceback.walk_tb(error.__traceback__)]
+    own = [frame for frame in passed if is_the_applications(frame)]
+    names = own[-1].code.co_names if own else ()
+    if not any(f"{name}.".startswith(f"{error.name}.") for name in names):
+        return ""
+    return f"{error.name}, which {own[-1].code.co_filename}:{own[-1].line} imports"
+
+
 def words_of(error: BaseException) -> set[str]:
     """Give the names and the texts, in upper case, in the application's code that raised.
 

@@ -82,7 +82,7 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
         return Problem(str(error), keys, getattr(error, "mount", None))
     if isinstance(error, (K8sReloadError, UnfinishedError)) and not begins_with_mount:
         return Problem(str(error))
-    if isinstance(error, ModuleNotFoundError) and made and (text := _wrong_loader(error, made[-1])):
+    if isinstance(error, ModuleNotFoundError) and (text := _missing(error, made)):
         return Problem(text)
     snapshots = []
     for mount in mounts:
@@ -123,6 +123,14 @@ def refused_by_check(made: Sequence[Settings], name: str) -> Problem | None:
 def _of_fault(fault: Fault) -> Problem:
     text = f"{fault.subject}: {fault.reason}" if fault.subject else fault.reason
     return Problem(text, fault.keys, fault.mount)
+
+
+def _missing(error: ModuleNotFoundError, made: Sequence[Settings]) -> str | None:
+    """Say which module does not exist: a loader, or what a module of the application imports."""
+    if made and (text := _wrong_loader(error, made[-1])):
+        return text
+    missing = _dynaconf.missing_import(error)
+    return f"there is no module {missing}; install it beside this command" if missing else None
 
 
 def _wrong_loader(error: ModuleNotFoundError, settings: Settings) -> str | None:

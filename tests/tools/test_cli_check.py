@@ -314,6 +314,9 @@ def test_a_directory_with_a_name_that_no_config_map_has(name: str, tmp_path: Pat
             "Not read.\n\nERROR    The loader",
         ),
         ("raise RuntimeError('s3cret')\n", 1, "RuntimeError at "),
+        ("import no_such.inner\n", 1, "There is no module no_such, which "),
+        ("import no_such\n", 1, "examined.py:1 imports.\n         Install it beside this command."),
+        ("__import__('s3c' + 'ret')\n", 1, "ModuleNotFoundError at "),
         ("import os\nos._exit(3)\n", 2, "loading examined:settings ended its process, with status"),
         ("x = 1\n", 2, "examined has no settings; write package.module:settings"),
         (f"{SETTINGS}print('s3c' + 'ret')\nassert settings.POOL == 0\n", 0, "Accepted."),
@@ -326,6 +329,7 @@ def test_applications_of_every_kind(module: str, status: int, told: str) -> None
     done = check("-f", "app.yaml")
     assert done.status == status, done
     assert told in done.out + done.err
+    assert "s3cret" not in done.out + done.err
 
 
 @pytest.mark.parametrize(

@@ -667,7 +667,7 @@ def test_a_directory_that_is_not_read(
     [
         ("raise ValueError('s3cret')\nsettings = 0", "ValueError at"),
         ("raise SystemExit('s3cret')\nsettings = 0", "SystemExit at"),
-        ("import no_such_module", "ModuleNotFoundError at"),
+        ("import no_such_module", "There is no module no_such_module, which"),
         ("settings = 's3cret'", "tr is not a settings object of dynaconf. Give what Dynaconf(...)"),
     ],
 )
