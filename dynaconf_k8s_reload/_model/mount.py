@@ -74,6 +74,8 @@ class Mount:
         object.__setattr__(self, "path", os.path.normpath(os.fspath(self.path)))
         if not isinstance(self.prefix, str):
             raise ConfigError(f"the prefix of mount {self.path} is not a string; write 'APP_'")
+        require_encodable(f"the mount path {self.path}", self.path)
+        require_encodable(f"the prefix of mount {self.path}", self.prefix)
         for name in ("mirror", "secret", "required", "prefixed_only", "env_from"):
             allowed = (bool,) if name in ("secret", "required") else (bool, type(None))
             if not isinstance(getattr(self, name), allowed):
@@ -120,6 +122,20 @@ class Mount:
         if not whole and self.include != ("*",) and not _matches(key, self.include):
             return False
         return not (self.exclude and _matches(key, self.exclude))
+
+
+def require_encodable(what: str, text: str) -> None:
+    """Raise if the locale gives a text no bytes, which each file and each variable has.
+
+    Raises:
+        ConfigError: it has letters that the locale does not know.
+    """
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"{what} has letters that the locale cannot encode; set PYTHONUTF8=1"
+        ) from None
 
 
 def _matches(key: str, patterns: Iterable[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from dynaconf.utils.parse_conf import boolean_fix, parse_conf_data
 
 from .errors import ConfigError, nearest, one_slip_apart
-from .mount import Mount
+from .mount import Mount, require_encodable
 
 DEFAULT_PROTECTED = (
     *("PATH", "HOME", "USER", "SHELL", "HOSTNAME"),
@@ -159,7 +159,9 @@ def _resync(name: str, value: object) -> float:
 
 def _directory(name: str, value: object) -> str | None:
     if value is None or (isinstance(value, (str, os.PathLike)) and os.path.isabs(value)):
-        return None if value is None else os.fspath(value)
+        directory = None if value is None else os.fspath(value)
+        require_encodable(name, directory or "")
+        return directory
     raise ConfigError(f"{name} is not an absolute directory; write {name}='/var/cache/app'")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,33 @@ def test_a_wrong_variable_says_what_to_write(variable: str, text: str, message: 
     """So is each mistake in a variable."""
     with pytest.raises(ConfigError, match=message):
         Options.read({}, {variable: text})
+
+
+def test_letters_that_the_locale_cannot_encode() -> None:
+    """A path or prefix with such letters is an error that names it, and says what to set."""
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    program = (
+        "from dynaconf_k8s_reload._model.options import Options\n"
+        "for name, value in (('k8s_mounts', ['/\\xfc']), ('k8s_last_good', '/\\xfc'),\n"
+        "                    ('k8s_mounts', [{'path': '/c', 'prefix': '\\xdc_'}])):\n"
+        "    try:\n"
+        "        Options.read({name: value}, {})\n"
+        "    except Exception as error:\n"
+        "        print(ascii(f'{type(error).__name__}: {error}'))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **plain},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    remedy = "has letters that the locale cannot encode; set PYTHONUTF8=1"
+    assert run.stdout.splitlines() == [
+        rf"'ConfigError: the mount path /\xfc {remedy}'",
+        f"'ConfigError: k8s_last_good {remedy}'",
+        f"'ConfigError: the prefix of mount /c {remedy}'",
+    ]
 
 
 def test_a_setting_of_one_s_own() -> None:
