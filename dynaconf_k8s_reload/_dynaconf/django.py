@@ -177,7 +177,7 @@ def _follow_module(settings: Any) -> None:
 
 
 def _names(settings: Any) -> list[str]:
-    return [name for name in dir(settings) if name.isupper()]
+    return [name for name in dir(settings) if name.isupper() and not name.startswith("_")]
 
 
 def _follow_csrf() -> None:

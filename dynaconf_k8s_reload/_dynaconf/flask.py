@@ -63,12 +63,15 @@ class LiveConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is un
         return value
 
     def setdefault(self, key: str, value: Any = None) -> Any:
-        """Give a value; where there is none, set it first."""
+        """Give a value; where there is none, set it first. It shows when a mount's key goes."""
         try:
-            return self[key]
+            present = self[key]
         except KeyError:
             self[key] = value
             return value
+        if key != "DEBUG":  # which Flask always has
+            dict.setdefault(self, key, value)
+        return present
 
     def copy(self) -> dict[str, Any]:
         """Copy one generation."""

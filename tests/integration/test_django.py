@@ -89,6 +89,7 @@ def test_what_the_mount_had_at_the_start_falls_back_too(volume: AtomicWriter) ->
         assert project("[early.STATIC_URL, module.GREETING]") == [None, "of the project"]
         assert not project("any(hasattr(each, 'OWN') for each in (settings, early, module))")
         assert not project("any('OWN' in dir(each) for each in (early, module))")
+        assert project("all(hasattr(module, name) for name in dir(module))")
         volume.write({**HOSTS, "DJANGO_LATER": "2"})
         project.eventually("[each.get('LATER') for each in [settings]]", [2])
         assert project("[early.LATER, module.LATER, 'LATER' in dir(module)]") == [2, 2, True]

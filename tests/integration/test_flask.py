@@ -171,6 +171,17 @@ def test_what_code_put_stays(volume: AtomicWriter) -> None:
         assert {key: app.config[key] for key in code} == {**dict.fromkeys(code, "code"), **payload}
 
 
+def test_an_extension_s_default_shows_when_the_mount_s_key_goes(volume: AtomicWriter) -> None:
+    """What ``setdefault()`` gives is remembered beneath a key that the mount had at the time."""
+    volume.write({"FLASK_KEY": "mount", "FLASK_DEBUG": "true"})
+    app = make_live(volume, envvar_prefix="FLASK")
+    assert app.config.setdefault("KEY", "default") == "mount"
+    assert app.config.setdefault("DEBUG", "never") is True
+    volume.write({})
+    reload(app)
+    assert [app.config["KEY"], app.config["DEBUG"]] == ["default", False]
+
+
 def test_popping_leaves_what_dynaconf_provides(volume: AtomicWriter) -> None:
     """pop() and del forget what code or Flask put; a key that nobody has raises."""
     volume.write({"KEY": "mount"})
