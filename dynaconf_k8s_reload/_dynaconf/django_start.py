@@ -38,10 +38,11 @@ def note_start(settings: Settings, data: Mapping[str, Any]) -> None:
     attachment.built = {**attachment.built, **{k: v for k, v in defaults if k in data}}
     attachment.values = flat_values(settings)  # before Django fills its `DATABASES` in place
     if ORIGINAL in data:
+        module, options = frame.f_locals["settings_module_name"], frame.f_locals["options"]
         start = Operation(
             _start,
-            (frame.f_locals["settings_module_name"], _named(state.get(settings, "validators"))),
-            {**_renamed(frame.f_locals["options"], attachment.generation.keywords), **_own(data)},
+            (module, _named(state.get(settings, "validators"))),
+            {**_constants(module, options, attachment.generation.keywords), **_own(data)},
             lasting=True,
         )
         attachment.assembly = (*attachment.assembly, start)
@@ -61,9 +62,19 @@ def fill_in(settings: Settings) -> None:
                 _add(settings, operation.keywords)
 
 
-def _renamed(options: Mapping[str, Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Give settings such as ``REDIS_URL``, whose names dynaconf takes for those of its options."""
-    return {name: options[name] for name in options if name.isupper() and name not in keywords}
+def _constants(
+    module: str, options: Mapping[str, Any], keywords: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give what the settings module says, and so Django's own settings, whatever a mount deletes.
+
+    Some of it dynaconf does not have: ``REDIS_URL``, the name of an option of its own.
+    """
+    said = vars(sys.modules[module])
+    return {
+        name: options[name]
+        for name in options
+        if name.isupper() and (name in said or name not in keywords)
+    }
 
 
 def _own(data: Mapping[str, Any]) -> dict[str, Any]:

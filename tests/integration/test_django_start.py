@@ -61,6 +61,16 @@ def test_all_settings_are_those_of_a_fresh_process(volume: AtomicWriter, project
             assert_alike(project(BOTH), fresh(BOTH))
 
 
+def test_what_a_mount_deletes_is_the_project_s_again(
+    volume: AtomicWriter, project: Project
+) -> None:
+    """``@del`` takes a setting out of dynaconf; Django's own settings still have it."""
+    volume.write({"DJANGO_REDIS_URL": "@del", "DJANGO_SECRET_KEY": "@del"})
+    assert project("reloader.reload().outcome") == "applied"
+    with Project(volume.directory, first=BY_VARIABLES) as fresh:
+        assert_alike(project(BOTH), fresh(BOTH))
+
+
 def test_a_validator_does_not_find_a_default_of_django(
     volume: AtomicWriter, project: Project
 ) -> None:
