@@ -18,6 +18,7 @@ RELOADS = {
     "ours": "this package",
     "one_changed": "this package, one key changed",
     "reading_alone": "reading the files alone",
+    "reading_with_open": "reading them with open() alone",
     "dynaconf_alone": "settings.reload()",
     "by_hand": "files into os.environ, settings.reload()",
     "environ_alone": "writing os.environ alone",
@@ -104,9 +105,12 @@ def of_reloads(found: dict[str, Measured]) -> list[Row]:
             if theirs is not None:
                 rows.append(_against(RELOADS[rival], ours, theirs))
     for keys in SHOWN:
-        one, read = found[f"one_changed {keys}"], found[f"reading_alone {keys}"]
+        one = found[f"one_changed {keys}"]
         rows.append(Row(f"one of {keys:,} keys changed", one.shown))
-        rows.append(_against(RELOADS["reading_alone"], one, read))
+        rows += [
+            _against(RELOADS[way], one, found[f"{way} {keys}"])
+            for way in ("reading_alone", "reading_with_open")
+        ]
     for keys in (5_000, MOST_KEYS):
         written = found[f"environ_alone {keys}"]
         rows.append(Row(f"of the reload of {keys:,} keys, the C library's setenv", written.shown))
