@@ -16,7 +16,7 @@ from .._source.content import Payload
 from .ledger import Ledger, of_dotenv, with_dotenv
 from .overlay import Environment, Plan
 from .owners import Record, of_the_process
-from .process import PROCESS, texts_of
+from .process import PROCESS, require_pythons_own, texts_of
 from .rules import Decision, decide
 from .staging import view_of_thread
 from .writing import put_all
@@ -63,7 +63,12 @@ class Mirror:
 
         Returns:
             The environment as it will be, and each owner's plan by its key.
+
+        Raises:
+            ConfigError: ``os.environ`` is not Python's own.
         """
+        if self._environ is PROCESS:
+            require_pythons_own()
         with self._lock:
             self._ledger.drop_forgotten()
             decisions = {key: self._decide(key, proposal) for key, proposal in proposals.items()}
@@ -172,7 +177,8 @@ class Mirror:
                     for name in names
                     if name in texts and self._ledger.records[name].left != texts[name]
                 }
-                self._move({**self._ledger.records, **moves}, moves)
+                if moves:
+                    self._move({**self._ledger.records, **moves}, moves)
 
     def stop(self, key: int, *, restore: bool = False) -> None:
         """Let the claims of an owner yield to every other's.

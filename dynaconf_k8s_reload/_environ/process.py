@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-Environ: Any = type(os.environ)
+from .._model.errors import ConfigError
+
+Environ: Any = os._Environ  # noqa: SLF001 -- because `os.environ` may have been replaced by then
 ERRORS = "surrogateescape"  # as os.fsdecode does
 
 
@@ -62,6 +64,19 @@ class ProcessEnviron(MutableMapping[str, str]):
 
 
 PROCESS = ProcessEnviron()
+
+
+def require_pythons_own() -> None:
+    """Raise if something else stands in place of Python's own ``os.environ``, as in some tests.
+
+    Raises:
+        ConfigError: no process that is started would see what the mirror writes there.
+    """
+    if not isinstance(os.environ, Environ):
+        raise ConfigError(
+            f"os.environ has been replaced by a {type(os.environ).__name__}; change it in place, "
+            "as mock.patch.dict(os.environ, ...) does"
+        )
 
 
 def texts_of(environ: Mapping[str, str], names: Iterable[str] | None = None) -> dict[str, str]:

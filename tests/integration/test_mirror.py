@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from dynaconf_k8s_reload import Mount, get_reloader
+from dynaconf_k8s_reload import ConfigError, Mount, get_reloader
 from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
 from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
@@ -790,3 +791,23 @@ def test_what_was_restored_is_forgotten(
     other.write({})
     get_reloader(following).reload()
     assert (following.A, os.environ["MYAPP_A"]) == ("x", "x")
+
+
+def test_a_dict_in_the_place_of_os_environ(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first load and a reload say what to do instead, and with Python's own all is well again."""
+    volume.write({"MYAPP_KEY": "1"})
+    told = r"os.environ has been replaced by a dict; change it in place, as mock\.patch\.dict"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "environ", dict(os.environ))
+        with pytest.raises(ConfigError, match=told):
+            _ = make_settings(volume.directory, k8s_watch=False).KEY
+    settings = make_settings(volume.directory, k8s_watch=False)
+    assert settings.KEY == 1
+    volume.write({"MYAPP_KEY": "2"})
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "environ", dict(os.environ))
+        assert re.search(told, str(get_reloader(settings).reload().error))
+    assert get_reloader(settings).reload().error is None
+    assert (settings.KEY, os.environ["MYAPP_KEY"]) == (2, "2")
