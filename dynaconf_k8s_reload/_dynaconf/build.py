@@ -17,7 +17,8 @@ from .files import note_files, restore_dotenv, without_dotenv
 from .generation import ATTACHMENT, Attachment, attached
 from .live import following
 from .quiet import quieten
-from .takeover import not_of_files, remember_built, share_hooks, unbind, unbound_among
+from .takeover import not_of_files, remember_built, share_hooks
+from .unbound import mark_unbound, unbind
 from .values import copied, pin
 
 SKIP_VALIDATORS = "dynaconf_skip_validators"
@@ -45,8 +46,8 @@ def adopt(settings: Settings, attachment: Attachment) -> None:
         attachment.generation,
         keywords=keywords,
         anchor=_anchor_of(settings),
-        unbound=unbound_among(state.get(settings, "validators")),
     )
+    mark_unbound(state.get(settings, "validators"))
     follow_env_loader()
     if keywords.get(SKIP_VALIDATORS):
         attachment.under_way.completes_at_includes = True
@@ -83,7 +84,6 @@ def candidate_for(live: Settings, attachment: Attachment) -> Settings:
         anchor=candidate,
         keywords=old.generation.keywords,
         wrapper=old.generation.wrapper,
-        unbound=old.generation.unbound,
         loads=old.generation.loads,
     )
     attachment.under_way.is_candidate = True
@@ -102,8 +102,8 @@ def load_candidate(live: Settings, candidate: Any) -> None:
     attachment = attached(candidate)
     share_hooks(live, candidate)
     keywords, dotenv = without_dotenv(attachment.generation.keywords)
-    unbind(attachment.generation.unbound)
     succeed(attachment, live)
+    unbind(attachment.under_way.taken.validators)
     candidate.__init__(
         settings_module=_settings_module(live),
         validators=list(attachment.under_way.taken.validators),

@@ -30,7 +30,7 @@ def child_of(
     def construct(settings_module: Any = None, **keywords: Any) -> Settings:
         child: Any = object.__new__(kind)
         attachment = vars(child)[ATTACHMENT] = Attachment(
-            replace(parent.generation, anchor=child, keywords=NOTHING, wrapper=None, unbound=()),
+            replace(parent.generation, anchor=child, keywords=NOTHING, wrapper=None),
             None if parent.build is None else Build(),
         )
         keywords, dotenv = without_dotenv(keywords)

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any
 
 from dynaconf.base import Settings
-from dynaconf.validator import ValidatorList
 
 from . import state
 from .generation import attached
 from .typed import complete_typed, late_validators
+from .unbound import MarkingValidators
 
 
-class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
+class CompletingValidators(MarkingValidators):
     """The validators of an object under construction.
 
     A first object is completed by its owner, which validates and publishes it. A candidate is
@@ -29,8 +29,8 @@ class CompletingValidators(ValidatorList):  # type: ignore[misc] # reason: dynac
         if sys._getframe(1).f_code is not state.CONSTRUCTOR:
             super().validate(*args, **kwargs)
             return
-        self.__class__ = ValidatorList
-        validate = partial(ValidatorList.validate, self, *args, **kwargs)
+        self.__class__ = MarkingValidators
+        validate = partial(MarkingValidators.validate, self, *args, **kwargs)
         attachment = attached(self.settings)
         if attachment.under_way.is_candidate:
             attachment.under_way.validate = validate

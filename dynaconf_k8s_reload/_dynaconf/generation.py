@@ -89,7 +89,6 @@ class Generation:
         anchor: the object within which the lazy values of this generation resolve.
         keywords: the arguments of ``Dynaconf(...)``.
         wrapper: the lazy wrapper that constructed the object, if one did.
-        unbound: the validators that were given no environment.
         loads: the application has its environment loaded; otherwise, where it has said so with its
             own list of loaders, code does it later.
         dropped: the application's own loaders that a variable's list has not.
@@ -102,7 +101,6 @@ class Generation:
     anchor: Any = None
     keywords: Mapping[str, Any] = field(default_factory=dict)
     wrapper: Any = None
-    unbound: tuple[Any, ...] = ()
     loads: bool = True
     dropped: tuple[str, ...] = ()
 

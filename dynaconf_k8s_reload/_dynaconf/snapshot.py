@@ -6,11 +6,11 @@ import copy
 from typing import Any
 
 from dynaconf.base import Settings
-from dynaconf.validator import ValidatorList
 
 from .._model.record import replace
 from . import state
 from .generation import ATTACHMENT, Attachment, attached
+from .unbound import MarkingValidators
 from .values import PinnedLazy, is_container
 
 OWN_CONTAINERS = ("loaded_envs", "loaded_py_modules", "loaded_files", "loaders", "post_hooks")
@@ -27,9 +27,7 @@ def snapshot_of(settings: Settings) -> Settings:
     held = vars(copied)
     held.update(original)
     attachment = attached(settings)
-    held[ATTACHMENT] = Attachment(
-        replace(attachment.generation, anchor=copied, wrapper=None, unbound=())
-    )
+    held[ATTACHMENT] = Attachment(replace(attachment.generation, anchor=copied, wrapper=None))
     if "__core__" in original:
         core = held["__core__"] = copy.copy(original["__core__"])
         core.config = copy.copy(core.config)
@@ -48,7 +46,7 @@ def snapshot_of(settings: Settings) -> Settings:
     state.put(
         copied,
         "validators",
-        ValidatorList(copied, validators=list(state.get(copied, "validators"))),
+        MarkingValidators(copied, validators=list(state.get(copied, "validators"))),
     )
     state.put(copied, "store", _Copier(copied).copy(state.get(settings, "store")))
     if "__core__" not in original:  # up to 3.2 each setting is an attribute as well

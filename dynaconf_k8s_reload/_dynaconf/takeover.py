@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from dynaconf import Validator
 from dynaconf.base import Settings
 from dynaconf.loaders.base import SourceMetadata
 from dynaconf.utils import missing
@@ -94,27 +93,6 @@ def share_hooks(live: Settings, candidate: Settings) -> None:
     for name in REGISTERED_HOOKS:
         if name in vars(live):
             vars(candidate)[name] = vars(live)[name]
-
-
-def unbound_among(validators: Iterable[Any]) -> tuple[Any, ...]:
-    """Find the validators without an environment, also those within others.
-
-    dynaconf binds such a one, when it first runs, to the environment of that moment: every one up
-    to 3.2, since then those that stand in another's ``when``.
-    """
-    found: list[Any] = []
-    for validator in validators:
-        parts = [*getattr(validator, "validators", ()), getattr(validator, "when", None)]
-        found.extend(unbound_among(part for part in parts if isinstance(part, Validator)))
-        if validator.envs is None:
-            found.append(validator)
-    return tuple(found)
-
-
-def unbind(validators: Iterable[Any]) -> None:
-    """Have validators run in whatever environment they are run in next."""
-    for validator in validators:
-        validator.envs = None
 
 
 def set_by_code(settings: Settings, defaults: dict[Any, Any]) -> dict[Any, Any]:

@@ -15,16 +15,17 @@ from dynaconf.validator import Validator, ValidatorList
 from . import state
 from .generation import attached
 from .refusing import worded
+from .unbound import MarkingValidators, mark_unbound
 
 TYPED = "dynaconf.typed.main"  # up to 3.2 there is none
 
 
-class ValidatedOnce(ValidatorList):  # type: ignore[misc] # reason: dynaconf is untyped
+class ValidatedOnce(MarkingValidators):
     """The validators of a typed object that have run within its first load."""
 
     def validate_all(self, *_: Any, **__: Any) -> Any:
         """Do nothing, once: they have just run, and one may convert a value."""
-        self.__class__ = ValidatorList
+        self.__class__ = MarkingValidators
         return []  # there are no errors
 
 
@@ -56,6 +57,7 @@ def complete_typed(
     # the error, asks it for an attribute.
     keywords["validators"] = list(late)
     validators.register(*late)
+    mark_unbound(late)
     validate = partial(validate_late, settings, validators)
     attached(settings).generation.owner.constructed(settings, validate)
     del keywords["validators"]

@@ -903,6 +903,38 @@ def test_validators_run_in_the_environment_that_a_mount_switches_to(
     assert (settings.A, settings.B) == (2, 1)
 
 
+def test_validators_that_code_has_run_are_not_kept_in_that_environment(
+    tmp_path: Path, volume: AtomicWriter
+) -> None:
+    """One that code registers, and runs, checks the environment that a mount switches to, too."""
+    (tmp_path / "settings.toml").write_text("[one]\nA = 1\n[two]\nA = 2\n")
+    volume.write({"MYAPP_MODE": "one"})
+    settings = make_settings(
+        volume.directory,
+        settings_files=["settings.toml"],
+        root_path=str(tmp_path),
+        environments=True,
+        env_switcher="MYAPP_MODE",
+        k8s_watch=False,
+    )
+    settings.validators.register(
+        Validator("DEFAULTED", default=1),
+        Validator("A", lt=3),
+        Validator("B", must_exist=True, when=Validator("A", gt=1)),
+    )
+    settings.validators.validate()
+    volume.write({"MYAPP_MODE": "two"})
+    refused = get_reloader(settings).reload()
+    assert "B" in str(refused.error)
+    volume.write({"MYAPP_MODE": "two", "MYAPP_B": "1"})
+    for _ in range(2):
+        assert get_reloader(settings).reload().outcome == "applied"
+        assert (settings.A, settings.DEFAULTED) == (2, 1)
+        volume.write({"MYAPP_MODE": "two", "MYAPP_B": "2"})
+    volume.write({"MYAPP_MODE": "two", "MYAPP_B": "2", "MYAPP_A": "3"})
+    assert "A (lt)" in str(get_reloader(settings).reload().error)
+
+
 ENVS = (
     "[default]\nWHO = 'nobody'\n[development]\nWHO = 'd'\n[staging]\nWHO = 's'\n"
     "[production]\nWHO = 'p'\n"
