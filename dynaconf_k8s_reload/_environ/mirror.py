@@ -70,7 +70,7 @@ class Mirror:
         if self._environ is PROCESS:
             require_pythons_own()
         with self._lock:
-            self.settle()
+            self._ledger.drop_forgotten()
             decisions = {key: self._decide(key, proposal) for key, proposal in proposals.items()}
             claims = {key: decision.claims for key, decision in decisions.items()}
             payloads = {key: proposal.payload for key, proposal in proposals.items()}
@@ -189,7 +189,7 @@ class Mirror:
                 that somebody else has written since.
         """
         with self._lock:
-            self.settle()
+            self._ledger.drop_forgotten()
             owner = self._ledger.owner(key)
             owner.stopped = True
             if restore and key in self._ledger.owners:
