@@ -227,26 +227,24 @@ def _is_free(levels: list[_Level], path: tuple[str, ...], value: Any) -> bool:
     return not state.UP_TO_3_2 or all(last not in level.spelled for level in levels[:-1])
 
 
-def _is_merged(
-    value: Any, lists: list[Any], *, kind: Any = None, is_within_list: bool = False
-) -> bool:
+def _is_merged(value: Any, lists: list[Any], *, kind: Any = None, in_list: bool = False) -> bool:
     """Tell whether merging something else would leave a value as it is; note its lists."""
     kind = kind or type(value)
     if type(value) is kind:
         return all(
-            not is_token(key) and _is_merged(item, lists, kind=kind, is_within_list=is_within_list)
+            not is_token(key) and _is_merged(item, lists, kind=kind, in_list=in_list)
             for key, item in dict.items(value)
         )
     if isinstance(value, list):
         lists.append(value)
         return all(
-            not is_token(item) and _is_merged(item, lists, kind=kind, is_within_list=True)
+            not is_token(item) and _is_merged(item, lists, kind=kind, in_list=True)
             for item in list.__iter__(value)
         )
     if isinstance(value, str):
         return is_scalar(value) or type(value) is Literal
     if isinstance(value, Lazy):
-        return not is_within_list  # merging evaluates it there
+        return not in_list  # merging evaluates it there
     return not isinstance(value, (dict, tuple, MetaValue))
 
 

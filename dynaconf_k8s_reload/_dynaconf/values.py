@@ -246,19 +246,15 @@ def _named(settings: Settings) -> set[tuple[str, ...]]:
 
 
 def _evaluated(value: Any, settings: Settings) -> Any:
+    if type(value) in SCALARS:
+        return value
     if isinstance(value, Lazy):
         try:
             value = value(settings)
         except Exception:  # noqa: BLE001 -- because a template may raise anything, at any read
             return str(value)
     if isinstance(value, dict):
-        return {
-            key: item if type(item) in SCALARS else _evaluated(item, settings)
-            for key, item in list(dict.items(value))
-        }
+        return {key: _evaluated(item, settings) for key, item in list(dict.items(value))}
     if isinstance(value, list):
-        return [
-            item if type(item) in SCALARS else _evaluated(item, settings)
-            for item in list.__iter__(value)
-        ]
+        return [_evaluated(item, settings) for item in list.__iter__(value)]
     return value

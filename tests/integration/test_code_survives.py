@@ -872,19 +872,28 @@ def test_a_check_may_look_at_other_environments(volume: AtomicWriter, with_envs:
     assert values(with_envs, "WHO", "A") == ["development", 2]
 
 
-def test_validators_run_in_the_environment_that_a_mount_switches_to(
-    tmp_path: Path, volume: AtomicWriter
-) -> None:
-    """One that names no environment checks that of now, not the one that it first ran in."""
-    (tmp_path / "settings.toml").write_text("[one]\nA = 1\nB = 1\n[two]\nA = 2\nB = 0\n")
-    volume.write({"MYAPP_MODE": "one"})
-    settings = make_settings(
+def switched_by_mount(tmp_path: Path, volume: AtomicWriter, **options: Any) -> Any:
+    """Settings of a file with environments, which a variable of the mount switches."""
+    return make_settings(
         volume.directory,
         settings_files=["settings.toml"],
         root_path=str(tmp_path),
         environments=True,
         env_switcher="MYAPP_MODE",
         k8s_watch=False,
+        **options,
+    )
+
+
+def test_validators_run_in_the_environment_that_a_mount_switches_to(
+    tmp_path: Path, volume: AtomicWriter
+) -> None:
+    """One that names no environment checks that of now, not the one that it first ran in."""
+    (tmp_path / "settings.toml").write_text("[one]\nA = 1\nB = 1\n[two]\nA = 2\nB = 0\n")
+    volume.write({"MYAPP_MODE": "one"})
+    settings = switched_by_mount(
+        tmp_path,
+        volume,
         validators=[
             Validator("A", lt=2) | Validator("C", must_exist=True),
             Validator("B", gte=1, when=Validator("A", gt=1)),
@@ -909,14 +918,7 @@ def test_validators_that_code_has_run_are_not_kept_in_that_environment(
     """One that code registers, and runs, checks the environment that a mount switches to, too."""
     (tmp_path / "settings.toml").write_text("[one]\nA = 1\n[two]\nA = 2\n")
     volume.write({"MYAPP_MODE": "one"})
-    settings = make_settings(
-        volume.directory,
-        settings_files=["settings.toml"],
-        root_path=str(tmp_path),
-        environments=True,
-        env_switcher="MYAPP_MODE",
-        k8s_watch=False,
-    )
+    settings = switched_by_mount(tmp_path, volume)
     settings.validators.register(
         Validator("DEFAULTED", default=1),
         Validator("A", lt=3),
