@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from .._model.changes import Change
-from .screen import LONG, SUCH_AS, counted, listed, say
+from .._model.shown import counted
+from .screen import LONG, SUCH_AS, listed, say
 
 STYLES = {"added": "green", "modified": "yellow", "removed": "red"}
 

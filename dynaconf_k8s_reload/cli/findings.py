@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .._model.errors import nearest
-from .screen import AT_MOST, Function, Option, counted, listed, put, say, verbose_option
+from .._model.shown import counted
+from .screen import AT_MOST, Function, Option, listed, put, say, verbose_option
 
 Severity = Literal["error", "warning", "note"]
 

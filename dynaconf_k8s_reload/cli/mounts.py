@@ -14,10 +14,11 @@ from rich.console import Console
 
 from .._model.changes import Change
 from .._model.mount import Mount
+from .._model.shown import counted
 from .._source.fingerprint import DATA_LINK
 from .._source.mount_table import MountEntry, mount_table
 from .._source.snapshot import Snapshot
-from .screen import Option, counted, printable, say
+from .screen import Option, printable, say
 
 MARK_OF_SECRETS = "..secret"  # beside ..data, and no key either
 

@@ -15,6 +15,8 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.segment import Segment, Segments
 
+from .._model.shown import counted
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 UNBROKEN = 1_000_000  # columns
@@ -67,11 +69,6 @@ def example(*lines: str) -> str:
     return f"\b\nExample{'s' if len(lines) > 1 else ''}:\n" + "\n".join(
         f"  {line}" for line in lines
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """Write ``1 key`` or ``2 keys``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(names: Iterable[str], at_most: int | None = AT_MOST) -> str:

@@ -17,6 +17,7 @@ from .._model.changes import Change
 from .._model.errors import MountError
 from .._model.mount import Mount
 from .._model.options import Options
+from .._model.shown import counted
 from .._source.fingerprint import Token
 from .._source.reader import Reader
 from .._source.snapshot import Snapshot
@@ -32,7 +33,6 @@ from .mounts import (
 )
 from .screen import (
     console,
-    counted,
     example,
     printable,
     quoted,

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ..._model.shown import counted
 from ...testing import AtomicWriter
 from ..changes import print_changes
 from ..mounts import DIRECTORY_TO_WRITE, MARK_OF_SECRETS, differences
@@ -17,7 +18,6 @@ from ..screen import (
     CannotRunError,
     Option,
     console,
-    counted,
     example,
     printable,
     say,

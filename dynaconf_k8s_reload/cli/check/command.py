@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from ..._model.errors import MountError
+from ..._model.shown import counted
 from ..apply.command import files_option, read_manifests
 from ..apply.volume import ManifestError, project
 from ..findings import Finding, Severity, fails, findings_options, print_findings, selected
@@ -21,7 +22,6 @@ from ..mounts import DIRECTORY
 from ..screen import (
     CannotRunError,
     console,
-    counted,
     example,
     json_option,
     print_json,

@@ -10,8 +10,8 @@ from dynaconf.base import LazySettings, Settings
 from ... import _dynaconf
 from ..._model.changes import Change, diff, flatten, same
 from ..._model.errors import ReloadRejected
+from ..._model.shown import counted
 from ..findings import KEYS, Finding
-from ..screen import counted
 
 NOTHING = object()
 DJANGOS_OWN = "ORIGINAL_SETTINGS_MODULE"  # put there by dynaconf, with Django's defaults

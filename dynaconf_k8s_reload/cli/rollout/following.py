@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from ..screen import CannotRunError, counted
+from ..._model.shown import counted
+from ..screen import CannotRunError
 from .uses import Files, Resource, Use, files_of, uses_of
 from .verdict import NOBODY, Answer, State, Verdict, judge, rejections
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from rich.live import Live
 from rich.table import Table
 
-from ..screen import console, counted, printable
+from ..._model.shown import counted
+from ..screen import console, printable
 from .verdict import State, Verdict
 
 COLUMNS = ("pod", "node", "container", "processes", "generation", "revision", "lag", "state")

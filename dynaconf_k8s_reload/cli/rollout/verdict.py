@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set  # noqa: PYI025 -- because it
 from enum import Enum
 from typing import Any, NamedTuple, TypeGuard
 
-from ..screen import counted
+from ..._model.shown import counted
 from .uses import Use
 
 # What is read of a status: all releases have it.
