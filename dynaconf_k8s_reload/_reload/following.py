@@ -11,7 +11,7 @@ from .._source.fingerprint import Token
 from .._watch import RENEWED_AFTER_FORK, Timing, Watch, Watched, Watcher, notice_fork
 from .generations import Generations
 from .health import Health
-from .memory_file import MEMORY_FILE, Published
+from .memory_file import MEMORY_FILE, StatusEntry
 from .notifier import Notifier
 from .process import Process
 
@@ -38,7 +38,7 @@ class Following:
         self._watcher = watcher
         self._watch: Watch | None = None
         self._health = Health(generations, watcher, notifier)
-        self._published = Published(generations.key, self._health, watcher)
+        self._published = StatusEntry(generations.key, self._health, watcher)
         generations.progress.on_long = self.takes_long
         RENEWED_AFTER_FORK.add(self)
 

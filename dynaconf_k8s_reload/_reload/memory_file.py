@@ -99,23 +99,19 @@ def _identity(descriptor: int) -> tuple[int, int]:
 MEMORY_FILE = MemoryFile()
 
 
-class Published:
-    """Publishes the status of one reloader.
+class StatusEntry:
+    """One reloader's part of the process's file.
 
     Args:
         key: names the reloader.
         health: tells the status.
         watcher: watches for it.
-        file: where it is published; the process's by default.
     """
 
-    def __init__(
-        self, key: int, health: Health, watcher: Watcher, file: MemoryFile = MEMORY_FILE
-    ) -> None:
+    def __init__(self, key: int, health: Health, watcher: Watcher) -> None:
         self._key = key
         self._health = health
         self._watcher = watcher
-        self._file = file
         self._written_at = 0.0
         self._is_shown = False
         self._written: tuple[object, ...] = ()
@@ -133,7 +129,7 @@ class Published:
     def withdraw(self) -> None:
         """Publish nothing until something is written again."""
         self._is_shown = False
-        self._file.drop(self._key)
+        MEMORY_FILE.drop(self._key)
 
     def looked(self, watch: Watch | None) -> None:
         """Publish the status after a look, unless nothing has changed lately."""
@@ -151,7 +147,7 @@ class Published:
             state = now
             self._put(watch, state)
         if not self._is_shown:  # another thread has withdrawn it meanwhile
-            self._file.drop(self._key)
+            MEMORY_FILE.drop(self._key)
 
     def _put(self, watch: Watch | None, state: tuple[object, ...]) -> None:
         self._written_at, self._written = monotonic(), state
@@ -161,7 +157,7 @@ class Published:
             looked = None if watch is None else watch.looked
             limit = 0.0 if watch is None else self._health.limit(watch)
             busy = self._health.busy_since
-            self._file.put(self._key, entry(status, looked=looked, limit=limit, busy=busy))
+            MEMORY_FILE.put(self._key, entry(status, looked=looked, limit=limit, busy=busy))
 
     def _state(self, watch: Watch | None) -> tuple[object, ...]:
         return (self._watcher.mode(watch), *self._health.marks)

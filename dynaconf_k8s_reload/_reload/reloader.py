@@ -15,7 +15,7 @@ from .._model.errors import ConfigError
 from .._model.options import Options
 from .._model.status import ReloadResult, Status
 from .._source.snapshot import Snapshot
-from .._watch import WATCHER, Watcher, notice_fork
+from .._watch import WATCHER, notice_fork
 from .fallback import Fallback
 from .following import Following
 from .generations import Generations
@@ -41,9 +41,7 @@ class Reloader:
     `get_reloader` returns it. As a context manager it watches within the ``with`` block.
     """
 
-    def __init__(
-        self, options: Options, *, process: Process = PROCESS, watcher: Watcher = WATCHER
-    ) -> None:
+    def __init__(self, options: Options, *, process: Process = PROCESS) -> None:
         self._notifier = Notifier()
         self._process = process
         mirror = process.mirror
@@ -52,7 +50,7 @@ class Reloader:
         self.key: int = self.generations.key
         self.fallback: Fallback = Fallback(self.generations, mirror)
         self.observe(self.fallback.observe)
-        self.following: Following = Following(self.generations, self._notifier, process, watcher)
+        self.following: Following = Following(self.generations, self._notifier, process, WATCHER)
         for forget in (mirror.forget, MEMORY_FILE.drop):
             weakref.finalize(self, forget, self.key).atexit = False
 

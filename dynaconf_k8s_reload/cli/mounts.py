@@ -57,11 +57,9 @@ values_option: Option = click.option(
 )
 
 
-def mounts_of(
-    directories: Sequence[str], secrets: Sequence[str], table: Sequence[MountEntry] | None = None
-) -> list[Mount]:
+def mounts_of(directories: Sequence[str], secrets: Sequence[str]) -> list[Mount]:
     """Make one mount of each directory; secret if it is declared so, or looks like a Secret."""
-    table = mount_table() if table is None else table
+    table = mount_table()
     declared = {os.path.realpath(path) for path in secrets}
     mounts: dict[str, Mount] = {}
     for path in (*directories, *secrets):

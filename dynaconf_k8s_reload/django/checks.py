@@ -13,7 +13,6 @@ from .._dynaconf.django import current_settings
 from .._source.content import Variable
 
 TAG = "k8s_reload"
-ENV_LOADER = "dynaconf.loaders.env_loader"
 
 
 def check_mounts(**_: Any) -> list[CheckMessage]:
@@ -50,9 +49,9 @@ def _of_mounts(reloader: Reloader) -> Iterator[CheckMessage]:
 
 
 def _of_loaders() -> Iterator[CheckMessage]:
-    if ENV_LOADER in (current_settings().get("LOADERS_FOR_DYNACONF") or []):
+    if _dynaconf.ENV_LOADER in (current_settings().get(_dynaconf.LOADERS) or []):
         yield Warning(
-            f"{ENV_LOADER} stands beside dynaconf_k8s_reload.loader, so that the environment of "
+            f"{_dynaconf.ENV_LOADER} stands beside {_dynaconf.LOADER}, so that the environment of "
             "the start wins over the mounts.",
             hint="Take it out of the list of loaders.",
             id="dynaconf_k8s_reload.W002",
