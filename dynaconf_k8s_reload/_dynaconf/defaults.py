@@ -93,16 +93,19 @@ def _put(store: Any, name: str, stored: Any) -> None:
         dict.__setitem__(store, name, stored)
 
 
+def beneath_ours(settings: Any, name: str) -> Any:
+    """Give what the class of some settings has of a name, without what our own class adds."""
+    classes = (kind for kind in type(settings).__mro__ if kind.__name__ != FOLLOWING)
+    return next(vars(kind)[name] for kind in classes if name in vars(kind))
+
+
 def loading(settings: Any) -> Callable[..., None]:
     """Give dynaconf's ``Settings.execute_loaders``, for a candidate that has its defaults.
 
     It begins with `default_loader`, which asks for each option whether it is set and whether the
     environment has it; here it is the same function with another loader in that place.
     """
-    classes = (kind for kind in type(settings).__mro__ if kind.__name__ != FOLLOWING)
-    defined = next(
-        vars(kind)["execute_loaders"] for kind in classes if "execute_loaders" in vars(kind)
-    )
+    defined = beneath_ours(settings, "execute_loaders")
     if defined is not Settings.execute_loaders:
         return lambda *args, **kwargs: defined(settings, *args, **kwargs)
     names = {**defined.__globals__, default_loader.__name__: _load_defaults}
@@ -111,14 +114,14 @@ def loading(settings: Any) -> Callable[..., None]:
 
 
 def _load_defaults(settings: Any, defaults: Any = None) -> None:
-    """Leave it at what is set, unless the environment or ``.env`` has an option."""
-    store, environment = state.get(settings, "store"), attached(settings).generation.plan
+    """Run dynaconf's own only where the environment or ``.env`` may set one, or one is missing."""
+    store, plan = state.get(settings, "store"), attached(settings).generation.plan
     switcher = (defaults or {}).get("ENV_SWITCHER_FOR_DYNACONF", "ENV_FOR_DYNACONF")
     is_said = (
         dict.get(store, "LOAD_DOTENV") is True
-        or str(switcher).upper() in environment.environment
-        or not OPTIONS.isdisjoint(environment.unclaimed)
-        or not OPTIONS.isdisjoint(environment.environment.provided)
+        or str(switcher).upper() in plan.environment
+        or not OPTIONS.isdisjoint(plan.unclaimed)
+        or not OPTIONS.isdisjoint(plan.environment.provided)
     )
     names = {str(key).upper() for key in defaults or ()}
     if is_said or state.get(settings, "deleted") or not names.union(OPTIONS) <= dict.keys(store):

@@ -13,9 +13,8 @@ from dynaconf.base import Settings
 from . import state
 from .assembly import in_loading, repeat
 from .completion import complete_with_validators
-from .defaults import loading, put_defaults
+from .defaults import beneath_ours, loading, put_defaults
 from .generation import ATTACHMENT, Attachment, attachment_of
-from .putting import FOLLOWING
 from .takeover import take_over
 from .values import pin
 from .variables import LOADER, LOADERS
@@ -77,9 +76,8 @@ def imported_loaders(settings: Settings) -> list[Any]:
     meanwhile would wait for it for good (``importlib._bootstrap._find_and_load``).
     """
     named = state.option(settings, LOADERS)
-    classes = (kind for kind in type(settings).__mro__ if kind.__name__ != FOLLOWING)
-    defined = next(vars(kind)["loaders"] for kind in classes if "loaders" in vars(kind))
-    if defined is not vars(Settings)["loaders"] or not isinstance(named, list):
+    is_dynaconfs = beneath_ours(settings, "loaders") is vars(Settings)["loaders"]
+    if not is_dynaconfs or not isinstance(named, list):
         return []
     names = state.get(settings, "loaders") or named
     modules = [sys.modules.get(str(name)) for name in names]
