@@ -65,24 +65,28 @@ class Following:
                 if self._watcher.mode(watch) == "off":
                     self._watcher.add(watch)
             elif generations.options.k8s_mounts and not generations.inert:
-                with self.publishing:
-                    generations.resume()
-                options = generations.options
-                paths = [mount.path for mount in options.k8s_mounts]
-                timing = Timing(options.k8s_settle, options.k8s_jitter)
-                # With a callback: Python 3.15 clears others only after those that drop what was
-                # published, and the watch would publish an object again that is gone.
-                owner: weakref.ref[Watched] = weakref.ref(self, lambda _: None)
-                watch = Watch(paths, owner, options.k8s_resync, options.k8s_debounce, timing)
-                self._watch = watch
-                self._process.join(generations)
-                self._watcher.add(watch)
-                self._published.write(watch)
-                # A stop() that came meanwhile, from a signal handler, did not find all of it.
-                if generations.stopped or self._watch is not watch:
-                    self._watch = watch
-                    self.leave()
-                    self._published.withdraw()
+                self._begin()
+
+    def _begin(self) -> None:
+        generations = self._generations
+        with self.publishing:
+            generations.resume()
+        options = generations.options
+        paths = [mount.path for mount in options.k8s_mounts]
+        timing = Timing(options.k8s_settle, options.k8s_jitter)
+        # With a callback: Python 3.15 clears a reference that has none only after the finalizers
+        # that withdraw the status, so the watch could publish that of a dead object again.
+        owner: weakref.ref[Watched] = weakref.ref(self, lambda _: None)
+        watch = Watch(paths, owner, options.k8s_resync, options.k8s_debounce, timing)
+        self._watch = watch
+        self._process.join(generations)
+        self._watcher.add(watch)
+        self._published.write(watch)
+        # A stop() that came meanwhile, from a signal handler, did not find all of it.
+        if generations.stopped or self._watch is not watch:
+            self._watch = watch
+            self.leave()
+            self._published.withdraw()
 
     def stop(self, *, restore: bool = False) -> None:
         """Stop watching; see `Reloader.stop`."""

@@ -42,7 +42,7 @@ class Generations:
         mirror: writes the environment.
 
     Attributes:
-        key: names it to the mirror.
+        key: names it to the mirror, to a pin and to whoever reads the process's status.
         lock: held for a whole reload, one at a time.
         publishing: held for the moment of publication, and for what must not fall into it. Whoever
             holds it calls no application's code and waits for no other lock.
@@ -50,11 +50,17 @@ class Generations:
             something then waits for it, a second at most.
         options: those of the settings that are being served.
         reader: reads the mounts.
+        files: the settings files outside the mounts, as they were last seen.
         owner: who is told by the settings objects; they lead to it.
         inert: it belongs to a generation of another object, so nothing is mirrored or watched.
+        stopped: its watch was stopped, so what that has begun is not published any more.
         restart_keys: patterns of keys that need a restart, beside those of the options; for what
             a framework reads once.
         checks: the application's own, changed while `publishing` is held.
+        history: counts generations and refusals.
+        progress: of the reload that is under way.
+        lines: write to the log.
+        warnings: warn of names.
         observers: called with the result of each reload.
         keeping_problem: why what is accepted cannot be kept; empty if it can, or need not.
     """
@@ -221,7 +227,7 @@ class Generations:
         """Note that content, identified by `content`, was refused; tells whether that is news."""
         is_news = self.history.refused(content, refusal)
         if is_news:
-            report.guarded(lambda: self._publish("error", refusal.error), self.lines)
+            report.guarded(lambda: self._notify("error", refusal.error), self.lines)
         return is_news
 
     def unchanged(self) -> None:
@@ -243,14 +249,14 @@ class Generations:
 
     def _tell(self, attachment: Attachment, changes: Changes) -> None:
         if changes:
-            self._publish("change", changes)
+            self._notify("change", changes)
         self.warnings.of_skipped(attachment)
         self.warnings.of_doubles(attachment, _dynaconf.names(self.settings))
         self.warnings.of_contested(self.label, self._mirror.contested(self.key))
         self.warnings.of_restart(self.history.restart_required)
         self.lines.rewritten(lambda: self.drifted)
 
-    def _publish(self, kind: Kind, news: Changes | ReloadRejected) -> None:
+    def _notify(self, kind: Kind, news: Changes | ReloadRejected) -> None:
         self._notifier.publish(kind, news, self.lines.whose())
 
     def observed(self, result: ReloadResult) -> None:

@@ -26,7 +26,7 @@ from .._source.snapshot import Snapshot
 
 NAME = "last-good-"
 UNFINISHED = ".unfinished-"
-UNFINISHED_SECONDS = 60.0  # older ones are of writers that were killed
+UNFINISHED_SECONDS = 60.0  # older ones were left by writers that were killed
 MAGIC = b"dynaconf-k8s-reload last good 1 "
 IN_MEMORY = ("tmpfs", "ramfs")
 NONE_KEPT = "none was kept"
@@ -60,7 +60,7 @@ def keep(directory: str, snapshots: Sequence[Snapshot]) -> None:
     mounts = [
         {"path": each.mount.path, "files": _encoded(each.files)}
         for each in snapshots
-        if each.present and not (each.mount.secret and not _is_in_memory(directory))
+        if each.present and (not each.mount.secret or _is_in_memory(directory))
     ]
     body = json.dumps(mounts, sort_keys=True).encode()
     with suppress(OSError, UnusableError):
