@@ -14,7 +14,7 @@ import pytest
 from support import eventually
 
 PROGRAMS = Path(__file__).parent / "programs"
-NOT_ALLOWED = 77
+NOT_ALLOWED = 77  # what a program exits with where the machine does not let it, see `namespaces`
 
 
 class Application:

@@ -23,16 +23,16 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
+from applications import NOT_ALLOWED, PROGRAMS
 from dynaconf_k8s_reload.cli import cli
 from support import eventually
 
-PROGRAM = Path(__file__).parent / "programs" / "cli_run.py"
+PROGRAM = PROGRAMS / "cli_run.py"
 SCREENS = Path(__file__).parents[1] / "tools" / "screens"
 MODULE = [sys.executable, "-m", "dynaconf_k8s_reload"]
 ENVIRON = {"PYTHONUNBUFFERED": "1"}
 WIDTHS = (80, 200)
 STYLE = re.compile(r"\x1b\[[\d;]*m")
-NOT_ALLOWED = 77
 # Up to click 8.1 what a runner captures is mixed unless one says otherwise.
 APART: Any = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 NORMAL = [
