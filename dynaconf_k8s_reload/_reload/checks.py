@@ -14,7 +14,7 @@ from .refusal import CheckFailedError
 
 
 class Checks:
-    """Keeps the functions that `Reloader.on_validate` was given; a method not its object."""
+    """The functions given to `Reloader.on_validate`; a method does not keep its object alive."""
 
     def __init__(self) -> None:
         self._references: list[Callable[[], Callable[..., Any] | None]] = []

@@ -1,4 +1,4 @@
-"""Completing a new object: it is validated, and of one generation."""
+"""Completing a new object: it is validated, and confirmed to be of one generation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _construct(
     while True:
         try:
             build_all(mirror, [candidate], put_right=True)
-        except Exception:  # it says nothing of a mount that has moved meanwhile
+        except Exception:  # perhaps only because a mount has moved meanwhile
             if not candidate.has_moved or monotonic() > give_up:
                 raise
         else:

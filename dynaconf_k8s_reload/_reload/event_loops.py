@@ -1,7 +1,7 @@
 """The application's event loop, from a coroutine that is in it and from a thread that is not.
 
-asyncio and what it brings take as long to import as the half of this package: only who has a loop
-pays for them.
+Importing asyncio takes half as long as importing this package, so only an application that has a
+loop pays for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def wait_for(coroutine: Coroutine[Any, Any, object], loop: asyncio.AbstractEvent
     """Run a coroutine on its loop and wait for it, as long as that loop lives.
 
     Raises:
-        RuntimeError: the loop is closed, or is before the coroutine has ended.
+        RuntimeError: the loop is closed, or closes before the coroutine has ended.
         BaseException: whatever the coroutine raises.
     """
     import asyncio  # noqa: PLC0415 -- because of the cost, see above

@@ -40,14 +40,14 @@ class Fallback:
         self._written_at = ""
 
     def begin(self) -> None:
-        """A new object begins to load; what refused one before it, in ``configure()``, is over."""
+        """Forget what refused an earlier object: after ``configure()`` a new one begins to load."""
         self._error = self._refused = None
 
     def take(self, settings: Settings, error: Exception) -> bool:
-        """Put the last good content in the place of what a new object could not be loaded with.
+        """Give a new object the last good content in place of what it could not be loaded with.
 
-        Tells whether it did. Not where the options are wrong or a mount cannot be read, which no
-        content would mend.
+        Tells whether it did: it does not where the options are wrong or a mount cannot be read,
+        which no content would mend.
         """
         attachment = _dynaconf.attached(settings)
         generation = attachment.generation
@@ -125,7 +125,7 @@ class Fallback:
             owner.keeping_problem = ""
 
     def _is_built(self, settings: Settings) -> bool:
-        """Build the object once more, of the last good content; tells whether that is accepted."""
+        """Build the object again, from the last good content; tells whether that is accepted."""
         _dynaconf.seal(settings)
         generation = _dynaconf.attached(settings).generation
         candidate = Candidate.of(self._owner, settings, generation.options, generation.payload)

@@ -19,7 +19,7 @@ STOP_SECONDS = 0.5
 
 
 class Following:
-    """Has one application's object follow its mounts, and tells how that goes.
+    """Makes one application's object follow its mounts, and tells how that goes.
 
     Args:
         generations: what follows.
@@ -133,14 +133,14 @@ class Following:
 
     @property
     def seen(self) -> Sequence[Token]:
-        """What the mounts were when they were last read; nothing if that has to be done again."""
+        """What the mounts were when last read; equal to nothing if they are to be read again."""
         self._mirror.settle()
         seen = self._generations.reader.seen
         return [Token()] * len(seen) if self._generations.history.is_stuck else seen
 
     @property
     def files(self) -> tuple[Token, Token] | None:
-        """How the settings files outside the mounts are, and were; none if not followed."""
+        """How the settings files outside the mounts are, and were; ``None`` if not followed."""
         return self._generations.files.tokens(self._generations.settings)
 
     def changed(self) -> None:

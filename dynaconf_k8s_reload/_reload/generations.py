@@ -37,7 +37,7 @@ class Generations:
 
     Args:
         options: the application's.
-        owner: who is told by the settings objects; they lead to it.
+        owner: what the settings objects report to, the `Reloader`.
         notifier: tells the subscribers.
         mirror: writes the environment.
 
@@ -51,7 +51,7 @@ class Generations:
         options: those of the settings that are being served.
         reader: reads the mounts.
         files: the settings files outside the mounts, as they were last seen.
-        owner: who is told by the settings objects; they lead to it.
+        owner: what the settings objects report to, the `Reloader`.
         inert: it belongs to a generation of another object, so nothing is mirrored or watched.
         stopped: its watch was stopped, so what that has begun is not published any more.
         restart_keys: patterns of keys that need a restart, beside those of the options; for what
@@ -124,6 +124,11 @@ class Generations:
 
     @property
     def settings(self) -> Settings:
+        """The live ones.
+
+        Raises:
+            ConfigError: they are still being loaded.
+        """
         if self._live is None:
             raise ConfigError("the settings are still being loaded; call the reloader afterwards")
         return self._live
@@ -134,7 +139,7 @@ class Generations:
         return _dynaconf.attached(self.settings).generation.payload
 
     def snapshot(self) -> Settings:
-        """Give the settings of this generation, made once for all who ask."""
+        """Give a snapshot of this generation, made once for all who ask."""
         snapshot = self._snapshot
         if snapshot is None:
             with self.publishing:

@@ -35,7 +35,8 @@ def is_foreign(error: BaseException) -> bool:
 def says_nothing_of_content(error: BaseException) -> bool:
     """Tell whether the content that was being built may be good all the same.
 
-    One that is foreign does not tell, but ``sys.exit()`` does: a process that starts with it ends.
+    A foreign exception says nothing of it, but ``sys.exit()`` does: a process that starts with this
+    content would exit, too.
     """
     if isinstance(error, SystemExit):
         return _comes_from_handler(error)
@@ -52,10 +53,10 @@ def _comes_from_handler(error: BaseException) -> bool:
 
 
 def completely(steps: Iterable[Callable[[], object]]) -> None:
-    """Take every step, also where a signal handler raises meanwhile; its exception comes after.
+    """Take every step even if a signal handler raises meanwhile; raise its exception afterwards.
 
     Args:
-        steps: each may be taken again once it was interrupted.
+        steps: each can be taken again after an interruption.
     """
     interruption: BaseException | None = None
     for step in steps:

@@ -20,7 +20,7 @@ LISTED = 10  # changed keys in one line
 
 
 class Lines:
-    """Writes them, each with the name of the object that it is about."""
+    """Writes to the log, each line with the name of the object that it is about."""
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
@@ -69,7 +69,7 @@ class Lines:
         if not log.is_enabled_for(logging.INFO):
             return
         kinds: dict[str, str] = {}
-        for change in changes.values():  # of what changed within a value, the value is named
+        for change in changes.values():  # what changed inside a value is told as the value's
             kinds[change.shown] = "modified" if change.shown in kinds else change.kind
         self.info(
             "generation %d applied: %s changed (%s), %s in %s, %.3f s",
@@ -92,7 +92,7 @@ class Lines:
         )
 
     def rewritten(self, names: Callable[[], Collection[str]]) -> None:
-        """Say which variables the application has written itself, to whoever wants details."""
+        """Say at DEBUG which variables the application has written itself."""
         listed = few(names(), LISTED) if log.is_enabled_for(logging.DEBUG) else ""
         if listed:
             log.debug(

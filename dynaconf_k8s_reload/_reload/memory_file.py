@@ -68,7 +68,7 @@ class MemoryFile:
             self._close()
             return
         if self._descriptor == -1 or not self._is_ours():
-            # Not everywhere: neither other systems nor every sandbox has it.
+            # Other systems, and some sandboxes, do not have it.
             if not hasattr(os, "memfd_create"):
                 return
             self._descriptor, self._size = os.memfd_create(NAME), 0
@@ -142,7 +142,7 @@ class StatusEntry:
 
     def _write(self, watch: Watch | None) -> None:
         state: tuple[object, ...] = ()
-        # Once more if another thread has meanwhile published something newer, which this went over.
+        # Once more if another thread published something newer meanwhile: this may have hidden it.
         while state != (now := self._state(watch)):
             state = now
             self._put(watch, state)
@@ -151,7 +151,7 @@ class StatusEntry:
 
     def _put(self, watch: Watch | None, state: tuple[object, ...]) -> None:
         self._written_at, self._written = monotonic(), state
-        # What is published is read by others, and worth no exception here.
+        # It is for others to read, so no failure of it may disturb this process.
         with contextlib.suppress(Exception):
             status = self._health.status(watch).as_dict()
             looked = None if watch is None else watch.looked

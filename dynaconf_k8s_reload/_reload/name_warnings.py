@@ -1,6 +1,6 @@
 """Warnings of names: one line for each kind and mount, however many names there are.
 
-And again only when the set of names has changed.
+A warning comes again only when its set of names has changed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class NameWarnings:
         self._warned: dict[tuple[str, str], frozenset[str]] = {}
 
     def of_first_load(self, attachment: Attachment) -> None:
-        """Name what only a first load can tell of, and what every reading of the mounts can."""
+        """Warn of what only a first load can tell, and of what every look at the mounts tells."""
         self.of_mounts(attachment.generation.payload.snapshots)
         self._of_differing(attachment)
         self._of_dropped(attachment.generation.dropped)
@@ -72,7 +72,7 @@ class NameWarnings:
             )
 
     def _of_dropped(self, loaders: Sequence[str]) -> None:
-        """Name the application's own loaders that the variable's list of loaders has not."""
+        """Name the application's own loaders that the variable's list leaves out."""
         self._warn(
             "dropped",
             {"": loaders},
@@ -83,7 +83,7 @@ class NameWarnings:
         )
 
     def of_mounts(self, snapshots: Iterable[Snapshot]) -> None:
-        """Name the links that lead out of a mount, and what of it no update reaches."""
+        """Name the links that lead out of a mount, and the files in it that no update reaches."""
         for each in snapshots:
             path = each.mount.path
             for kind, names, said in (
@@ -168,13 +168,13 @@ class NameWarnings:
         payload: Payload | None = None,
         **words: object,
     ) -> None:
-        """Warn of names, unless the very same ones have been warned of last.
+        """Warn of names, unless the last warning of this kind and mount named the very same.
 
         Args:
-            kind: what of.
+            kind: what the warning is about.
             groups: names, by the directory of the mount.
             one: the message for a single name.
-            many: that for several.
+            many: the message for several.
             payload: what the mounts held, for a message that shows a ``file``.
             words: more of what the messages show.
         """

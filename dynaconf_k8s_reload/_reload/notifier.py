@@ -47,7 +47,7 @@ class _Subscriber:
         self.pending: Any = None
 
     def offer(self, news: Any) -> None:
-        """Keep the news for the thread, merged with what it has not been told yet."""
+        """Keep the news until the thread takes it, merged with what it has not taken yet."""
         if self.kind == "error":
             self.pending = news
         else:
@@ -56,7 +56,7 @@ class _Subscriber:
             self.pending = self.pending or None
 
     def take(self) -> Any:
-        """Give the news, which is then told."""
+        """Take the news, which then counts as told."""
         news, self.pending = self.pending, None
         return news
 
@@ -75,8 +75,8 @@ class _Board:
         self.thread: threading.Thread | None = None
         self.resting = False  # the thread ends once everybody has been told
         self.closed = False  # it ends as soon as it can
-        self.problem = ""  # why there is none although there should be
-        self.is_told = False
+        self.problem = ""  # why there is no thread although there should be
+        self.is_told = False  # the log has the problem
         self.calling: tuple[str, float] | None = None  # whom, and since when
 
     @property
@@ -222,8 +222,8 @@ def _run(board: _Board) -> None:
     while True:
         with board.lock:
             if board.thread is not threading.current_thread():
-                # A signal handler has raised while it started, or while it was asked whether it
-                # lives, which up to Python 3.10 it then denies: there is another one.
+                # Another one has been started: a signal handler raised while this one started, or
+                # while it was asked whether it lives, which up to Python 3.10 it then denies.
                 return
             subscriber = _next(board)
             if board.closed or (board.resting and subscriber is None):

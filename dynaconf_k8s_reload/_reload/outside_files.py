@@ -22,7 +22,7 @@ class OutsideFiles:
         return self.differ(settings)
 
     def tokens(self, settings: Settings) -> tuple[Token, Token] | None:
-        """How the files are, and how they were last seen; none if they are not followed."""
+        """How the files are, and how they were last seen; ``None`` if they are not followed."""
         if not _follows(settings):
             return None
         return _dynaconf.files_now(settings), self._seen or _dynaconf.files_loaded(settings)

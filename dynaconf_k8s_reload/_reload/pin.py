@@ -129,7 +129,7 @@ class keep(Iterator[Item]):  # noqa: N801 -- because it is called as `keep_async
 
 
 def keep_call(function: Callable[[], object]) -> Callable[[], None]:
-    """As `keep`, for a function that is called once the answer is sent, or given up."""
+    """Like `keep`, for a function that is called once the answer is sent, or given up."""
     held = _pinned.get()
 
     def call() -> None:
@@ -143,7 +143,7 @@ def keep_call(function: Callable[[], object]) -> Callable[[], None]:
 
 
 def keep_async(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
-    """As `keep`, for an answer that is made on an event loop."""
+    """Like `keep`, for an answer that is made on an event loop."""
     held = _pinned.get()
 
     async def give() -> AsyncGenerator[Item, None]:
@@ -159,7 +159,7 @@ def keep_async(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
                     held = _pinned.get()
                     _pinned.reset(token)
                 yield item
-        finally:  # nobody may read on
+        finally:  # the reader may have stopped before the end
             token = _pinned.set(held)
             try:
                 await items.aclose()

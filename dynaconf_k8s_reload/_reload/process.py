@@ -29,7 +29,7 @@ class Process:
 
     def __init__(self, mirror: Mirror = MIRROR) -> None:
         self.mirror = mirror
-        self._watching: dict[int, weakref.ref[Generations]] = {}  # in the order of their making
+        self._watching: dict[int, weakref.ref[Generations]] = {}  # by key
         self._passes: dict[int, Pass] = {}  # by the thread that is within one
 
     def join(self, member: Generations) -> None:
@@ -49,7 +49,7 @@ class Process:
     def notice_fork(self) -> None:
         """Notice a fork that Python has not seen, before a lock is taken that may stay held.
 
-        Not within a reload: it may be the one that a child's first use waits for.
+        Not within a reload, which may itself be what a child's first use waits for.
         """
         if not self.is_building:
             notice_fork()

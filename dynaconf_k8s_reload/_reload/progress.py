@@ -1,4 +1,4 @@
-"""`Progress`: whether a reload is under way, and a word about one that takes long."""
+"""`Progress`: whether a reload is under way; and a report of one that takes long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .lines import Lines
 
 LONG_SECONDS = 5.0
 EVERY_SECONDS = 0.1  # how exact that is
-# One that is still there at the end of an interpreter beside the main one ends the process.
+# A thread that still runs when an interpreter beside the main one ends takes the process with it.
 MAY_START = getattr(_thread, "daemon_threads_allowed", lambda: True)()
 REMEDY = (
     "look at the application's validators, checks, hooks, templates and logging handlers, and at "
@@ -113,10 +113,10 @@ class Progress:
 
 
 class Overdue:
-    """Has a word said about each reload that takes long, by one thread for all of them.
+    """Reports each reload that takes long; one thread looks after all of them.
 
-    The thread ends a moment after the last reload: to start and end one for each would be a tenth
-    of a reload of ten keys.
+    The thread ends a moment after the last reload: starting and ending one for each would be a
+    tenth of a reload of ten keys.
     """
 
     def __init__(self) -> None:
@@ -168,7 +168,7 @@ class Overdue:
             dues[:] = left
             if not left:
                 self._under_way.pop(key, None)
-            # `logging` asks `threading` for the thread's name, which would note this one.
+            # Not in this thread: `logging` asks `threading` for its name, which would register it.
             with contextlib.suppress(RuntimeError, MemoryError):  # no thread can be started
                 threading.Thread(
                     target=_tell, args=(every,), name="reload-overdue", daemon=True
@@ -196,5 +196,5 @@ def busy(reloading: Sequence[Reloading]) -> Iterator[None]:
         OVERDUE.end(every)
         for each in every:
             each.end()
-        for each in every:  # only now, since what a handler of the log raises ends this
+        for each in every:  # last: a log handler that raises ends this loop
             each.tell_end()

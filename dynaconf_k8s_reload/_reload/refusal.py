@@ -114,7 +114,7 @@ def without_values(settings: Settings, step: Callable[[], object]) -> None:
         explained = _explain_first(error, settings)
         if explained is None:
             raise
-    if explained is not None:  # out here no frame and no context of it holds what was raised
+    if explained is not None:  # raised out here, so that no frame or context holds the original
         raise told_in_a_line(explained)
 
 
@@ -136,7 +136,7 @@ def _explain_first(error: Exception, settings: Settings) -> Any:
 
 
 def _same_type(error: Exception, text: str) -> Any:
-    """Make an exception of the type that ``except`` clauses know, with another text."""
+    """Make an exception of the same type, for ``except`` clauses, with another text."""
     if isinstance(error, ValidationError):
         return type(error)(text, details=[(detail[0], text) for detail in error.details or ()])
     kind = type(error)

@@ -124,6 +124,9 @@ class Reloader:
             patterns: dotted keys or shell-style patterns, in any case; none means every change.
                 A key covers what is nested in it.
 
+        Raises:
+            ConfigError: a pattern is not text, as where the parentheses are left out.
+
         The function is called with the `Changes` that match, once for each generation, in the
         notifier's thread; an ``async def`` on the event loop that runs while it is registered.
         A bound method does not keep its object alive.

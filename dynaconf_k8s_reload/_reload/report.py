@@ -94,7 +94,7 @@ class History:
         self.generation += 1
         self._applied_at = now()
         self._lag = lag
-        self._waiting = self._waiting.then(waiting)  # one that is undone waits no more
+        self._waiting = self._waiting.then(waiting)  # a change that is undone waits no more
         self._reserved = tuple(reserved)
         self.unchanged()
 
@@ -155,7 +155,7 @@ class History:
         return (self.generation, self._rejected, self._last_error)
 
     def status(self, **rest: Any) -> Status:
-        """Put together with `rest`, what is going on at this moment."""
+        """Make the status of what is counted here and of `rest`, the state of this moment."""
         return Status(
             generation=self.generation,
             applied_at=self._applied_at,
