@@ -41,14 +41,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left has nowhere to go at the exit
         if isinstance(error, BrokenPipeError):  # its reader has seen enough, such as ``head``
             raise SystemExit(1) from None
-        if isinstance(error, FileNotFoundError):  # os.getcwd, which knows no name
+        if isinstance(error, FileNotFoundError):  # from os.getcwd, which names no file
             _complain("the working directory is gone; change to one that exists")
         _complain(f"the output cannot be written: {error.strerror}")
 
 
 def _run() -> None:
     if sys.argv[1:2] == ["status"]:
-        # Without what the others need: a probe is to be quick, and may have nothing else.
+        # It needs nothing that the others do: a probe must be quick, and may have nothing else.
         raise SystemExit(asking.main(sys.argv[2:]))
     try:
         from .cli import cli  # noqa: PLC0415 -- because what it needs may not be installed
@@ -63,7 +63,7 @@ def _run() -> None:
 
 
 def _open_what_is_closed() -> None:
-    """Have a closed stream (``>&-``) lead nowhere, so that no file of ours gets its number."""
+    """Open closed streams (``>&-``) on nothing, so that no file of ours gets their number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             opened = open(os.devnull, mode)  # noqa: SIM115 -- because it stays open

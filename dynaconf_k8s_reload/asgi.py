@@ -22,7 +22,7 @@ POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 
 
 class PinMiddleware:
-    """Pins each HTTP request and each WebSocket connection to the generation of its beginning.
+    """Pins each HTTP request and each WebSocket connection to the generation it begins in.
 
     Args:
         app: the ASGI application; it gets the lifespan unpinned.

@@ -61,7 +61,7 @@ def load(obj: Any, env: Any = None, silent: Any = True, key: str | None = None, 
 
 
 def _load_staged(settings: Settings, attachment: Attachment, key: str | None) -> None:
-    """Load in the environment that is to be: merging evaluates the templates of settings files."""
+    """Load in the environment to come: merging evaluates the templates of settings files."""
     with staged(attachment.generation.plan.environment):
         _dynaconf.load(settings, attachment, key)
 

@@ -1,7 +1,7 @@
 """Metrics of a reloader, for Prometheus's own client; the extra ``prometheus`` installs it.
 
-Each is one of the client's plain metrics, so that its multiprocess mode has them too: a custom
-collector would answer for the worker that happens to be scraped, and for nobody else.
+Each is one of the client's plain metrics, so that they work in its multiprocess mode too: a custom
+collector would answer only for the worker that happens to be scraped.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def instrument(settings: Any, registry: CollectorRegistry = REGISTRY) -> None:
 class _Metrics:
     """One reloader's metrics in one registry.
 
-    In one process the gauges ask the reloader whenever they are scraped. In multiprocess mode who
-    is scraped knows only what each process has written, so a thread writes it time and again.
+    In one process the gauges ask the reloader whenever they are scraped. In multiprocess mode the
+    process that is scraped knows only what each has written, so a thread writes it again and again.
     """
 
     def __init__(self, reloader: Reloader, registry: CollectorRegistry) -> None:
@@ -188,7 +188,7 @@ class _Metrics:
         if not self._is_shared:
             for state, gauge in self._gauges.items():
                 gauge.set_function(partial(self._ask, state.of))
-            self._show(reloader.status().mounts)
+            self._show_presence(reloader.status().mounts)
         # In one step: the thread that reloads may begin at the same time.
         elif self._ends.setdefault(os.getpid(), ended := Hints()) is ended:
             self._start_writing(reloader, ended)
@@ -224,7 +224,7 @@ class _Metrics:
         reloader = self.reloader()
         return float("nan") if reloader is None else float(of(reloader.status()))
 
-    def _show(self, mounts: Sequence[MountStatus]) -> None:
+    def _show_presence(self, mounts: Sequence[MountStatus]) -> None:
         for each in mounts:
             ask = partial(self._ask, partial(_is_present, each.path))
             self._present.labels(each.path).set_function(ask)
@@ -239,7 +239,8 @@ class _Metrics:
         for mount in status.mounts:
             self._present.labels(mount.path).set(float(mount.present))
 
-    def _go_on_writing(self, ended: Hints) -> None:  # no event: its lock may be this thread's
+    def _go_on_writing(self, ended: Hints) -> None:
+        # `Hints`, not an event: the reloader's finalizer may run here while this holds its lock.
         is_told = False
         while not ended.wait(REFRESH_SECONDS):
             try:

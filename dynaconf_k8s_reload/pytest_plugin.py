@@ -100,7 +100,7 @@ def _order(request: pytest.FixtureRequest) -> Any:
 
 
 def _join(threads: set[threading.Thread]) -> None:
-    """Wait for the end of those of the threads that are ours; a subscriber may be busy."""
+    """Wait until those threads that are ours have ended; a subscriber may still be busy."""
     give_up = time.monotonic() + THREADS_SECONDS
     for thread in [each for each in threads if each.name.startswith("k8s-reload")]:
         thread.join(max(0.0, give_up - time.monotonic()))

@@ -32,7 +32,7 @@ class AtomicWriter:
     each top-level name is a link into ``..data``. Renaming a new ``..data`` over the old one
     publishes a payload, all at once.
 
-    Like the kubelet's own, one writer at a time is for a volume; any number may read the files
+    As with the kubelet's own, a volume has one writer at a time; any number may read the files
     meanwhile. Killed at any moment, it leaves the old payload or the new one, and the next write
     removes what it left behind. It touches nothing that a kubelet would not have made, and nothing
     outside the volume. Nothing is flushed to the disk, so that a test can afford thousands of
@@ -180,7 +180,7 @@ def wait_for_generation(settings: Any, timeout: float = 10.0) -> Status:
         ConfigError: the settings do not use the loader.
     """
     __tracebackhide__ = True  # pytest shows the test's own line
-    # Not above: who only writes a volume needs no dynaconf.
+    # Not at the top: whoever only writes a volume needs no dynaconf.
     from ._model.clock import monotonic  # noqa: PLC0415 -- because of the line above
     from ._model.errors import ReloadRejected  # noqa: PLC0415 -- because of the line above
     from ._reload.finding import get_reloader  # noqa: PLC0415 -- because of the line above

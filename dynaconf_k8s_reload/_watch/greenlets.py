@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-SET_UP_BY = (  # modules, and the functions in them, by how their names begin
+SET_UP_BY = (  # how the names of modules begin, and those of functions in them
     ("gevent.monkey", "patch_"),
     ("gevent.hub", "__init__"),
     ("eventlet.patcher", "monkey_"),
@@ -28,9 +28,9 @@ def patched_by() -> str:
 
 
 def simple_queue() -> queue.SimpleQueue[None]:
-    """Make a queue that a thread of this process can wait for, be it a greenlet.
+    """Make a queue that a thread of this process can wait for, even if that is a greenlet.
 
-    gevent patches ``queue`` last, or not at all where it is told so.
+    gevent patches ``queue`` last, or not at all if it is told so.
     """
     if patched_by() == "gevent":
         kind: Any = importlib.import_module("gevent.queue").SimpleQueue
@@ -57,9 +57,9 @@ def greenlets_are_being_set_up() -> bool:
 
 
 def is_for_the_process(error: BaseException) -> bool:
-    """Tell whether an exception in the watch is to end the process, not the look.
+    """Tell whether an exception in the watch is meant for the process, and so to be raised again.
 
-    Signal handlers run in the main thread, and so, under gevent and eventlet, in whatever greenlet
-    is running: their ``sys.exit()`` comes out of ours.
+    Signal handlers run in the main thread, so under gevent and eventlet they run in whatever
+    greenlet is running: their ``sys.exit()`` may come out of ours.
     """
     return not isinstance(error, Exception) and bool(patched_by())

@@ -79,11 +79,11 @@ def leave_out_half_moves(observer: BaseObserver) -> None:
 
 
 def close_what_is_never_read(observer: BaseObserver) -> None:
-    """Have everything closed when it is stopped, also before its reader has begun.
+    """Have everything closed when it is stopped, even before its reader has begun.
 
     watchdog leaves the closing to the thread that reads, which is an observer's in watchdog 7 and
-    an emitter's in watchdog 6. One that begins only once it was stopped, as on a busy machine, ends
-    without closing anything.
+    an emitter's in watchdog 6. A reader that begins after the stop, as it may on a busy machine,
+    ends without closing anything.
 
     Args:
         observer: scheduled, and not started yet.
@@ -131,7 +131,7 @@ def describe(error: Exception) -> str:
     """Say what keeps events away; an empty string if there is nothing to report."""
     if isinstance(error, ImportError):
         return "watchdog cannot be imported"
-    if isinstance(error, FileNotFoundError):  # it has just gone: wait for it as for an absent one
+    if isinstance(error, FileNotFoundError):  # it has just gone, and is awaited like an absent one
         return ""
     if "interpreter shutdown" in str(error):  # since Python 3.12 no thread starts then
         return ""
@@ -146,8 +146,8 @@ def release(error: Exception) -> None:
     can be started for reading the events. Only the frame in which the instance was being made knows
     it: in watchdog 6 an ``Inotify`` or its ``InotifyBuffer``, in watchdog 7 an ``InotifyFD``.
 
-    One that is read already, as watchdog 7's is when a directory goes, is left to `stop`: closed
-    here, its descriptors could be somebody else's by the time that its reader uses them.
+    One that already has a reader, as watchdog 7's has when a directory goes, is left to `stop`: if
+    it were closed here, its descriptors could be somebody else's by the time that they are read.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made: Any = frame.f_locals.get("self")

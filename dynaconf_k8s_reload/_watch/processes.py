@@ -1,8 +1,8 @@
 """Whose process this is: a forked child renews what it has inherited, at its first use.
 
-An at-fork handler runs in every child, also in one that replaces itself by a program in a moment.
-Under gevent and eventlet, where `subprocess` forks in Python, a handler that waits, logs or starts
-a thread has the application's other greenlets run a second time, on their parent's sockets. So the
+An at-fork handler runs in every child, even one that is about to replace itself by a program. Under
+gevent and eventlet, where `subprocess` forks in Python, a handler that waits, logs or starts a
+thread makes the application's other greenlets run a second time, on their parent's sockets. So the
 handlers here only mark. A fork that Python does not see (uWSGI's, a C extension's) marks nothing,
 and is found by the process's number, which every call of the API compares.
 """
@@ -46,9 +46,9 @@ class _Renewal:
         self._left: list[Renewed] | None = None
 
     def go_on(self) -> None:
-        """Renew what has not been renewed yet, once each: a new thread may use it by then."""
+        """Renew what is left, each only once: a new thread may already use what was renewed."""
         if self._left is None:
-            self._left = [*RENEWED_LAST, *RENEWED_AFTER_FORK]  # from its end
+            self._left = [*RENEWED_LAST, *RENEWED_AFTER_FORK]  # taken from its end
         self.is_under_way = True
         try:
             while self._left:
@@ -63,7 +63,7 @@ class _Ours:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        # One with a lock of before the fork may hang for ever: each process has its own.
+        # By process: a lock that is inherited from the parent may be held for ever.
         self.renewals: dict[int, _Renewal] = {}
 
 

@@ -28,7 +28,7 @@ class Hints:
         self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()  # the one with reentrant `put`
 
     def begin(self) -> None:
-        """Be waited for by a thread of now: gevent may have replaced threads since, and queues."""
+        """Prepare for a thread that starts now: gevent may have replaced threads and queues."""
         self._queue = simple_queue()
 
     def give(self) -> None:
@@ -38,7 +38,7 @@ class Hints:
     def wait(self, seconds: float) -> bool:
         """Wait for a hint, take all there are, and tell whether there was one."""
         # Never wait on a queue that has not been seen empty: CPython 3.10 takes the lock of a new
-        # one, and then waits for ever if the time is over already (Modules/_queuemodule.c).
+        # one, and then waits for ever if the time is up already (Modules/_queuemodule.c).
         if self._take():
             return True
         if seconds <= 0:
@@ -118,7 +118,7 @@ class Session:
 
         Args:
             target: what it runs, with this session.
-            hindrance: why there is no use in trying; empty if there is.
+            hindrance: why it is of no use to try; empty if nothing hinders.
         """
         now = monotonic()
         if self.has_run:
@@ -196,7 +196,8 @@ class Session:
             again: when to look again whatever is found; `NEVER` if no event was recent.
         """
         watches = self.watches
-        # Of what moves without a recent event, an event that comes only from now on told nothing.
+        # No event was recent, so for what has moved among these it did not come. It was not due
+        # for what `keep` arms only now.
         owed = {watch for watch in watches if again == NEVER and self._covered(watch)}
         wake = min(again, self.events.keep({path for watch in watches for path in watch.paths}))
         for watch in watches:
@@ -220,7 +221,7 @@ class Session:
         self.comparing = (watch, now)
         try:
             due = watch.compare(now)
-            self.comparing = None  # what is published next is of a watch that nothing holds up
+            self.comparing = None  # or `looked` would publish that this watch is held up
             watch.problem = ""
             owner = watch.owner()
             if owner is not None:

@@ -38,8 +38,8 @@ def hindrance() -> str:
 def in_each_worker(function: Callable[[], object]) -> None:
     """Have a function called in each worker, beside whatever others have asked for.
 
-    uWSGI's own decorators take the hook without a look at what is there, when they are imported: so
-    they are imported first.
+    uWSGI's own decorators, when they are imported, replace the hook without looking at what is
+    there; so they are imported first.
     """
     uwsgi = _uwsgi()
     with contextlib.suppress(Exception):  # they refuse to be imported where there is no master

@@ -34,7 +34,7 @@ class Watched(Protocol):
 
     @property
     def files(self) -> tuple[Token, Token] | None:
-        """How files outside the paths are, and were when they were read; none if not followed."""
+        """How files outside the paths are, and were when read; ``None`` if not followed."""
 
     def changed(self) -> None:
         """Read again: a token differs. Called in the watching thread."""
@@ -102,7 +102,7 @@ class Watch:
                 for path, read in zip(self.paths, seen, strict=False)
                 if path in last and token(path) not in (last[path], read)
             ]
-        except MemoryError:  # the comparison in the thread has met it as well, and told
+        except MemoryError:  # the watching thread's comparison meets it too, and tells
             return []
 
     def compare(self, now: float) -> float:

@@ -122,15 +122,15 @@ class Watcher:
         return session.problem or watch.problem or session.events.problem
 
     def held_up(self) -> tuple[Watch, float] | None:
-        """Tell which watch is being compared, and for how many seconds already, if one is."""
+        """Tell which watch is being compared, if one is, and for how many seconds so far."""
         session = self._session
         comparing = None if session is None else session.comparing
         return comparing and (comparing[0], monotonic() - comparing[1])
 
     def tend(self, watch: Watch) -> None:
-        """Where no thread could be started, try again, and compare in this one meanwhile.
+        """Where no thread could be started, try again, and meanwhile compare in this one.
 
-        Not while another one does, whose reload may hang.
+        It does not while another thread compares, since that one's reload may hang.
         """
         session = self._session
         if session is None or session.has_run or watch not in session.watches:
@@ -159,7 +159,7 @@ class Watcher:
         """Watch anew in a forked child, and leave everything of the parent's alone."""
         session = self._session
         if session is not None and session.pid == os.getpid():
-            return  # it began, and was interrupted while it waited
+            return  # it has begun already, and was interrupted while it waited
         self.lock = threading.RLock()
         if session is not None:
             session.events.abandon()
@@ -183,7 +183,7 @@ class Watcher:
         notice_fork()
         session = self._session
         for watch in () if session is None else session.watches:
-            self.tend(watch)  # where there is no master, nothing has forked
+            self.tend(watch)  # without a master nothing has forked, so there is nothing to renew
 
     def _run(self, session: Session) -> None:
         while True:
