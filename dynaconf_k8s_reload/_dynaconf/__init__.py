@@ -1,4 +1,4 @@
-"""What is private of dynaconf: build a candidate `Settings` aside, publish it, copy it.
+"""The adapter to dynaconf's internals: build a candidate `Settings` aside, publish it, copy it.
 
 All that this package knows of dynaconf's internals is in here, for both of its lines: up to 3.2 a
 `Settings` keeps its state in attributes such as ``_defaults``, since 3.3 in ``__core__``. The tests

@@ -1,8 +1,8 @@
-"""What code adds to settings after ``Dynaconf(...)``, by dynaconf's own means, and done once more.
+"""What code adds to settings after ``Dynaconf(...)``, by dynaconf's own means, is done again.
 
 Applications load further files, set values that they compute and load the environment again once
 the object stands (``load_file``, ``update`` and ``set`` with a loader identifier, ``setdefault``,
-``env_loader.load``). A process that starts does all that anew, so each candidate has it done, too,
+``env_loader.load``). A process that starts does all that anew, so it is done to each candidate too,
 in the same order.
 """
 
@@ -77,7 +77,7 @@ class Operation:
             self.function(settings, *arguments, **keywords)
 
     def supersedes(self, earlier: Operation) -> bool:
-        """Tell whether doing this alone comes to the same as doing both."""
+        """Tell whether doing only this has the same effect as doing both."""
         if self == earlier:
             return True
         mine, theirs = self.puts, earlier.puts
@@ -87,7 +87,7 @@ class Operation:
         )
 
     def precludes(self, later: Operation) -> bool:
-        """Tell whether a later call comes to nothing after this one: it is a default once more."""
+        """Tell whether a later call has no effect after this one: it is a default once more."""
         return self.function == later.function == "setdefault" and (
             self.arguments[0] == later.arguments[0]
         )
@@ -113,7 +113,7 @@ def repeat(settings: Settings, operations: Iterable[Operation]) -> None:
 
 @contextmanager
 def noting(candidate: Settings, operation: Operation) -> Iterator[None]:
-    """Note what an operation changes, if something was exported before it, without that."""
+    """Note what an operation replaces, where something was exported before it."""
     build = attached(candidate).under_way
     if all(export.number > operation.number for export in build.taken.exports):
         yield
@@ -128,7 +128,7 @@ def noting(candidate: Settings, operation: Operation) -> Iterator[None]:
 
 @contextmanager
 def in_loading(settings: Settings) -> Iterator[None]:
-    """Take what is done to the settings meanwhile for a part of their loading, not for code's."""
+    """Take what is done to the settings meanwhile as a part of their loading, not as code's."""
     token = _loading.set(_loading.get() | {id(settings)})
     try:
         yield
@@ -179,9 +179,9 @@ def called_by_dynaconf() -> bool:
 
 
 def follow_env_loader() -> None:
-    """Have dynaconf's loader of the environment note that code calls it; does so once.
+    """Have dynaconf's loader of the environment note the calls of code; done only once.
 
-    A call that finds no variable leaves no trace in the settings, but finds one after a restart.
+    A call that finds no variable leaves no trace in the settings, but may find one after a restart.
     """
     original = env_loader.load_from_env
     if hasattr(original, "__wrapped__"):

@@ -68,7 +68,7 @@ def _anchor_of(settings: Settings) -> Settings:
 
 
 def seal(settings: Settings) -> None:
-    """Pin what the construction of a first object has left lazy, to its generation."""
+    """Pin to its generation what the construction of a first object has left lazy."""
     attachment = attached(settings)
     pin(settings, attachment.generation.anchor, attachment.generation.plan.environment)
     attachment.modules = frozenset(state.get(settings, "loaded_py_modules"))

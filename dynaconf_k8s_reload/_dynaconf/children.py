@@ -68,6 +68,6 @@ def renew_children(old: Settings, new: Settings) -> None:
 
 
 def replay(live: Settings, candidate: Settings) -> None:
-    """Replay what code has set meanwhile, in the children too, and build the new ones of these."""
+    """Build the children that are new, and replay what code has set meanwhile, in them too."""
     renew_children(live, candidate)
     replay_code(live, candidate)

@@ -16,7 +16,7 @@ def noting_constructions(
     prepare: Prepare = lambda module, keywords: (module, keywords),
     complete: Callable[[Settings], object] = id,
 ) -> Iterator[list[Settings]]:
-    """Collect what is constructed within the block, also what then cannot be loaded.
+    """Collect what is constructed within the block, even what then cannot be loaded.
 
     Args:
         prepare: is given the settings module and the keywords of each, and gives those to use.
@@ -25,7 +25,7 @@ def noting_constructions(
     made: list[Settings] = []
     original: Any = Settings.__init__
 
-    def __init__(self: Settings, settings_module: Any = None, **keywords: Any) -> None:  # noqa: N807 -- because it takes the place of that
+    def __init__(self: Settings, settings_module: Any = None, **keywords: Any) -> None:  # noqa: N807 -- because it takes the place of the original
         made.append(self)
         settings_module, keywords = prepare(settings_module, keywords)
         original(self, settings_module, **keywords)

@@ -47,8 +47,8 @@ def contained(settings: Settings, value: Any) -> Any:
 def put_up_to_3_2(box: Any, key: str, value: Any) -> None:
     """Put a value into a dictionary of dynaconf's, as ``Box.__setitem__`` does up to 3.2.
 
-    That works the name of an attribute out letter by letter, and copies all options to do so; of
-    most keys it is the key.
+    That works out the name of an attribute letter by letter, and copies all options to do so; for
+    most keys the name is the key itself.
 
     Args:
         box: the dictionary.

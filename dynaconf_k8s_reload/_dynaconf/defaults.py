@@ -68,7 +68,7 @@ def put_defaults(settings: Any) -> None:
 
 
 def _defaults() -> list[tuple[str, Any, bool]]:
-    """List dynaconf's defaults, each with whether it is plain; anew when they were read anew."""
+    """List dynaconf's defaults, each with whether it is plain; again if they have changed."""
     current = vars(default_settings)
     if not _listed or _listed[0][0] != current:
         found = [(key, value, is_plain(value)) for key, value in current.items() if key.isupper()]

@@ -55,7 +55,7 @@ def hooks_of_start(assembly: Iterable[Operation]) -> list[Any]:
 
 
 def fill_in(settings: Settings) -> None:
-    """Add the defaults that were left out as long as validators ran."""
+    """Add the defaults that were left out while validators ran."""
     for operation in attached(settings).assembly:
         if operation.function is _start:
             with noting(settings, operation):
@@ -67,7 +67,7 @@ def _constants(
 ) -> dict[str, Any]:
     """Give what the settings module says, and so Django's own settings, whatever a mount deletes.
 
-    Some of it dynaconf does not have: ``REDIS_URL``, the name of an option of its own.
+    Some of it dynaconf does not have: ``REDIS_URL``, which is the name of one of its own options.
     """
     said = vars(sys.modules[module])
     return {
@@ -83,7 +83,7 @@ def _own(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _named(validators: Iterable[Validator]) -> list[str]:
-    """Give the settings that validators name, which judge them before the defaults are there."""
+    """Give the settings that validators name: these judge them before the defaults are there."""
     names: list[str] = []
     for validator in validators:
         parts = getattr(validator, "validators", None)  # of one that combines two

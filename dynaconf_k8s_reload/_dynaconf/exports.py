@@ -29,8 +29,8 @@ class Export:
     Attributes:
         target: gives the object, ``None`` once it is gone.
         arguments: of ``populate_obj``, by their names.
-        before: what the object had before it was populated at all, for what is merged, and for what
-            is given no more.
+        before: what the object had before it was populated at all: what is merged is merged into
+            it, and what is given no more falls back to it.
         put: what it had afterwards.
         hooks: dynaconf's hooks around reading that were registered by then.
         number: where it stands in the order of what code did.
@@ -84,7 +84,7 @@ def _keys(settings: Settings, arguments: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _others(exports: Sequence[Export], target: object, new: Export) -> list[Export]:
-    """Give the exports whose object is still there, but those that later ones come to as well."""
+    """Give the exports whose object is still there, without those that a later one covers."""
     covered, kept = new.keys, list[Export]()
     for each in reversed(exports):
         other = each.target()
@@ -98,7 +98,7 @@ def _others(exports: Sequence[Export], target: object, new: Export) -> list[Expo
 
 
 def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
-    """Work out what each populated object will have; what is given makes it so.
+    """Work out what each populated object will have; give the steps that make it so.
 
     Raises:
         Exception: whatever dynaconf raises.
@@ -182,7 +182,7 @@ def _put_one(store: Any, name: Any, value: Any) -> None:
 
 
 def _kept(export: Export, live: Settings, candidate: Settings) -> dict[str, Any]:
-    """Give what stays: ``populate_obj`` may have made copies, which code completes in place."""
+    """Give what stays as it is: code may have completed, in place, the copies it was given."""
     old, new = raw(live), raw(candidate)
     return {
         name: value

@@ -54,10 +54,10 @@ def note_files(settings: Settings, attachment: Attachment) -> None:
 
 
 def note_found_files(settings: Settings, attachment: Attachment) -> None:
-    """Note the files that came to be known while `settings` were loaded.
+    """Note the files that became known while `settings` were loaded.
 
     One that has appeared meanwhile may not have been loaded: it counts as absent, so that the next
-    look finds it. Nobody could look before a first load: its files are taken as they are.
+    look finds it. Before a first load nobody could look, so its files are taken as they are.
     """
     noted = attachment.files
     attachment.files = {

@@ -43,7 +43,7 @@ def before_first_use(settings: Settings, prepare: Callable[[], object]) -> None:
 
 
 def used(settings: Settings) -> None:
-    """Have nothing done any more before these settings, or what has a part of them, are used."""
+    """Take back `before_first_use`, for these settings and what has a part of them."""
     _usual(settings)
     for each in _parts(settings):
         _usual(each)
@@ -59,7 +59,8 @@ def _parts(settings: Settings) -> list[object]:
 
 @cache
 def _unused(base: Any) -> type:
-    # Whoever looks through all objects asks for that, as gevent does; of a module for more.
+    # Not a use: code that looks through all objects, as gevent does, reads `__class__`, and of a
+    # module more names with two underscores.
     no_use = "__class__" if issubclass(base, Settings) else "__"
 
     def get(self: object, name: str) -> Any:

@@ -74,7 +74,7 @@ def place_of(frame: FrameType | None) -> str:
 
 
 def code_of(function: Callable[..., Any]) -> CodeType:
-    """Give the code of a function, of what is behind its decorators."""
+    """Give the code of a function, or of the one behind its decorators."""
     code: CodeType = inspect.unwrap(function).__code__
     return code
 
@@ -104,7 +104,7 @@ def missing_import(error: ModuleNotFoundError) -> str:
 def words_of(error: BaseException) -> set[str]:
     """Give the names and the texts, in upper case, in the application's code that raised.
 
-    Of a hook, the code that has asked for the settings is not a part.
+    Where that was a hook, the code that asked for the settings is left out.
     """
     words: set[str] = set()
     frames = list(frames_of(error))

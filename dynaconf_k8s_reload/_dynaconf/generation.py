@@ -21,7 +21,7 @@ NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Owner(Protocol):
-    """What a settings object tells whoever leads it from one generation to the next.
+    """What leads a settings object from one generation to the next, as the object knows it.
 
     Attributes:
         key: names it to the mirror.
@@ -91,7 +91,7 @@ class Generation:
         wrapper: the lazy wrapper that constructed the object, if one did.
         loads: the application has its environment loaded; otherwise, where it has said so with its
             own list of loaders, code does it later.
-        dropped: the application's own loaders that a variable's list has not.
+        dropped: the application's own loaders that a variable's list leaves out.
     """
 
     owner: Owner
@@ -115,13 +115,13 @@ class Build:
     Attributes:
         carried: what the candidate has still to take over from the live object.
         taken: what it took over.
-        predecessors: the ``from_env`` children that the candidate's are built after.
+        predecessors: the ``from_env`` children whose state the candidate's take over.
         completes_at_includes: construction ends without validators, so at the last loader.
         loading: the store and the deleted names, for as long as the loaders run.
         is_candidate: it is to take the place of a published generation.
         validate: the last step of construction, which is put off until all objects stand.
         kept: the settings whose values it shares with the generation before.
-        changed: by the number of what code did once more, the values that it has changed.
+        changed: the number of each operation that was done again, and the values that it replaced.
     """
 
     carried: Carried | None = None
@@ -141,7 +141,7 @@ class Attachment:
 
     Attributes:
         generation: what it is made of.
-        build: its loading; none once it is published: the environment is this generation's own.
+        build: its loading; ``None`` once it is published, when ``os.environ`` is its environment.
         values: the flat values as they were at publication.
         built: dynaconf's defaults as they were when construction was complete.
         code: what code has set, which a reload keeps.
@@ -149,8 +149,8 @@ class Attachment:
         children: the arguments of each ``from_env`` child, by dynaconf's key for it.
         assembly: what code did to it by dynaconf's own means, to be done to each candidate.
         exports: the objects that code has populated from it.
-        files: how each settings file outside the mounts was when it was loaded; none if nobody
-            has looked yet.
+        files: how each settings file outside the mounts was when it was loaded; ``None`` if
+            nobody has looked yet.
     """
 
     generation: Generation

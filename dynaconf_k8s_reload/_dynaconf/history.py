@@ -1,4 +1,4 @@
-"""Which of dynaconf's sources has set a setting, by what dynaconf notes of them."""
+"""Which of dynaconf's sources has set a setting, according to dynaconf's own notes."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
 def keep_live(live: Settings, candidate: Settings) -> None:
     """Have a setting that is a generation of these settings be the live object.
 
-    A hook that returns all settings returns them too. What dynaconf notes of its loaders would
-    keep each such copy, and with it the generations that it came from.
+    A hook that returns all settings returns such ones too. Dynaconf's notes of its loaders would
+    keep each such copy alive, and with it the generation that it came from.
     """
     generation = attached(live).generation
     itself = live if generation.wrapper is None else generation.wrapper
@@ -63,7 +63,7 @@ def keep_live(live: Settings, candidate: Settings) -> None:
 def adopt_kept(live: Settings, candidate: Settings, kept: Mapping[str, Any]) -> None:
     """Have what an earlier generation made belong to this one, or the earlier one would live on.
 
-    Readers are given a list as dynaconf since 3.3 has cached it, so that goes along.
+    Since 3.3 readers are given the list that dynaconf has cached, so the cache goes along.
     """
     for value in kept.values():
         _adopt(value, attached(candidate).generation.anchor)
@@ -98,7 +98,7 @@ def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> b
     if type(old) is not type(new):
         return False
     if isinstance(old, dict) and _has_other_scalar(old, new):
-        return False  # which most that has changed shows at once
+        return False  # a quick look, which finds most changes
     if _has_lazy(old) or _has_lazy(new):
         return False
     if not isinstance(old, dict):

@@ -43,7 +43,7 @@ def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs
         and settings is not anchor
         and held is vars(anchor)
     ):
-        # Into the generation that it is of, even if another one is published meanwhile.
+        # Into the generation that it belongs to, even if another one is published meanwhile.
         anchor.execute_loaders(*args, **kwargs)
         return
     build = attachment.build
@@ -70,7 +70,7 @@ def execute(settings: Settings, usual: Callable[..., None], *args: Any, **kwargs
 
 
 def imported_loaders(settings: Settings) -> list[Any]:
-    """Give the loaders' modules if all are imported already; nothing where dynaconf has to look.
+    """Give the loaders' modules if all are imported already; none where dynaconf has to look.
 
     dynaconf imports them at each load, for which Python 3.10 takes a lock: a child that is forked
     meanwhile would wait for it for good (``importlib._bootstrap._find_and_load``).

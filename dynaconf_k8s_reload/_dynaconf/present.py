@@ -1,8 +1,8 @@
 """Which settings an application's lazy wrapper gives a thread: the live ones, or a candidate.
 
 While a thread builds generations, each wrapper has a class that asks which thread it is, so that a
-validator which looks at another setting through the application's own object finds the next
-generation's. Afterwards it has its own class again, and reading costs what it did.
+validator that looks at another setting through the application's own object finds the next
+generation's. Afterwards it has its own class again, and reading costs no more than before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from dynaconf.base import LazySettings, Settings
 
-# By wrapper's id: the wrapper, the thread that builds, and the candidate that it finds behind it.
+# By the wrapper's id: the wrapper, the thread that builds, and the candidate that this finds there.
 _staged_now: dict[int, tuple[LazySettings, int, Settings]] = {}
 _NOBODY = (None, 0, None)
 _lock = threading.RLock()  # reentrant, for a signal handler that makes settings
@@ -40,7 +40,7 @@ def shown_to_thread(wrapper: LazySettings | None, candidate: Settings) -> Iterat
         yield
     finally:
         with _lock:
-            # Where a signal handler raised on the way in, this may come as late as the collector.
+            # Where a signal handler raised on the way in, the garbage collector may run this, late.
             if _staged_now.get(id(wrapper)) is staged:
                 del _staged_now[id(wrapper)]
                 _set_class(wrapper, own)

@@ -15,7 +15,7 @@ else:
     except ImportError:  # up to 3.2 there is none, and a `Settings` shows nothing of itself
         DynaconfConfig = object
 
-# Two of its warnings are made of a value: of `@reset`, and of a template that the sandbox stops.
+# Two of its warnings show a value: about `@reset`, and about a template that the sandbox stops.
 for _text in (r"(?s:.*) does not need `@reset` anymore", "Unsafe access attempt to: "):
     warnings.filterwarnings("ignore", _text, UserWarning, r"dynaconf\.utils\.parse_conf")
 
@@ -30,7 +30,7 @@ class _QuietConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is 
         return f"<{DynaconfConfig.__name__}>"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle, and copy, as the class of dynaconf's."""
+        """Pickle, and copy, as dynaconf's own class."""
         return object.__new__, (DynaconfConfig,), vars(self)
 
 

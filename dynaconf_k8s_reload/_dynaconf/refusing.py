@@ -1,7 +1,7 @@
 """Which settings a validator refused, and by which rules: told without a value.
 
-dynaconf's messages hold the value, and a combined validator's say no more than that it failed. The
-frames of the exceptions tell the rest: each validator keeps there the name and the rule in hand.
+dynaconf's messages hold the value, and a combined validator's says only that it failed. The frames
+of the exceptions tell the rest: each validator has the name and the rule in hand there.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def refused(error: BaseException) -> dict[str, list[str]]:
 
 
 def described(settings: Mapping[str, Iterable[str]]) -> str:
-    """Say it: ``a validator refuses POOL (gte), NAME (required)``."""
+    """Put that into words: ``a validator refuses POOL (gte), NAME (required)``."""
     listed = ", ".join(f"{name} ({', '.join(rules)})" for name, rules in settings.items())
     return f"a validator refuses {listed}"
 
@@ -73,8 +73,8 @@ def described(settings: Mapping[str, Iterable[str]]) -> str:
 def worded(error: ValidationError, refusing: Validator) -> str:
     """Repeat what dynaconf says of a refusal, with the value left out.
 
-    A number that is out of its range stays, since an application may look for it: that it is
-    compared says that it is a size, not a secret.
+    A number that is out of its range stays, since an application may look for it: what is compared
+    with limits is a size, not a secret.
 
     Args:
         error: what was raised.
@@ -106,7 +106,7 @@ def worded(error: ValidationError, refusing: Validator) -> str:
 
 
 def _setting(values: Mapping[str, Any]) -> str:
-    """The setting in hand; of the items of a list or a dictionary, that which holds them."""
+    """The setting in hand; for an item of a list or a dictionary, the setting that holds it."""
     return str((values.get("variable_path") or (values.get("name"),))[0])
 
 
@@ -135,7 +135,7 @@ def _rule(error: BaseException, frame: Frame, frames: Sequence[Frame]) -> str:
 
 
 def _in_words(validator: Any, kind: str, rule: str, words: Mapping[str, Any]) -> str:
-    """Name a rule and, where the validator's author has given a message of his own, repeat it."""
+    """Name a rule and, where the validator's author has written a message for it, repeat that."""
     template = validator.messages[kind]
     if template == Validator.default_messages[kind]:
         return rule

@@ -56,8 +56,8 @@ def settings_behind(value: object) -> Settings | None:
 def constructing_wrapper(settings: Settings) -> LazySettings | None:
     """Find the lazy wrapper that is constructing these settings in this thread, if one is.
 
-    dynaconf gives a loader the new `Settings` only; whose it will be stands in the frames above
-    (``LazySettings.configure``, and ``_setup`` up to 3.2).
+    dynaconf gives a loader only the new `Settings`; the wrapper that it is for is in the frames
+    above (``LazySettings.configure``, and ``_setup`` up to 3.2).
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not CONSTRUCTOR:
@@ -76,7 +76,7 @@ def is_constructing(reference: Callable[[], Settings | None]) -> bool:
     while settings is not None and frame is not None:
         if frame.f_code is CONSTRUCTOR and frame.f_locals.get("self") is settings:
             return True
-        frame = frame.f_back  # type: ignore[assignment] # reason: it is none at the last one
+        frame = frame.f_back  # type: ignore[assignment] # reason: the outermost has none
     return False
 
 
@@ -124,7 +124,7 @@ def share_cache(old: object, new: object, names: Container[str]) -> None:
 
 
 def end_cache(settings: object) -> None:
-    """Remember nothing more of what readers are given."""
+    """Stop remembering what readers are given."""
     core = vars(settings).get("__core__")
     if core is not None:
         core.cache_enabled = False
@@ -136,9 +136,10 @@ def keywords(settings: Settings) -> dict[Any, Any]:
 
 
 def option(settings: Settings, name: str) -> Any:
-    """Give one of dynaconf's options, of the dictionary: `get` would take several microseconds.
+    """Give one of dynaconf's options, straight from the dictionary.
 
-    And the store would look through all keys for one that it does not know.
+    `get` would take several microseconds, and the store would look through all keys for an option
+    that it does not know.
     """
     return dict.get(get(settings, "store"), name)
 

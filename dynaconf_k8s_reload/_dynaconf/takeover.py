@@ -38,7 +38,7 @@ def carried_from(live: Settings) -> Carried:
 
 
 def take_over(candidate: Settings, carried: Carried) -> None:
-    """Put it into a candidate that is about to load, beneath everything that it will load."""
+    """Put what code did into a candidate that is about to load, beneath all that it will load."""
     for key, value in carried.code.items():
         _set(candidate, key, value)
         state.get(candidate, "defaults")[key] = value
@@ -63,7 +63,7 @@ def _replay_one(live: Settings, candidate: Settings) -> None:
 
 
 def _since(taken: Carried, assembly: Iterable[Any]) -> list[Any]:
-    """Give what code has done since; doing once more what was done comes to the same."""
+    """Give what code has done since; the same operation once more would change nothing."""
     return [operation for operation in assembly if operation not in taken.assembly]
 
 
@@ -89,14 +89,14 @@ def remember_built(settings: Settings) -> None:
 
 
 def share_hooks(live: Settings, candidate: Settings) -> None:
-    """Have both objects hold the one mapping of hooks, see ``dynaconf.hooking``."""
+    """Have both objects share one mapping of hooks, see ``dynaconf.hooking``."""
     for name in REGISTERED_HOOKS:
         if name in vars(live):
             vars(candidate)[name] = vars(live)[name]
 
 
 def set_by_code(settings: Settings, defaults: dict[Any, Any]) -> dict[Any, Any]:
-    """Tell dynaconf's defaults that code has set from those that construction left."""
+    """Give those of dynaconf's defaults that code has set, as opposed to construction."""
     attachment = attached(settings)
     later = {k: v for k, v in defaults.items() if v is not attachment.built.get(k, missing)}
     return {**attachment.code, **later}
@@ -114,7 +114,7 @@ def _modules_of_code(settings: Settings) -> tuple[str, ...]:
 
 
 def _hooks_of_code(settings: Settings) -> tuple[Any, ...]:
-    """The post hooks but those that a settings file adds again by itself, with ``@post_hook``."""
+    """The post hooks except those that a settings file adds again by itself (``@post_hook``)."""
     hooks = tuple(not_of_files(state.get(settings, "post_hooks"), settings))
     for hook in hooks:
         with suppress(AttributeError, TypeError):
@@ -123,7 +123,7 @@ def _hooks_of_code(settings: Settings) -> tuple[Any, ...]:
 
 
 def not_of_files(hooks: Iterable[Any], settings: Settings) -> list[Any]:
-    """Give the post hooks but those that settings files have added."""
+    """Give the post hooks except those that settings files have added."""
     modules = set(state.get(settings, "loaded_py_modules"))
     return [
         hook
@@ -150,7 +150,7 @@ def is_replayed(live: Settings, candidate: Settings) -> bool:
 
 
 def replay_code(live: Settings, candidate: Settings) -> None:
-    """Do again what code has set meanwhile, to a candidate and to the children that it has."""
+    """Set again, in a candidate and in the children that it has, what code has set meanwhile."""
     _replay_one(live, candidate)
     for key in attached(candidate).children.keys() & attached(live).children.keys():
         replay_code(*pair(live, candidate, key))

@@ -15,8 +15,8 @@ DYNACONFS = "DYNACONF"  # the prefix where none is chosen
 def title_of(settings: Settings) -> str:
     """Give the prefix that the application has chosen, else the module that the object is in.
 
-    It is empty as long as neither is known. Of several modules that have the object, the last
-    imported is taken: a module is listed before those that it imports.
+    It is empty as long as neither is known. Of several modules that have the object, the one listed
+    last is taken: a module comes before those that it imports, and so before the one that made it.
     """
     prefixes = [prefix.removesuffix("_") for prefix in state.names(settings).own]
     if prefixes and prefixes != [DYNACONFS]:

@@ -32,9 +32,9 @@ class ValidatedOnce(MarkingValidators):
 def late_validators() -> tuple[Sequence[Validator], dict[str, Any]]:
     """Give what a typed class will register and run once the object under construction stands.
 
-    Beside the validators, which are none for other objects, come the keywords of its lazy wrapper.
+    With the validators, of which other objects have none, come the keywords of its lazy wrapper.
     """
-    module: Any = sys.modules.get(TYPED)  # nobody is in it if nobody has imported it
+    module: Any = sys.modules.get(TYPED)  # if it is not imported, none of its frames is running
     frame, constructors = inspect.currentframe(), 0
     while module is not None and frame is not None:
         constructors += frame.f_code is state.CONSTRUCTOR
@@ -65,7 +65,7 @@ def complete_typed(
 
 
 def validate_late(settings: Settings, validators: Iterable[Validator]) -> None:
-    """Validate as a typed class does: all that is wrong in one message, dynaconf's but for values.
+    """Validate as a typed class does: all errors in one message, as dynaconf's but without values.
 
     Applications look for its words, which name the field and the rule; see `refusing.worded`.
 

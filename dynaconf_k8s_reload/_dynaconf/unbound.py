@@ -1,7 +1,7 @@
-"""Validators without an environment: each generation's run in the environment that is then on.
+"""Validators that name no environment run in whichever one each generation is in.
 
-dynaconf binds such a one, when it first runs, to the environment of that moment: every one up to
-3.2, since then those that stand in another's ``when``.
+dynaconf binds such a validator, when it first runs, to the environment of that moment: up to 3.2
+every one, since then only one that stands in another's ``when``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class MarkingValidators(ValidatorList):  # type: ignore[misc] # reason: dynaconf
         return super().validate_all(*args, **kwargs)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle, and copy, as the class of dynaconf's."""
+        """Pickle, and copy, as dynaconf's own class."""
         return list.__new__, (ValidatorList,), vars(self), iter(self)
 
 
@@ -41,7 +41,7 @@ def mark_unbound(validators: Iterable[Any]) -> None:
 
 
 def unbind(validators: Iterable[Any]) -> None:
-    """Have the marked ones run in whatever environment they are run in next."""
+    """Have the marked ones run in the environment of their next run, whichever that is."""
     for validator in _each(validators):
         if MARK in vars(validator):
             validator.envs = None

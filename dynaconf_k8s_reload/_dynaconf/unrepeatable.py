@@ -76,5 +76,5 @@ def _text(value: Any) -> str:
 
 
 def _is_word(part: str, text: str) -> bool:
-    """Tell whether a part of a text is not only a part of a word or number in it."""
+    """Tell whether a part of a text stands in it as whole words or numbers."""
     return re.search(rf"(?<![^\W_]){re.escape(part)}(?![^\W_])", text) is not None

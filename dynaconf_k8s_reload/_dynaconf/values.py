@@ -34,7 +34,7 @@ def is_plain(value: Any) -> bool:
 
 
 def replaces(value: Any, *, parsed: bool, merges: bool) -> bool:
-    """Tell whether dynaconf puts a value in the place of what is there, whatever that is.
+    """Tell whether dynaconf would replace whatever is there with a value.
 
     Args:
         value: to be set.
@@ -100,7 +100,7 @@ class PinnedLazy(Lazy):  # type: ignore[misc] # reason: dynaconf is untyped
         return pinned
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PinnedLazy:
-        """Stay on the generation: a copy of its settings would be a copy of nothing else."""
+        """Stay with the generation: copying the value must not copy all of its settings."""
         return PinnedLazy.of(self, self.anchor, self.environment)
 
     def __reduce__(self) -> Any:
