@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dynaconf import ValidationError
@@ -12,10 +12,12 @@ from .. import _dynaconf
 from .._dynaconf import Blame
 from .._model.errors import K8sReloadError, MountError, RedactedCause, ReloadRejected
 from .._model.names import Names
+from .._model.options import Options
 from .._model.record import record
 from .._model.shown import escaped, few
-from .._source.content import Payload, Variable
+from .._source.content import Payload
 from .commands import told_in_a_line
+from .providers import Providers
 
 NAMED_AT_MOST = 10
 KEPT = "the last good generation keeps serving until the content is corrected"
@@ -51,21 +53,22 @@ class Fault:
 
 
 def explain(
-    error: BaseException, names: Names, before: Payload, after: Payload | None
+    error: BaseException, names: Names, options: Options, before: Payload, after: Payload | None
 ) -> ReloadRejected:
     """Make the `ReloadRejected` of an update that failed.
 
     Args:
         error: what was raised; only this package's own words are repeated.
         names: how the application makes settings of names.
+        options: its options.
         before: what goes on serving.
         after: what was refused; ``None`` if it could not be read.
     """
-    payloads = [before] if after is None else [after, before]
+    providers = Providers(names, options, [before] if after is None else [after, before])
     changed = [] if after is None else changed_names(before, after)
-    fault = _fault(error, names, payloads, changed)
-    providers = (_provider(key, names, payloads) for key in fault.keys)
-    at_fault = {*fault.keys, *(found.name for found in providers if found is not None)}
+    fault = _fault(error, providers, changed)
+    found = map(providers.of, fault.keys)
+    at_fault = {*fault.keys, *(variable.name for variable in found if variable is not None)}
     others = sorted(set(changed) - at_fault)
     mounts = ", ".join(snapshot.mount.path for snapshot in before.snapshots)
     update = f"update of {mounts}"
@@ -86,17 +89,18 @@ def explain(
     return rejected
 
 
-def fault_of(error: BaseException, names: Names, payload: Payload) -> Fault:
+def fault_of(error: BaseException, names: Names, options: Options, payload: Payload) -> Fault:
     """Say what is at fault where settings could not be loaded at all.
 
     Args:
         error: what was raised.
         names: how the application makes settings of names.
+        options: its options.
         payload: what the mounts hold.
     """
     is_function = isinstance(error, CheckFailedError) or _dynaconf.culprit_of(error).hook
     held = changed_names(Payload([]), payload) if is_function else ()
-    return _fault(error, names, [payload], held)
+    return _fault(error, Providers(names, options, [payload]), held)
 
 
 def without_values(settings: Settings, step: Callable[[], object]) -> None:
@@ -124,11 +128,11 @@ def _explain_first(error: Exception, settings: Settings) -> Any:
     blamed = _dynaconf.culprit_of(error)
     if not (blamed.refused or blamed.variable or blamed.file):
         return None
-    payload = _dynaconf.attached(settings).generation.payload
-    fault = _of_blame(blamed, error, _dynaconf.names(settings), [payload])
-    absent = [each.mount.path for each in payload.snapshots if not each.present]
-    missing = f", and {few(absent)} is absent" if absent and fault.mount is None else ""
-    text = f"{fault.subject}: {fault.reason}{missing}"
+    generation = _dynaconf.attached(settings).generation
+    names = _dynaconf.names(settings)
+    providers = Providers(names, generation.options, [generation.payload])
+    fault = _of_blame(blamed, error, providers)
+    text = f"{fault.subject}: {fault.reason}"
     explained = _same_type(error, text)
     explained.keys, explained.mount, explained.reason = fault.keys, fault.mount, fault.reason
     explained.__cause__ = RedactedCause.of(error)
@@ -167,9 +171,7 @@ def _raised(error: BaseException) -> BaseException:
     return error.error if isinstance(error, CheckFailedError) else error
 
 
-def _fault(
-    error: BaseException, names: Names, payloads: Sequence[Payload], changed: Iterable[str]
-) -> Fault:
+def _fault(error: BaseException, providers: Providers, changed: Iterable[str]) -> Fault:
     raised = _raised(error)
     if isinstance(raised, MountError):
         listed = few([f"{key} of {raised.mount}" for key in raised.keys])
@@ -178,36 +180,37 @@ def _fault(
         )
     blamed = Blame() if isinstance(raised, K8sReloadError) else _dynaconf.culprit_of(raised)
     if blamed.keys or blamed.file or blamed.variable:
-        return _of_blame(blamed, raised, names, payloads)
+        return _of_blame(blamed, raised, providers)
     subject = f"the hook {blamed.hook}" if blamed.hook else ""
     if isinstance(error, CheckFailedError):
         subject = f"the check {error.name}"
-    keys = _read_by(raised, names, changed)
+    keys = _read_by(raised, providers.names, changed)
     if isinstance(raised, K8sReloadError):  # such as `ReloadRejected`: words chosen for us
         reason = escaped(str(raised))
         keys, mount = getattr(raised, "keys", ()) or keys, getattr(raised, "mount", None)
     else:
         reason = _dynaconf.told(raised) + (f", which reads {few(keys)}" if keys else "")
         mount = None
-    mount = mount or _mount_of(keys, names, payloads)
+    mount = mount or providers.mount_of(keys)
     return Fault(subject, reason, keys, mount, is_function=bool(subject))
 
 
-def _of_blame(
-    blamed: Blame, error: BaseException, names: Names, payloads: Sequence[Payload]
-) -> Fault:
+def _of_blame(blamed: Blame, error: BaseException, providers: Providers) -> Fault:
     reason = blamed.reason or _dynaconf.told(error)
+    if blamed.refused or blamed.variable:
+        reason += providers.wanting(blamed.keys)
     if blamed.variable:
         subject = f"{escaped(blamed.variable)} of the environment"
         return Fault(subject, reason, (blamed.variable,))
     if not blamed.file:
-        listed = few([_with_source(key, names, payloads) for key in blamed.keys])
-        return Fault(listed, reason, blamed.keys, _mount_of(blamed.keys, names, payloads))
-    for variable in payloads[0].variables.values():
+        listed = few([providers.named(key) for key in blamed.keys])
+        return Fault(listed, reason, blamed.keys, providers.mount_of(blamed.keys))
+    payload = providers.payloads[0]
+    for variable in payload.variables.values():
         if variable.source == blamed.file:
             subject = f"{escaped(variable.name)} of {variable.mount.path}"
             return Fault(subject, reason, (variable.name,), variable.mount.path)
-    file, mount = _in_mount(blamed.file, payloads[0])
+    file, mount = _in_mount(blamed.file, payload)
     subject = escaped(f"{file} of {mount}" if mount else file)
     if blamed.keys:
         subject = f"{few(blamed.keys)} in {subject}"
@@ -219,31 +222,6 @@ def _read_by(error: BaseException, names: Names, changed: Iterable[str]) -> tupl
     words = _dynaconf.words_of(error)
     paths = [names.path(key) for name in changed for key in names.keys(name)]
     return tuple(dict.fromkeys(".".join(path) for path in paths if words.issuperset(path)))
-
-
-def _provider(key: str, names: Names, payloads: Sequence[Payload]) -> Variable | None:
-    """Find the variable of a mount that provides a setting, what holds it, or what it holds."""
-    path = names.path(key)
-    for payload in payloads:
-        for name, variable in payload.variables.items():
-            for each in names.keys(name):
-                other = names.path(each)
-                if other[: len(path)] == path[: len(other)]:
-                    return variable
-    return None
-
-
-def _with_source(key: str, names: Names, payloads: Sequence[Payload]) -> str:
-    variable = _provider(key, names, payloads)
-    if variable is None:
-        return escaped(key)
-    name = "" if variable.name == key else f" ({variable.name})"
-    return f"{escaped(key + name)} of {variable.mount.path}"
-
-
-def _mount_of(keys: Iterable[str], names: Names, payloads: Sequence[Payload]) -> str | None:
-    providers = (_provider(key, names, payloads) for key in keys)
-    return next((found.mount.path for found in providers if found is not None), None)
 
 
 def _in_mount(file: str, payload: Payload) -> tuple[str, str | None]:

@@ -6,12 +6,10 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any
-
-from dynaconf.base import Settings
 
 from .. import _dynaconf
 from .._model.errors import K8sReloadError
@@ -21,7 +19,7 @@ from .._reload.finding import get_reloader
 from .._source.reader import default_mounts
 from .importing import find
 from .patience import UnfinishedError
-from .problem import Problem, problem_of, refused_by_check
+from .problem import Problem, names_of, options_of, problem_of, refused_by_check
 from .screen import CannotRunError
 
 LOGGER = "dynaconf_k8s_reload"
@@ -34,6 +32,7 @@ class Application:
 
     Attributes:
         name: what it was asked for by, such as ``package.module:settings``.
+        names: how it makes settings of names.
         settings: its settings object, loaded; None if it cannot be.
         attachment: what the loader attached to them; None if it is not in use.
         options: the options of what was loaded last; None if it has none of ours.
@@ -46,6 +45,7 @@ class Application:
     """
 
     name: str
+    names: Names
     settings: Any
     attachment: _dynaconf.Attachment | None
     options: Options | None
@@ -55,11 +55,6 @@ class Application:
     last_good: str | None = None
     refused: Problem | None = None
     follows: bool = True
-
-    @property
-    def names(self) -> Names | None:
-        """How it makes settings of names."""
-        return None if self.settings is None else _dynaconf.names(self.settings)
 
 
 def load(name: str) -> Application:
@@ -94,7 +89,7 @@ def load(name: str) -> Application:
         except CannotRunError:
             raise
         except (Exception, SystemExit, UnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
-            options = _options(made)
+            options = options_of(made)
             mounts = () if options is None or not any(follows) else options.k8s_mounts
             problem = problem_of(error, made, mounts)
         else:
@@ -107,20 +102,11 @@ def load(name: str) -> Application:
             get_reloader(each).stop(restore=True)
     written = _changed(before, os.environ)
     last_good = next(filter(None, reversed(kept)), None)
+    names = names_of(made) if settings is None else _dynaconf.names(settings)
     return Application(
-        name, settings, attachment, options, problem, finished, written, last_good, refused,
+        name, names, settings, attachment, options, problem, finished, written, last_good, refused,
         follows=any(follows) or not follows,
     )  # fmt: skip
-
-
-def _options(made: Sequence[Settings]) -> Options | None:
-    """Give the options of the last object, as far as it got."""
-    for settings in reversed(made):
-        try:
-            return Options.read(_dynaconf.keywords(settings), os.environ, default_mounts())
-        except (K8sReloadError, AttributeError, KeyError):
-            continue
-    return None
 
 
 def uses_loader(keywords: Mapping[str, Any]) -> bool:

@@ -14,9 +14,11 @@ from .._model.changes import Changes
 from .._model.errors import K8sReloadError, MountError
 from .._model.mount import Mount
 from .._model.names import Names
+from .._model.options import Options
 from .._reload.finding import get_reloader
 from .._reload.refusal import CheckFailedError, Fault, fault_of
 from .._source.content import Payload
+from .._source.reader import default_mounts
 from .._source.reading import read
 from .importing import DJANGOS
 from .patience import UnfinishedError, loading_patience
@@ -88,11 +90,27 @@ def problem_of(error: BaseException, made: Sequence[Settings], mounts: Sequence[
     for mount in mounts:
         with suppress(MountError):  # which is a finding of its own
             snapshots.append(read(mount))
+    options = options_of(made) or Options()
+    return _of_fault(fault_of(error, names_of(made), options, Payload(snapshots)))
+
+
+def names_of(made: Sequence[Settings]) -> Names:
+    """Say how the last object makes settings of names; as dynaconf does if it is not known."""
     try:
-        names = _dynaconf.names(made[-1])
+        return _dynaconf.names(made[-1])
     except (IndexError, AttributeError, KeyError):  # it did not get as far as that
-        names = Names()
-    return _of_fault(fault_of(error, names, Payload(snapshots)))
+        return Names()
+
+
+def options_of(made: Sequence[Settings]) -> Options | None:
+    """Give the options of the last object, as far as it got; None if it has none of ours."""
+    for settings in reversed(made):
+        try:
+            options = Options.read(_dynaconf.keywords(settings), os.environ, default_mounts())
+            return options.for_application(names_of([settings]))
+        except (K8sReloadError, AttributeError, KeyError):
+            continue
+    return None
 
 
 def refused_by_check(made: Sequence[Settings], name: str) -> Problem | None:
@@ -113,8 +131,9 @@ def refused_by_check(made: Sequence[Settings], name: str) -> Problem | None:
             with loading_patience(name):
                 checks.run(settings, Changes())
         except CheckFailedError as error:
-            payload = attachment.generation.payload
-            return _of_fault(fault_of(error, _dynaconf.names(settings), payload))
+            options, payload = attachment.generation.options, attachment.generation.payload
+            names = _dynaconf.names(settings)
+            return _of_fault(fault_of(error, names, options, payload))
         except (UnfinishedError, SystemExit) as error:
             return problem_of(error, [settings], ())
     return None

@@ -102,14 +102,47 @@ def test_a_first_load_that_reads_a_settings_file_of_its_mount_names_it_too(
     assert "MYAPP_BAD" not in os.environ
 
 
-def test_a_first_load_that_is_refused_for_want_of_a_mount(tmp_path: Path) -> None:
-    """The absent mount is named with what is missing, since nothing is logged before."""
+@pytest.mark.parametrize(
+    ("held", "mounts", "wanting"),
+    [
+        (None, ["config"], "{config} is absent"),
+        (None, [], "no mount is followed"),
+        ({"POOL": "3"}, ["config"], "POOL of {config} does not begin with MYAPP_"),
+        ({"myapp_pool": "3"}, ["config"], "myapp_pool of {config} does not begin with MYAPP_"),
+    ],
+)
+def test_a_first_load_names_what_it_is_refused_for_want_of(
+    tmp_path: Path, held: Any, mounts: list[str], wanting: str
+) -> None:
+    """The mount or the prefix is named with what is missing, since nothing is logged before."""
+    if held is not None:
+        AtomicWriter(tmp_path / "config").write(held)
+    paths = [tmp_path / mount for mount in mounts]
     validators = [Validator("POOL", must_exist=True)]
     with pytest.raises(ValidationError) as caught:
-        make_settings(tmp_path / "config", validators=validators).get("POOL")
+        make_settings(*paths, validators=validators, k8s_prefixed_only=True).get("POOL")
     assert str(caught.value) == (
-        f"POOL: a validator refuses POOL (required), and {tmp_path / 'config'} is absent"
+        "POOL: a validator refuses POOL (required), and "
+        f"{wanting.format(config=tmp_path / 'config')}"
     )
+
+
+def test_a_reload_names_a_key_that_has_lost_its_prefix(volume: AtomicWriter) -> None:
+    """It is named beside the key that was there; one that another application has is not."""
+    volume.write({"MYAPP_POOL": "3", "RATE": "1"})
+    validators = [Validator("POOL", must_exist=True, gte=1)]
+    settings = make_settings(volume.directory, validators=validators, k8s_prefixed_only=True)
+    reloader = get_reloader(settings)
+    ways = [
+        ({"POOL": "3"}, f"(required), and POOL of {volume.directory} does not begin with MYAPP_"),
+        ({"POOL": "3", "MYAPP_POOL": "0"}, "(gte)"),
+    ]
+    for held, told in ways:
+        volume.write(held)
+        error = reloader.reload().error
+        assert str(error).startswith(
+            f"POOL (MYAPP_POOL) of {volume.directory} rejected: a validator refuses POOL {told};"
+        )
 
 
 def test_a_hook_of_a_first_load_raises_its_own(volume: AtomicWriter) -> None:

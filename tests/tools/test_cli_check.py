@@ -353,10 +353,12 @@ def test_what_is_refused_for_want_of_a_mount_or_the_loader(
     assert "POOL" in done.out.partition(title)[2]
 
 
-def test_an_application_without_a_mount() -> None:
+@pytest.mark.parametrize("validators", ["", ", validators=[Validator('POOL', must_exist=True)]"])
+def test_an_application_without_a_mount(validators: str) -> None:
     """Without content, and without a mount here, there is nothing that could be followed."""
     if os.path.lexists("/config"):
         pytest.skip("this machine has a /config")
+    Path("examined.py").write_text(SETTINGS.replace(MAKE, MAKE + validators))
     done = check()
     assert done.status == 1
     assert "Not read.\n\nERROR    There is no mount to follow" in done.out

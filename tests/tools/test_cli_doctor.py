@@ -34,6 +34,14 @@ settings = Dynaconf(
 """
 
 
+def requiring(name: str, module: str) -> str:
+    """Have the settings of a module require one."""
+    validators = f"    validators=[Validator('{name}', must_exist=True)],\n)"
+    return module.replace("import Dynaconf", "import Dynaconf, Validator").replace(
+        "\n)", f"\n{validators}"
+    )
+
+
 class Examine(Protocol):
     """Examine settings that a module of this text makes, in this process or in its own."""
 
@@ -363,8 +371,22 @@ def test_an_application_that_follows_nothing(examine: Examine) -> None:
     """Settings without any mount are an error, not a healthy application."""
     if os.path.lexists("/config"):
         pytest.skip("this machine has a /config")
+    title = "ERROR    There is no mount to follow"
     module = SETTINGS.replace('    k8s_mounts=["{mount}"],\n', "")
-    finds(examine(module), "ERROR    There is no mount to follow", "k8s_mounts", "1 finding.")
+    finds(examine(module), title, "k8s_mounts", "1 finding.")
+    finds(examine(requiring("POOL", module)), title, "and no mount is followed.", "2 findings.")
+
+
+def test_an_application_whose_settings_lack_the_prefix(
+    volume: AtomicWriter, examine: Examine
+) -> None:
+    """It does not start for want of them; that they are there without the prefix is told."""
+    volume.write({"POOL": "3"})
+    done = examine(requiring("POOL", SETTINGS.format(mount=volume.directory)))
+    finds(
+        done, "ERROR    The settings cannot be loaded", "does not begin with MYAPP_.",
+        "NOTE Keys without the application's prefix", "only names that begin with MYAPP_",
+    )  # fmt: skip
 
 
 def test_a_program_that_never_ends(volume: AtomicWriter, examine: Examine) -> None:

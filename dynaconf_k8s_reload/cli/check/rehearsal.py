@@ -32,7 +32,7 @@ from ..findings import KEYS, Finding, sentence
 from ..importing import find
 from ..mounts import as_dict
 from ..patience import UnfinishedError
-from ..problem import Problem, problem_of
+from ..problem import Problem, names_of, problem_of
 from ..screen import CannotRunError
 from .differences import differing, refused_by_reload, set_by_code
 from .volumes import PROBE, Places, Volume
@@ -73,7 +73,7 @@ def examine(name: str, places: Places) -> dict[str, Any]:
             raise
         except (Exception, SystemExit, UnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
             problem = problem_of(error, made, list(places.taken.values()))
-            findings = list(_of_problem(problem, places))
+            findings = list(_of_problem(problem, places, names_of(made)))
         else:
             findings = [] if finished else [UNFINISHED]
             findings.extend(_of_settings(settings, places, loaded.get(id(settings), {})))
@@ -88,7 +88,7 @@ def examine(name: str, places: Places) -> dict[str, Any]:
     }
 
 
-def _of_problem(problem: Problem, places: Places) -> Iterator[Finding]:
+def _of_problem(problem: Problem, places: Places, names: Names) -> Iterator[Finding]:
     text, _, remedy = problem.text.partition("; ")
     told = f"{text}." if problem.keys else sentence(text)  # a name stays as it is
     see = sentence(remedy or "correct it before it is applied")
@@ -97,9 +97,11 @@ def _of_problem(problem: Problem, places: Places) -> Iterator[Finding]:
     if problem.keys:  # it may be for want of these
         if not places.follows:
             yield no_loader()
+        elif not (places.taken or places.absent):
+            yield NO_MOUNT
         yield from map(absent, dict.fromkeys(places.absent))
     yield Finding(name, "error", title, told, see, problem.keys)
-    for finding in check_content(Payload(list(map(read, places.taken.values()))), Names()):
+    for finding in check_content(Payload(list(map(read, places.taken.values()))), names):
         known = problem.keys if finding.name == "value-fails" else ()
         if set(finding.keys) - set(known):
             yield replace(finding, keys=[key for key in finding.keys if key not in known])

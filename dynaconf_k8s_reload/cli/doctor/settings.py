@@ -43,8 +43,8 @@ def check_application(
         directories: those that were named on the command line.
     """
     if application.problem is not None:
-        if application.problem.keys and not application.follows:  # it may be for want of the mounts
-            yield no_loader()
+        if application.problem.keys:  # it may be for want of the mounts
+            yield from _unread(application)
         yield _not_loaded(application.problem, application.name)
         return
     if application.attachment is None:
@@ -60,6 +60,13 @@ def check_application(
         yield _refused(application.refused, application.name)
     yield from _written(application, payload)
     yield from _restart_only(application, payload)
+
+
+def _unread(application: Application) -> Iterator[Finding]:
+    if not application.follows:
+        yield no_loader()
+    elif application.options is not None and not application.options.k8s_mounts:
+        yield NO_MOUNT
 
 
 def _not_loaded(problem: Problem, settings: str) -> Finding:

@@ -1,0 +1,88 @@
+"""`Providers`: which variable of the mounts provides a setting, and why none does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .._model.names import Names
+from .._model.options import Options
+from .._model.shown import escaped, few
+from .._source.content import Payload, Variable
+
+
+class Providers:
+    """Finds what provides the settings of one application.
+
+    Args:
+        names: how the application makes settings of names.
+        options: its options; they say where a name needs its prefix.
+        payloads: what the mounts hold; the first that has a variable counts.
+    """
+
+    def __init__(self, names: Names, options: Options, payloads: Sequence[Payload]) -> None:
+        self.names = names
+        self.payloads = payloads
+        self._options = options
+
+    def of(self, key: str) -> Variable | None:
+        """Find the variable that provides a setting, what holds it, or what it holds."""
+        found = (self._in(payload, key) for payload in self.payloads)
+        return next((variable for variable in found if variable is not None), None)
+
+    def named(self, key: str) -> str:
+        """Name a setting with the variable and the mount that provide it, if one does."""
+        variable = self.of(key)
+        if variable is None:
+            return escaped(key)
+        name = "" if variable.name == key else f" ({variable.name})"
+        return f"{escaped(key + name)} of {variable.mount.path}"
+
+    def mount_of(self, keys: Iterable[str]) -> str | None:
+        """Give the first mount that provides one of these settings."""
+        found = map(self.of, keys)
+        return next((variable.mount.path for variable in found if variable is not None), None)
+
+    def wanting(self, keys: Sequence[str]) -> str:
+        """Say why no mount provides these settings now: ``, and /config is absent``.
+
+        It is empty where one does, or where it is not known. Without keys, only an absent mount is
+        named.
+        """
+        payload = self.payloads[0]
+        missing = [key for key in keys if self._in(payload, key) is None]
+        if keys and not missing:
+            return ""
+        absent = [each.mount.path for each in payload.snapshots if not each.present]
+        if absent:
+            return f", and {few(absent)} is absent"
+        if missing and not payload.snapshots:
+            return ", and no mount is followed"
+        bare = [each for key in missing for each in self._without_prefix(key)]
+        if not bare:
+            return ""
+        listed = few([f"{each.name} of {each.mount.path}" for each in bare])
+        prefixes = " or ".join(self.names.own or self.names.prefixes)
+        return f", and {listed} does not begin with {prefixes}"
+
+    def _in(self, payload: Payload, key: str) -> Variable | None:
+        path = self.names.path(key)
+        for variable in payload.variables.values():
+            for each in self._keys(variable):
+                other = self.names.path(each)
+                if other[: len(path)] == path[: len(other)]:
+                    return variable
+        return None
+
+    def _keys(self, variable: Variable) -> list[str]:
+        prefixed_only = self._options.prefixed_only(variable.mount)
+        return self.names.keys(variable.name, prefixed_only=prefixed_only)
+
+    def _without_prefix(self, key: str) -> list[Variable]:
+        """Find the variables that lack the prefix, or have it in another case."""
+        wanted = {self.names.path(start + key) for start in ("", *self.names.own)}
+        return [
+            variable
+            for variable in self.payloads[0].variables.values()
+            if self.names.path(variable.name) in wanted
+            and not self.names.keys(variable.name, prefixed_only=True)
+        ]
