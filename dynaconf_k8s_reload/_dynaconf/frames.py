@@ -59,8 +59,12 @@ def raised_in(error: BaseException) -> Frame:
 def is_the_applications(frame: Frame) -> bool:
     """Tell an application's code, and the packages that it uses, from dynaconf's and Python's."""
     file = frame.code.co_filename
-    is_pythons = file.startswith(_PYTHONS) and not any(part in file for part in _PACKAGES)
+    is_pythons = file.startswith(_PYTHONS) and not _is_in_a_package(frame)
     return not (is_pythons or file.startswith(_OURS))
+
+
+def _is_in_a_package(frame: Frame) -> bool:
+    return any(part in frame.code.co_filename for part in _PACKAGES)
 
 
 def place_of(frame: FrameType | None) -> str:
@@ -80,12 +84,16 @@ def code_of(function: Callable[..., Any]) -> CodeType:
 
 
 def told(error: BaseException) -> str:
-    """Give the type of an exception and, if the application's code is in it, the place there."""
-    own = [frame for frame in frames_of(error) if is_the_applications(frame)]
-    if not own:
+    """Give the type of an exception and, if the application's code is in it, the place there.
+
+    It is in a package only if none of the application's own files called the package.
+    """
+    frames = [frame for frame in frames_of(error) if is_the_applications(frame)]
+    if not frames:
         return type(error).__name__
-    place = own[-1].code
-    return f"{type(error).__name__} at {place.co_filename}:{own[-1].line} in {place.co_name}"
+    own = [frame for frame in frames if not _is_in_a_package(frame)]
+    at = (own or frames)[-1]
+    return f"{type(error).__name__} at {at.code.co_filename}:{at.line} in {at.code.co_name}"
 
 
 def missing_import(error: ModuleNotFoundError) -> str:

@@ -223,6 +223,21 @@ def test_the_place_of_what_another_exception_replaces_is_told(hides: bool, place
     assert told.endswith(f" in {place}")
 
 
+@pytest.mark.parametrize("is_called", [True, False])
+def test_the_place_is_in_the_applications_file_that_called_a_package(is_called: bool) -> None:
+    """A person can mend that one; where all is packages, it is the one that raised."""
+    package: dict[str, Any] = {}
+    file = "/venv/site-packages/models/main.py"
+    exec(compile("def fail():\n    raise ValueError\n", file, "exec"), package)
+    with pytest.raises(ValueError, match=r"^$") as raised:
+        package["fail"]()
+    error = raised.value
+    if not is_called:
+        error.__traceback__ = error.__traceback__.tb_next  # type: ignore[union-attr] # reason: it has one
+    told = _dynaconf.told(error)
+    assert told.startswith(f"ValueError at {__file__ if is_called else file}:")
+
+
 class PrivateLoader:
     """A loader of the application's, after ours."""
 
