@@ -38,7 +38,7 @@ class Application:
         options: the options of what was loaded last; None if it has none of ours.
         problem: why the settings cannot be loaded.
         refused: why a reload would refuse what has been loaded.
-        follows: the loader is in the list of one of its settings objects at least.
+        follows: at least one of its settings objects has the loader in its list.
         finished: the module that makes them could be imported to its end.
         written: the variables that importing it changed, by its own code.
         last_good: where it keeps the content that was accepted last; None if it does not.
@@ -50,11 +50,11 @@ class Application:
     attachment: _dynaconf.Attachment | None
     options: Options | None
     problem: Problem | None
+    refused: Problem | None
+    follows: bool
     finished: bool
     written: frozenset[str]
-    last_good: str | None = None
-    refused: Problem | None = None
-    follows: bool = True
+    last_good: str | None
 
 
 def load(name: str) -> Application:
@@ -70,19 +70,11 @@ def load(name: str) -> Application:
     settings: Any = None
     problem = options = refused = None
     finished = True
-    kept: list[str | None] = []
-    follows: list[bool] = []
-
-    def prepare(module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        follows.append(uses_loader(keywords))
-        with suppress(K8sReloadError):  # which is a problem of its own
-            kept.append(Options.read(keywords, os.environ, default_mounts()).k8s_last_good)
-        return for_a_look(module, keywords)
-
+    noted = _Noted()
     with (
         _only_looking(),
         redirect_stdout(sys.stderr),  # what it prints is not for our screen
-        _dynaconf.noting_constructions(prepare) as made,
+        _dynaconf.noting_constructions(noted.prepare) as made,
     ):
         try:
             settings, finished = find(name)
@@ -90,7 +82,7 @@ def load(name: str) -> Application:
             raise
         except (Exception, SystemExit, UnfinishedError) as error:  # noqa: BLE001 -- because an application may raise anything
             options = options_of(made)
-            mounts = () if options is None or not any(follows) else options.k8s_mounts
+            mounts = () if options is None or not any(noted.follows) else options.k8s_mounts
             problem = problem_of(error, made, mounts)
         else:
             refused = refused_by_check(made, name)
@@ -100,13 +92,40 @@ def load(name: str) -> Application:
     for each in made:
         if _dynaconf.attachment_of(each) is not None:
             get_reloader(each).stop(restore=True)
-    written = _changed(before, os.environ)
-    last_good = next(filter(None, reversed(kept)), None)
-    names = names_of(made) if settings is None else _dynaconf.names(settings)
     return Application(
-        name, names, settings, attachment, options, problem, finished, written, last_good, refused,
-        follows=any(follows) or not follows,
-    )  # fmt: skip
+        name=name,
+        names=names_of(made) if settings is None else _dynaconf.names(settings),
+        settings=settings,
+        attachment=attachment,
+        options=options,
+        problem=problem,
+        refused=refused,
+        follows=any(noted.follows) or not noted.follows,
+        finished=finished,
+        written=_changed(before, os.environ),
+        last_good=next(filter(None, reversed(noted.last_good)), None),
+    )
+
+
+class _Noted:
+    """What the arguments of an application's settings objects tell, noted as each is made.
+
+    Attributes:
+        follows: of each, whether it uses the loader.
+        last_good: of each whose options are right, its ``k8s_last_good``.
+    """
+
+    def __init__(self) -> None:
+        self.follows: list[bool] = []
+        self.last_good: list[str | None] = []
+
+    def prepare(self, module: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Note them, and give those with which the object is made to be looked at."""
+        self.follows.append(uses_loader(keywords))
+        with suppress(K8sReloadError):  # which is a problem of its own
+            options = Options.read(keywords, os.environ, default_mounts())
+            self.last_good.append(options.k8s_last_good)
+        return for_a_look(module, keywords)
 
 
 def uses_loader(keywords: Mapping[str, Any]) -> bool:
