@@ -13,7 +13,7 @@ from .._model.published import processes, statuses
 from .._model.shown import escaped
 
 FINE, FOUND, CANNOT_RUN = 0, 1, 2
-INTERRUPTED = 130  # as a shell has it of a program that Ctrl-C has ended: 128 and SIGINT
+INTERRUPTED = 130  # what a shell gives for a program that Ctrl-C has ended: 128 and SIGINT
 
 DESCRIPTION = """Ask running processes how they are.
 
@@ -85,7 +85,7 @@ def _asked(pids: Sequence[int]) -> tuple[list[tuple[int, dict[str, Any]]], list[
     for pid in pids or processes():
         try:
             of_process = [(pid, status) for status in statuses(pid)]
-            list(starmap(_lines, of_process))  # so that each is a status, or fails here
+            list(starmap(_lines, of_process))  # what is not a status fails here
         except Exception as error:  # noqa: BLE001 -- because anybody may publish anything
             has_ended = isinstance(error, (FileNotFoundError, ProcessLookupError))
             if pids or not has_ended:  # one that was found a moment ago may end meanwhile

@@ -111,7 +111,7 @@ class Finding:
 
 
 class _Name(click.Choice):  # type: ignore[type-arg,unused-ignore] # reason: generic from click 8.2 on
-    """The name of a finding; of so many, a mistake is answered with the one that was meant."""
+    """The name of a finding; since they are many, a mistake is answered with the nearest one."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if value not in NAMES:

@@ -22,14 +22,14 @@ HOW = "write package.module:settings"
 def find(name: str) -> tuple[Any, bool]:
     """Give the settings that ``package.module:settings`` names, loaded, without their wrapper.
 
-    The second of what is returned tells whether the import of the module came to its end.
+    Also tells whether the import of the module came to its end.
 
     ``package.module`` will do where there is one settings object in it; a Flask app stands for its
     settings; ``django.conf:settings`` needs ``DJANGO_SETTINGS_MODULE``.
 
     Raises:
         CannotRunError: the object does not exist.
-        UnfinishedError: the module goes on and on, and has no settings yet, or they load for ever.
+        UnfinishedError: the module goes on and on without settings, or these load for ever.
     """
     module_name, colon, attribute = name.partition(":")
     if not all(module_name.split(".")) or (colon and not attribute):
@@ -81,14 +81,14 @@ def _settings_of(found: Any) -> Any:
     """Give the settings of a Flask app or of its configuration, and all else as it is."""
     if not sys.modules.get("flask"):
         return found
-    from .._dynaconf.flask import settings_of  # noqa: PLC0415 -- because only now it is Flask's
+    from .._dynaconf.flask import settings_of  # noqa: PLC0415 -- because Flask need not be installed
 
     settings = settings_of(found)
     return found if settings is None else settings
 
 
 def _only_settings(module: Any) -> str:
-    """Name the one settings object of a module; of several, the one that is called so."""
+    """Name the one settings object of a module; of several, the one called ``settings``."""
     held = {
         name: value
         for name, value in vars(module).items()

@@ -1,4 +1,4 @@
-"""The directories that a command is given: read as mounts, described and compared."""
+"""The directories that a command is given, as mounts: described and compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._source.mount_table import MountEntry, mount_table
 from .._source.snapshot import Snapshot
 from .screen import Option, printable, say
 
-MARK_OF_SECRETS = "..secret"  # beside ..data, and no key either
+MARK_OF_SECRETS = "..secret"  # beside ..data, and like it not a key
 
 A_MINUTE = 60.0
 AN_HOUR = 60 * A_MINUTE

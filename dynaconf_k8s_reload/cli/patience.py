@@ -1,4 +1,4 @@
-"""Limits to the time that an application takes: a module may run for ever, a file load for ever."""
+"""Limits to the time that an application may take: its module or its settings may never end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOK_EVERY = 0.5
 
 
 class UnfinishedError(BaseException):
-    """An application was interrupted; no ``except Exception`` of its own is to swallow that.
+    """An application was interrupted, which no ``except Exception`` of its own may swallow.
 
     Attributes:
         module: what was being imported, as far as it got, if it has the settings.

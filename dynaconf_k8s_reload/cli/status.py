@@ -16,5 +16,5 @@ from .screen import example
 @click.option("--probe", is_flag=True, help=PROBE_HELP)
 @click.pass_context
 def status(context: click.Context, pids: Sequence[int], *, as_json: bool, probe: bool) -> None:
-    """Ask; the words of its help are those of ``asking``, which does without click."""
+    """Ask; its help is ``asking``'s, which does without click."""
     context.exit(ask(pids, as_json=as_json, probe=probe))

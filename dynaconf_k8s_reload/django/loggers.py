@@ -69,10 +69,10 @@ class _State(NamedTuple):
 
 
 def _configure(function: str | None, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Have what only the old configuration names as it is without one; see ``dictConfig``.
+    """Apply the new configuration; what only the old one names is as if nothing had named it.
 
-    ``dictConfig`` closes every handler of the process. It also resets loggers that it does not
-    name, or disables them: at a start there are none, but now they have what code gave them.
+    ``dictConfig`` closes every handler of the process. It also resets or disables the loggers that
+    the configuration does not name: at a start there are none, but by now code has set them up.
     """
     loggers = _existing()
     states = {name: _State.of(logger) for name, logger in loggers.items()}

@@ -15,7 +15,7 @@ __all__ = ["PinMiddleware"]
 
 
 class PinMiddleware:
-    """Pins each request to the generation of its beginning; put it first in ``MIDDLEWARE``.
+    """Pins each request to the generation it begins in; put it first in ``MIDDLEWARE``.
 
     It serves synchronous and asynchronous views, under WSGI and ASGI. A streamed answer is pinned
     until it is closed.

@@ -51,7 +51,7 @@ def _send(reloader: Reloader, changes: Changes, settings: dict[str, tuple[Any, b
 
 
 def _redacted(record: logging.LogRecord) -> bool:
-    """Keep an exception's message, which may hold a value, out of Django's log of a receiver."""
+    """Keep an exception's message, which may hold a value, out of Django's log of receivers."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None and _sending.get():
         record.msg, record.args = "A receiver of a reload failed: %s", (told(error),)

@@ -35,7 +35,7 @@ class K8sReload:
         app: the app, after ``FlaskDynaconf(app, ...)``; without it, call `init_app` later.
         status_url: where the app answers with its status, such as ``"/-/config"``; below it,
             ``/live`` and ``/ready`` answer a liveness and a readiness probe. By default, nowhere.
-        pin: pin each request to the generation of its beginning, a streamed answer to its end.
+        pin: pin each request to the generation it begins in, a streamed answer to its end.
 
     The app's `Reloader` is ``app.extensions["k8s_reload"]``.
 
@@ -71,14 +71,14 @@ class K8sReload:
         if self.status_url is not None:
             _add_probes(app, self.status_url)
         if self.pin:
-            app.wsgi_app = PinMiddleware(app.wsgi_app, reloader.pin())  # type: ignore[method-assign] # reason: as Flask says
-        # It goes with its app, and is then told no more: a finalizer would have to wait for locks.
+            app.wsgi_app = PinMiddleware(app.wsgi_app, reloader.pin())  # type: ignore[method-assign] # reason: Flask's own way
+        # It goes with its app and is then told no more; a finalizer would have to wait for locks.
         app.extensions[f"{NAME}_follower"] = follower = _Follower(app)
         reloader.on_change()(follower.follow)
 
 
 class _Follower:
-    """Passes changes on to an app, and does not keep it alive."""
+    """Passes changes on to an app without keeping it alive."""
 
     def __init__(self, app: Flask) -> None:
         self._app = weakref.ref(app)

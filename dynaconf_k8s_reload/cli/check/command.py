@@ -32,14 +32,14 @@ from ..screen import (
 from .github import annotation
 from .volumes import ALL, CONFIG_MAPS, SECRETS, Volume, copied, laid_out
 
-# Findings of content that a start takes and that comes to nothing all the same; the verdict then.
+# Findings for which content comes to nothing although a start takes it, with the verdict of each.
 IN_VAIN = {
     "refused-by-reload": "Refused by a reload.",
     "no-loader": "Not read.",
     "no-mount": "Not read.",
     "directory-not-read": "Not all of it is read.",
 }
-TIMEOUT = 120.0  # seconds; an import is given up before that, a reload that hangs then
+TIMEOUT = 120.0  # seconds; a reload that hangs is given up then, an import earlier
 
 
 @click.command(

@@ -94,7 +94,7 @@ def _of_problem(problem: Problem, places: Places, names: Names) -> Iterator[Find
     see = sentence(remedy or "correct it before it is applied")
     title = "The content is refused" if problem.keys else "The settings cannot be loaded"
     name = "content-refused" if problem.keys else "settings-not-loaded"
-    if problem.keys:  # it may be for want of these
+    if problem.keys:  # perhaps only because these are missing
         if not places.follows:
             yield no_loader()
         elif not (places.taken or places.absent):

@@ -39,9 +39,9 @@ class Volume:
 class Places:
     """Which volume stands for which mount; a settings object is constructed with these in place.
 
-    A directory stands for itself where it is one of the application's mounts. Others stand for the
+    A directory that is one of the application's mounts stands for itself. Others stand for the
     remaining mounts in order; ConfigMaps for the first that is not secret, Secrets for the first
-    that is, and where none is, both of them for one.
+    that is, and where none is secret, both of them together for one.
 
     Args:
         volumes: the content.
@@ -50,7 +50,7 @@ class Places:
     Attributes:
         taken: by path, what stands for a mount.
         absent: the mounts for which no content is given, and that are not here.
-        follows: the loader is in the list of one settings object at least.
+        follows: at least one settings object has the loader in its list.
     """
 
     def __init__(self, volumes: Sequence[Volume], scratch: str) -> None:
@@ -136,7 +136,7 @@ class Places:
 
 
 def _with_probe(mount: Mount, path: str) -> Mount:
-    """Give a mount at a volume that stands for it; whatever it includes, it takes the probe."""
+    """Give a mount at the volume that stands for it; whatever it includes, it takes the probe."""
     return replace(mount, path=path, include=(*mount.include, f"*{PROBE}"))
 
 

@@ -64,7 +64,7 @@ def _colliding(payload: Payload, names: Names) -> Iterator[Finding]:
 
 
 def _differing_by_case(payload: Payload, names: Names) -> Iterator[Finding]:
-    """Find keys that are two settings although they look like one, as a prefix has its case."""
+    """Find keys that are two settings although they look like one: a prefix has a case."""
     found: dict[tuple[str, str], list[Variable]] = defaultdict(list)
     for variable in payload.variables.values():
         found[variable.mount.path, variable.name.upper()].append(variable)

@@ -43,7 +43,7 @@ def check_application(
         directories: those that were named on the command line.
     """
     if application.problem is not None:
-        if application.problem.keys:  # it may be for want of the mounts
+        if application.problem.keys:  # perhaps for want of the mounts
             yield from _unread(application)
         yield _not_loaded(application.problem, application.name)
         return

@@ -76,7 +76,7 @@ class Cluster:
                 **(manifest["metadata"].get(name) or {}),
             }
         if APPLIED in metadata["annotations"]:
-            # Else the next `kubectl apply` would leave the keys that it does not know of.
+            # Otherwise the next `kubectl apply` would keep the keys that it does not know of.
             metadata["annotations"][APPLIED] = json.dumps(manifest, default=str)
         metadata.pop("managedFields", None)
         body["metadata"] = metadata | {"namespace": self.namespace}
@@ -105,9 +105,9 @@ class Cluster:
         return ask(use, self.namespace)
 
     def owner(self, pod: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Give kind and name of what a pod is rolled with.
+        """Give kind and name of the workload that a pod belongs to.
 
-        ``None`` if that is nothing of ours, or has gone meanwhile.
+        ``None`` if it belongs to none that can be restarted, or that has gone meanwhile.
         """
         kind, name = _controller(pod)
         if kind == "ReplicaSet":

@@ -31,7 +31,7 @@ PAGE_REQUESTS = 8  # each over a connection of its own, so that several workers 
 
 
 class _PatientSocket(WebSocket):  # type: ignore[misc] # reason: untyped
-    """Gives up a handshake that nobody answers: the client of Kubernetes sets no limit to it."""
+    """Gives up a handshake that nobody answers: Kubernetes' client sets no limit for it."""
 
     def connect(self, url: str, **options: Any) -> None:
         super().connect(url, **options, timeout=EXEC_SECONDS)
@@ -57,7 +57,7 @@ def ask(use: Use, namespace: str) -> Answer:
 
 
 def told(error: Exception) -> str:
-    """Repeat what the API server says, which shows no value of a ConfigMap or Secret's key."""
+    """Repeat what the API server says, which never shows a value of a ConfigMap or Secret."""
     reason, *answer = str(getattr(error, "reason", "") or type(error).__name__).split(HANDSHAKE)
     body = getattr(error, "body", None) or "".join(answer[-1:])
     try:
@@ -126,7 +126,7 @@ def _by_page(pod: str, namespace: str, page: Page) -> list[dict[str, Any]]:
             found[status["pid"]] = status
         except (ApiException, HTTPError, OSError, http.client.HTTPException):
             return []
-        except (KeyError, TypeError, ValueError):  # another page's
+        except (KeyError, TypeError, ValueError):  # some other page
             return []
     return list(found.values())
 

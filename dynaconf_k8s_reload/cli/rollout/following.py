@@ -61,7 +61,7 @@ class Following:
 
     Attributes:
         restarted: what has been restarted, as kind and name.
-        rolling: those of them whose pods have not all been replaced when it ended.
+        rolling: those of them whose pods had not all been replaced when it ended.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Following:
         """Give what a roll-out makes of a verdict, since it has seen what was there before.
 
         A pod that is newer has had the content since its start, even if it cannot follow. And a
-        container that nobody answers for may just be starting, again and again where it crashes.
+        container in which nobody answers may just be starting, again and again if it crashes.
         """
         use, since = verdict.use, self._seen.setdefault(verdict.use, time.monotonic())
         if self._older is None or verdict.state is not State.FIXED:
@@ -170,8 +170,8 @@ class Following:
     def _restart(self, verdicts: Sequence[Verdict]) -> bool:
         """Begin to replace, by its own strategy, what only a restart brings to this content.
 
-        Tells whether it has begun anything. A workload of which a process has refused the content
-        is left alone, since it would not come up; one of which a process may still do so has time.
+        Tells whether it has begun anything. A workload in which a process has refused the content
+        is left alone, since it would not come up; so is one in which a process may yet refuse it.
         """
         wanting = [v for v in verdicts if v.restart_required or v.state is State.FIXED]
         if not wanting:

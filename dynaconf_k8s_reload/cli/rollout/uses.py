@@ -37,7 +37,7 @@ class Page(NamedTuple):
 
     Attributes:
         port: in the pod.
-        path: with what follows it.
+        path: with its query.
         headers: that the probe sends, such as a host that the application accepts.
     """
 
@@ -62,7 +62,7 @@ class Use(NamedTuple):
         hindrance: why it can never follow; empty if it can.
         down: why the container cannot be asked; empty while it runs.
         pages: what its probes ask for.
-        uid: the pod's; one that takes the place of another may have its name.
+        uid: the pod's; a pod that replaces another may have its name.
         starts: how often the container has been started again.
     """
 
@@ -96,7 +96,7 @@ def uses_of(resource: Resource, pod: Json, contents: Contents, *, immutable: boo
         resource: the ConfigMap or Secret.
         pod: as the API gives it.
         contents: gives the files of any ConfigMap or Secret of the namespace.
-        immutable: the resource is, so that no pod sees a change before it is replaced.
+        immutable: the resource is, so a pod sees no change until it is replaced.
     """
     spec, metadata, status = pod["spec"], pod["metadata"], pod.get("status", {})
     volumes = {v["name"]: v for v in spec.get("volumes", ()) if _holds(v, resource)}

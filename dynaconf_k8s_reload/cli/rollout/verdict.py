@@ -38,8 +38,8 @@ class Answer(NamedTuple):
 
     Attributes:
         statuses: of each settings object of each process that answered.
-        silence: why nobody did; empty if somebody has.
-        by_page: they were asked by a status page, of which nobody knows who has not answered.
+        silence: why nobody answered; empty if somebody did.
+        by_page: a status page gave them, and does not tell which processes have not answered.
     """
 
     statuses: Statuses = ()
