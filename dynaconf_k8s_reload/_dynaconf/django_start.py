@@ -22,6 +22,7 @@ from .generation import attached, attachment_of
 from .values import flat_values
 
 CONTRIB = "dynaconf.contrib.django_dynaconf_v2"
+CONF = "django.conf"
 DEFAULTS = "django.conf.global_settings"
 FIX = "fix_absolute_urls"
 URLS = ("MEDIA_URL", "STATIC_URL")
@@ -115,6 +116,9 @@ def _add(settings: Settings, own: Mapping[str, Any], left: Container[str] = ()) 
         prefix = type(contrib.django_settings)._add_script_prefix
         defaults |= {name: prefix(defaults[name]) for name in URLS if defaults[name] is not None}
     held = state.get(settings, "store")
+    if dict.__contains__(held, "MAILERS"):  # Django 6.1 then lists the older settings no more
+        for name in getattr(sys.modules[CONF], "DEPRECATED_EMAIL_SETTINGS", ()):
+            defaults.pop(name, None)
     settings.update(
         {
             name: value

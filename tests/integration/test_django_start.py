@@ -40,6 +40,7 @@ UPDATES: list[dict[str, str]] = [
     {"DJANGO_DATE_FORMAT": "Y", "DJANGO_STATIC_URL": "files/"},
     {"DJANGO_SINGLE_SIGN_ON": "true", "DJANGO_FIXTURE_DIRS": '["/own"]'},
     {"DJANGO_SINGLE_SIGN_ON": "true", "DJANGO_LOGIN_URL": "/login/", "DJANGO_REDIS_URL": "r"},
+    {"DJANGO_MAILERS__default__BACKEND": "shop.Mails"},  # without Django's defaults of EMAIL_*
     {},
 ]
 

@@ -379,6 +379,7 @@ def test_a_django_project() -> None:
     Path("project.py").write_text(
         "from dynaconf import DjangoDynaconf, Dynaconf\n"
         'SECRET_KEY = "x"\nINSTALLED_APPS = ["dynaconf_k8s_reload.django"]\n'
+        'STATIC_URL = "static/"\nMAILERS = {"default": {"BACKEND": "mails"}}\n'
         f"def hook(settings):\n    own = {MAKE})\n"
         "    return {**settings.as_dict(), 'OWN': own}\n"
         "settings = DjangoDynaconf(__name__, envvar_prefix='MYAPP', post_hooks=[hook],\n"

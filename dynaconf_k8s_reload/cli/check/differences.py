@@ -56,8 +56,8 @@ def _defaults_of_django() -> dict[str, Any]:
 
 def _is_djangos(change: Change, defaults: Mapping[str, Any]) -> bool:
     """Tell whether ``DjangoDynaconf`` has put a setting there; it turns tuples into lists."""
-    if change.key == DJANGOS_OWN or (change.key in URLS and change.new == "/"):
-        return True  # Django itself puts the script's prefix before an empty one
+    if change.key == DJANGOS_OWN or (change.key in URLS and change.new == f"/{change.old or ''}"):
+        return True  # Django itself puts the script's prefix before a relative one
     default = defaults.get(change.key, NOTHING)
     return isinstance(default, (list, tuple)) or same(default, change.new)
 
