@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from types import FunctionType
 from typing import Any
 
 from dynaconf.base import LazySettings, Settings
@@ -71,9 +72,15 @@ def _how(name: str) -> str:
 def _attribute(module: Any, path: Sequence[str]) -> Any:
     found = module
     for part in path or [_only_settings(module)]:
-        if not hasattr(found, part):
+        name = part.removesuffix("()")  # as gunicorn and Flask call a factory
+        if not hasattr(found, name):
             raise CannotRunError(f"{module.__name__} has no {part}; {HOW}")
-        found = getattr(found, part)
+        found = getattr(found, name)
+        if isinstance(found, FunctionType):
+            raise CannotRunError(
+                f"{module.__name__}:{name} is a function; call it in a module (app = {name}()) and "
+                "name module:app"
+            )
     return _settings_of(found)
 
 

@@ -141,6 +141,8 @@ def test_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
         ("json/settings", "there is no module json/settings; write package.module:settings"),
         ("json.loads", "there is no module json.loads; write json:loads"),
         (".json:settings", "--settings .json:settings: write package.module:settings"),
+        ("json:loads", "json:loads is a function; call it in a module (app = loads()) and name"),
+        ("json:loads()", "json:loads is a function; call it in a module (app = loads()) and name"),
     ]:
         done = run("doctor", "--settings", name)
         assert done.status == 2
