@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dynaconf.base import Settings
 
 from .. import _dynaconf
+from .._dynaconf import Generation
 from .._environ.rules import NotMirrored
 from .._model.explanation import Explanation
 from .._model.names import Names
@@ -30,11 +31,11 @@ def explain_setting(settings: Settings, name: str) -> Explanation:
     path = names.path(name)
     key = INDEX.sub(r"[\1]", ".".join(path))
     decision = generation.plan.decision
-    found = list(_providers(path, names, generation.payload.variables))
+    found = list(_providers(path, names, generation))
     settable = [
         (variable, start)
         for variable, start in found
-        if start or not generation.options.prefixed_only(variable.mount)
+        if names.keys(variable.name, prefixed_only=generation.options.prefixed_only(variable.mount))
     ]
     if not settable:
         return _elsewhere(settings, key, path, found, decision.skipped)
@@ -57,16 +58,25 @@ def explain_setting(settings: Settings, name: str) -> Explanation:
 
 
 def _providers(
-    path: tuple[str, ...], names: Names, variables: Mapping[str, Variable]
+    path: tuple[str, ...], names: Names, generation: Generation
 ) -> Iterator[tuple[Variable, str]]:
-    """Give what provides a setting, or what holds it, or parts of it, the winner last."""
-    for start in ("", *names.prefixes):
-        for name in sorted(variables):
-            carries = any(name.startswith(prefix) for prefix in names.prefixes)
-            if name.startswith(start) and carries is bool(start):
-                other = names.path(name[len(start) :])
-                if other[: len(path)] == path[: len(other)]:
-                    yield variables[name], start
+    """Give what provides a setting, or what holds it, or parts of it, in the order of loading.
+
+    With each comes the prefix that it loses. The last one wins.
+    """
+    for mount in generation.options.k8s_mounts:
+        variables = generation.payload.of_mount(mount)
+        plain = [(each, "") for each in variables if not each.name.startswith(names.prefixes)]
+        carrying = [
+            (each, start)
+            for start in names.prefixes
+            for each in variables
+            if each.name.startswith(start)
+        ]
+        for variable, start in (*plain, *carrying):
+            other = names.path(variable.name[len(start) :])
+            if other[: len(path)] == path[: len(other)]:
+                yield variable, start
 
 
 def _elsewhere(

@@ -178,9 +178,25 @@ def test_explaining_what_is_shadowed_reserved_or_contested(
     )
     reloader = get_reloader(settings)
     assert "k8s_env_wins" in reloader.explain("OWN").rule
-    assert "which beats" in reloader.explain("A").rule
-    assert reloader.explain("A").mount == str(lower.directory)
+    assert settings.A == 2
+    assert reloader.explain("A").mount == str(upper.directory)
+    assert f"which beats {lower.directory}/MYAPP_A" in reloader.explain("A").rule
     assert "reserved" in reloader.explain("INCLUDES_FOR_DYNACONF").rule
+
+
+def test_explaining_where_no_prefix_is_needed(volume: AtomicWriter) -> None:
+    """With ``envvar_prefix=False`` a name as it is beats the one that carries dynaconf's prefix."""
+    volume.write({"A": "1", "DYNACONF_A": "2", "DYNACONF_B": "3"})
+    settings = make_settings(volume.directory, k8s_watch=False, envvar_prefix=False)
+    explain = get_reloader(settings).explain
+    for name, variable in (("A", "A"), ("B", "DYNACONF_B")):
+        assert str(settings[name]) == os.environ[variable]
+        assert (explain(name).mount, explain(name).variable, explain(name).mirrored) == (
+            str(volume.directory),
+            variable,
+            True,
+        )
+    assert "which beats" in explain("A").rule
 
 
 def test_explaining_a_variable_that_no_mount_has(
