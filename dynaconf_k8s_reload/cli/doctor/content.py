@@ -75,7 +75,7 @@ def _differing_by_case(payload: Payload, names: Names) -> Iterator[Finding]:
                 "case-only",
                 "warning",
                 "Keys that differ only by case",
-                f"{path}: {KEYS} are different settings, since a prefix is taken off in upper "
+                f"{path}: {KEYS} are not one setting, since a prefix is taken off in upper "
                 "case only.",
                 "Write keys in upper case.",
                 [variable.key for variable in variables],

@@ -41,7 +41,7 @@ _NOT_MIRRORED: Mapping[NotMirrored, tuple[str, Severity, str, str]] = {
         "not-a-variable",
         "note",
         "Keys that are not variables",
-        "They are settings only; for a variable, use letters, digits and '_'; or leave them out.",
+        "For a variable, use letters, digits and '_'; or leave them out.",
     ),
     NotMirrored.NOT_UTF8: (
         "binary-key",
