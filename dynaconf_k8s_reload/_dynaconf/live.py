@@ -236,7 +236,11 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         copied = memo[id(self)] = object.__new__(type(self))
-        copied.__dict__.update(copy.deepcopy(vars(self), memo))
+        held, attachment = vars(self), attachment_of(self)
+        anchor = None if attachment is None else attachment.generation.anchor
+        if anchor is not None and vars(anchor) is held:  # to which the parts of this one refer
+            memo[id(anchor)] = copied
+        copied.__dict__.update(copy.deepcopy(held, memo))
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:

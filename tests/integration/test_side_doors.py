@@ -391,6 +391,21 @@ def test_what_is_done_to_a_copy_stays_there(volume: AtomicWriter) -> None:
     assert (settings.A, settings.get("ONLY_THERE")) == (2, None)
 
 
+def test_validators_of_a_copy_judge_the_copy(volume: AtomicWriter) -> None:
+    """They do so after a reload, too, in a clone of dynaconf's as well."""
+    volume.write({"A": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, validators=[Validator("A", lt=3)])
+    for count in (1, 2):
+        volume.write({"A": str(count), "B": str(count)})
+        get_reloader(settings).reload()
+        for twin in (copy.deepcopy(settings), settings.dynaconf.clone()):
+            twin.validators.validate()
+            twin.set("A", 3)
+            with pytest.raises(ValidationError, match="A must lt 3"):
+                twin.validators.validate()
+        settings.validators.validate()
+
+
 def test_a_settings_files_hooks_are_no_keywords(volume: AtomicWriter, tmp_path: Any) -> None:
     """Those that it adds to the list that ``Dynaconf(...)`` was given are its own each time."""
     (tmp_path / "hooked.py").write_text(
