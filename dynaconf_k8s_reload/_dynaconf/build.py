@@ -18,7 +18,7 @@ from .generation import ATTACHMENT, Attachment, attached
 from .live import following
 from .quiet import quieten
 from .takeover import not_of_files, remember_built, share_hooks
-from .unbound import mark_unbound, unbind
+from .unbound import mark_unbound
 from .values import copied, pin
 
 SKIP_VALIDATORS = "dynaconf_skip_validators"
@@ -103,7 +103,6 @@ def load_candidate(live: Settings, candidate: Any) -> None:
     share_hooks(live, candidate)
     keywords, dotenv = without_dotenv(attachment.generation.keywords)
     succeed(attachment, live)
-    unbind(attachment.under_way.taken.validators)
     candidate.__init__(
         settings_module=_settings_module(live),
         validators=list(attachment.under_way.taken.validators),

@@ -11,10 +11,10 @@ from dynaconf.base import Settings
 from . import state
 from .generation import attached
 from .typed import complete_typed, late_validators
-from .unbound import MarkingValidators
+from .unbound import OwnValidators
 
 
-class CompletingValidators(MarkingValidators):
+class CompletingValidators(OwnValidators):
     """The validators of an object under construction.
 
     A first object is completed by its owner, which validates and publishes it. A candidate is
@@ -29,8 +29,8 @@ class CompletingValidators(MarkingValidators):
         if sys._getframe(1).f_code is not state.CONSTRUCTOR:
             super().validate(*args, **kwargs)
             return
-        self.__class__ = MarkingValidators
-        validate = partial(MarkingValidators.validate, self, *args, **kwargs)
+        self.__class__ = OwnValidators
+        validate = partial(OwnValidators.validate, self, *args, **kwargs)
         attachment = attached(self.settings)
         if attachment.under_way.is_candidate:
             attachment.under_way.validate = validate

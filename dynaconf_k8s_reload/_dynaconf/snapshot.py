@@ -10,7 +10,7 @@ from dynaconf.base import Settings
 from .._model.record import replace
 from . import state
 from .generation import ATTACHMENT, Attachment, attached
-from .unbound import MarkingValidators
+from .unbound import OwnValidators
 from .values import PinnedLazy, is_container
 
 OWN_CONTAINERS = ("loaded_envs", "loaded_py_modules", "loaded_files", "loaders", "post_hooks")
@@ -46,7 +46,7 @@ def snapshot_of(settings: Settings) -> Settings:
     state.put(
         copied,
         "validators",
-        MarkingValidators(copied, validators=list(state.get(copied, "validators"))),
+        OwnValidators(copied, validators=list(state.get(copied, "validators"))),
     )
     state.put(copied, "store", _Copier(copied).copy(state.get(settings, "store")))
     if "__core__" not in original:  # up to 3.2 each setting is an attribute as well

@@ -15,17 +15,17 @@ from dynaconf.validator import Validator, ValidatorList
 from . import state
 from .generation import attached
 from .refusing import worded
-from .unbound import MarkingValidators, mark_unbound
+from .unbound import OwnValidators, mark_unbound
 
 TYPED = "dynaconf.typed.main"  # up to 3.2 there is none
 
 
-class ValidatedOnce(MarkingValidators):
+class ValidatedOnce(OwnValidators):
     """The validators of a typed object that have run within its first load."""
 
     def validate_all(self, *_: Any, **__: Any) -> Any:
         """Do nothing, once: they have just run, and one may convert a value."""
-        self.__class__ = MarkingValidators
+        self.__class__ = OwnValidators
         return []  # there are no errors
 
 

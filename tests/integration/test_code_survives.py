@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import subprocess
 import sys
@@ -935,6 +936,25 @@ def test_validators_that_code_has_run_are_not_kept_in_that_environment(
         volume.write({"MYAPP_MODE": "two", "MYAPP_B": "2"})
     volume.write({"MYAPP_MODE": "two", "MYAPP_B": "2", "MYAPP_A": "3"})
     assert "A (lt)" in str(get_reloader(settings).reload().error)
+
+
+def test_a_refused_reload_leaves_validators_in_their_environment(
+    tmp_path: Path, volume: AtomicWriter
+) -> None:
+    """The generation that keeps serving is checked in its own, by code and in a hook's copy too."""
+    (tmp_path / "settings.toml").write_text("[one]\nA = 1\n[two]\nA = 2\n")
+    volume.write({"MYAPP_MODE": "one"})
+    settings = switched_by_mount(tmp_path, volume)
+    judge, alone = Validator("D", must_exist=True, when=Validator("A", gt=1)), Validator("A", lt=2)
+    settings.validators.register(judge, alone)
+    alone.validate(settings)
+    settings.validators.validate()
+    for switched in ({"MYAPP_MODE": "two"}, {"MYAPP_MODE": "two", "D": "1"}):
+        volume.write(switched)
+        assert get_reloader(settings).reload().outcome == "rejected"
+        settings.validators.validate()
+        settings.validators.validate_all()
+        copy.deepcopy(settings).validators.validate()
 
 
 ENVS = (
