@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dynaconf.base import Settings
@@ -38,11 +38,22 @@ def child_of(
             succeed(attachment, predecessor)
         child.__init__(settings_module=settings_module, **keywords)
         restore_dotenv(child, dotenv)
+        if predecessor is not None:
+            _validate_late(child, attachment.under_way.taken.validators)
         pin(child, child, parent.generation.plan.environment)
         remember_built(child)
         return child
 
     return construct
+
+
+def _validate_late(child: Settings, validators: Iterable[Any]) -> None:
+    """Give a child its validators of before; run those that code has registered with it."""
+    held = state.get(child, "validators")
+    late = [each for each in validators if not any(each is other for other in held)]
+    held[:] = validators
+    for validator in late:
+        validator.validate(child)
 
 
 def succeed(attachment: Attachment, predecessor: Settings) -> None:

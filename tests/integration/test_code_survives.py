@@ -957,6 +957,26 @@ def test_a_refused_reload_leaves_validators_in_their_environment(
         copy.deepcopy(settings).validators.validate()
 
 
+def test_a_child_keeps_the_validators_that_code_registers(volume: AtomicWriter) -> None:
+    """With those of ``from_env()`` settings come their defaults, and they refuse an update."""
+    volume.write({"A": "1"})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        environments=True,
+        validators=[Validator("A", must_exist=True)],
+    )
+    child = settings.from_env("other")
+    child.validators.register(Validator("SIZE", default=5), Validator("A", lt=3))
+    child.validators.validate()
+    held = list(child.validators)
+    for count, outcome in ((2, "applied"), (3, "rejected")):
+        volume.write({"A": str(count)})
+        assert get_reloader(settings).reload().outcome == outcome
+        assert values(child, "A", "SIZE") == [2, 5]
+        assert all(now is then for now, then in zip(child.validators, held, strict=True))
+
+
 ENVS = (
     "[default]\nWHO = 'nobody'\n[development]\nWHO = 'd'\n[staging]\nWHO = 's'\n"
     "[production]\nWHO = 'p'\n"
