@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .._model.names import Names
 from .._model.options import Options
@@ -28,6 +28,18 @@ class Providers:
         """Find the variable that provides a setting, what holds it, or what it holds."""
         found = (self._in(payload, key) for payload in self.payloads)
         return next((variable for variable in found if variable is not None), None)
+
+    def loaded(self, path: tuple[str, ...], payload: Payload) -> list[tuple[Variable, str]]:
+        """Give all that provide a setting, what holds it, or what it holds; the last one wins.
+
+        They come in the order in which they are loaded, each with the prefix that it loses.
+        """
+        return [
+            (variable, start)
+            for snapshot in payload.snapshots
+            for variable, start in self._placed(payload.of_mount(snapshot.mount))
+            if overlap(self.names.path(variable.name[len(start) :]), path)
+        ]
 
     def named(self, key: str) -> str:
         """Name a setting with the variable and the mount that provide it, if one does."""
@@ -65,17 +77,19 @@ class Providers:
         return f", and {listed} does not begin with {prefixes}"
 
     def _in(self, payload: Payload, key: str) -> Variable | None:
-        path = self.names.path(key)
-        for variable in payload.variables.values():
-            for each in self._keys(variable):
-                other = self.names.path(each)
-                if other[: len(path)] == path[: len(other)]:
-                    return variable
-        return None
+        found = self.loaded(self.names.path(key), payload)
+        return found[-1][0] if found else None
 
-    def _keys(self, variable: Variable) -> list[str]:
-        prefixed_only = self._options.prefixed_only(variable.mount)
-        return self.names.keys(variable.name, prefixed_only=prefixed_only)
+    def _placed(self, variables: Sequence[Variable]) -> Iterator[tuple[Variable, str]]:
+        """Give what one mount sets, as `_dynaconf.load` does: names with a prefix come last."""
+        for variable in variables:
+            is_plain = not variable.name.startswith(self.names.prefixes)
+            if is_plain and not self._options.prefixed_only(variable.mount):
+                yield variable, ""
+        for start in self.names.prefixes:
+            for variable in variables:
+                if variable.name.startswith(start):
+                    yield variable, start
 
     def _without_prefix(self, key: str) -> list[Variable]:
         """Find the variables that lack the prefix, or have it in another case."""
@@ -86,3 +100,8 @@ class Providers:
             if self.names.path(variable.name) in wanted
             and not self.names.keys(variable.name, prefixed_only=True)
         ]
+
+
+def overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Tell whether two paths are the same, or one lies within the other."""
+    return one[: len(other)] == other[: len(one)]

@@ -145,6 +145,33 @@ def test_a_reload_names_a_key_that_has_lost_its_prefix(volume: AtomicWriter) -> 
         )
 
 
+def test_of_several_keys_the_one_that_wins_is_named(volume: AtomicWriter, tmp_path: Path) -> None:
+    """That of the last mount, whatever holds the setting; in one mount that with the prefix."""
+    upper = AtomicWriter(tmp_path / "upper")
+    good = {"MYAPP_A": "1", "MYAPP_DB__x": "1", "C": "1", "MYAPP_C": "1"}
+    volume.write(good)
+    upper.write({"A": "1", "MYAPP_DB": "{x=1}"})
+    settings = make_settings(
+        volume.directory,
+        upper.directory,
+        k8s_watch=False,
+        validators=[Validator("A", "DB.x", "C", lt=5)],
+    )
+    reloader = get_reloader(settings)
+    for bad, named in (
+        ({"A": "9", "MYAPP_DB": "{x=1}"}, "A"),
+        ({"A": "1", "MYAPP_DB": "{x=9}"}, "DB.x (MYAPP_DB)"),
+    ):
+        upper.write(bad)
+        error = reloader.reload().error
+        assert error is not None
+        assert str(error).startswith(f"{named} of {upper.directory} rejected: ")
+        assert error.mount == str(upper.directory)
+    upper.write({"A": "1"})
+    volume.write({**good, "MYAPP_C": "9"})
+    assert str(reloader.reload().error).startswith(f"C (MYAPP_C) of {volume.directory} rejected: ")
+
+
 def test_a_hook_of_a_first_load_raises_its_own(volume: AtomicWriter) -> None:
     """What an application's function raises at a start is its own: nothing is made of it."""
     volume.write({"MYAPP_BAD": MARKER})
