@@ -24,7 +24,7 @@ from dynaconf.utils import missing
 from dynaconf.utils.functional import empty
 
 from . import state
-from .generation import attached, attachment_of, is_copy
+from .generation import attached, attachment_of, is_copy, published
 from .identity import note_loaded
 from .values import copied, raw, replaces
 
@@ -141,13 +141,8 @@ def recorded(
     settings: Settings, function: str | Callable[..., object], *arguments: Any, **keywords: Any
 ) -> Iterator[None]:
     """Note a call that code makes on complete settings, unless it fails."""
-    attachment = attachment_of(settings)
-    if (
-        attachment is None
-        or attachment.build is not None
-        or id(settings) in _loading.get()
-        or is_copy(settings)
-    ):
+    attachment = published(settings)
+    if attachment is None or id(settings) in _loading.get() or is_copy(settings):
         yield
         return
     merges = keywords.get("merge", empty)

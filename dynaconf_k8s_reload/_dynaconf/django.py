@@ -15,7 +15,8 @@ from dynaconf import LazySettings
 from dynaconf.base import Settings
 from dynaconf.contrib import django_dynaconf_v2 as contrib
 
-URLS = ("MEDIA_URL", "STATIC_URL")
+from .django_start import URLS
+
 ORIGINS = ("csrf_trusted_origins_hosts", "allowed_origins_exact", "allowed_origin_subdomains")
 MISSING = object()
 

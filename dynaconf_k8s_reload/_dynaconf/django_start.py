@@ -18,22 +18,22 @@ from dynaconf.loaders import execute_hooks
 
 from . import state
 from .assembly import Operation, noting
-from .generation import attached, attachment_of
+from .generation import attached, published
 from .values import flat_values
 
 CONTRIB = "dynaconf.contrib.django_dynaconf_v2"
 CONF = "django.conf"
 DEFAULTS = "django.conf.global_settings"
 FIX = "fix_absolute_urls"
-URLS = ("MEDIA_URL", "STATIC_URL")
+URLS = ("MEDIA_URL", "STATIC_URL")  # before these Django puts the prefix of the script
 ORIGINAL = "ORIGINAL_SETTINGS_MODULE"
 
 
 def note_start(settings: Settings, data: Mapping[str, Any]) -> None:
     """Note what is being added, if the caller's caller is ``DjangoDynaconf``: it is not code's."""
     frame = sys._getframe(2)
-    attachment = attachment_of(settings)
-    if frame.f_globals.get("__name__") != CONTRIB or attachment is None or attachment.build:
+    attachment = published(settings)
+    if frame.f_globals.get("__name__") != CONTRIB or attachment is None:
         return
     defaults = dict.items(state.get(settings, "defaults"))
     attachment.built = {**attachment.built, **{k: v for k, v in defaults if k in data}}

@@ -9,7 +9,7 @@ from typing import Any
 from dynaconf.base import Settings
 
 from . import state
-from .generation import attachment_of
+from .generation import published
 
 
 @contextmanager
@@ -37,8 +37,8 @@ def switched(
 
 def touch(settings: Settings, *, cleaned: bool) -> None:
     """Note that dynaconf has loaded anew and, if it cleaned first, that what code added is gone."""
-    attachment = attachment_of(settings)
-    if attachment is not None and attachment.build is None:
+    attachment = published(settings)
+    if attachment is not None:
         if cleaned:
             attachment.assembly = tuple(each for each in attachment.assembly if each.lasting)
         attachment.generation.owner.touched()
@@ -46,8 +46,8 @@ def touch(settings: Settings, *, cleaned: bool) -> None:
 
 def alone(settings: Settings) -> AbstractContextManager[object]:
     """Hold the lock of the object's reloads, unless it is being built, when nobody else has it."""
-    attachment = attachment_of(settings)
-    if attachment is None or attachment.build is not None:
+    attachment = published(settings)
+    if attachment is None:
         return nullcontext()
     lock: AbstractContextManager[object] = attachment.generation.owner.lock
     return lock

@@ -16,7 +16,7 @@ from dynaconf.utils import missing
 from .._model.record import record, replace
 from . import state
 from .assembly import NUMBERS
-from .generation import attached, attachment_of
+from .generation import attached, attachment_of, published
 from .state import REGISTERED_HOOKS
 from .takeover import pair
 from .values import put_raw, raw
@@ -53,8 +53,7 @@ def populate(
     settings: Settings, populate_obj: Callable[..., None], target: Any, arguments: dict[str, Any]
 ) -> None:
     """Populate an object, and note it if the settings are complete."""
-    attachment = attachment_of(settings)
-    if attachment is None or attachment.build is not None:
+    if published(settings) is None:
         populate_obj(target, **arguments)
         return
     names = {str(name).upper() for name in arguments.get("keys") or settings.keys()}

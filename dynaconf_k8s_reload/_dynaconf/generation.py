@@ -188,6 +188,15 @@ def attached(settings: object) -> Attachment:
     return found
 
 
+def published(settings: object) -> Attachment | None:
+    """Give the attachment of a complete `Settings`; ``None`` while it loads, or if it is not ours.
+
+    What happens to a complete one is code's doing.
+    """
+    attachment = attachment_of(settings)
+    return None if attachment is None or attachment.build is not None else attachment
+
+
 def is_copy(settings: object) -> bool:
     """Tell whether this is a copy of the object that goes from one generation to the next.
 

@@ -20,7 +20,7 @@ from .defaults import KEYWORDS, put_keyword
 from .django_start import note_start
 from .environments import alone, switched, touch
 from .exports import populate
-from .generation import ATTACHMENT, Attachment, attached, attachment_of, is_copy
+from .generation import ATTACHMENT, Attachment, attached, attachment_of, is_copy, published
 from .loading import execute, imported_loaders, includes
 from .values import pin_key
 
@@ -98,8 +98,7 @@ class FollowsMounts(Base):  # type: ignore[misc] # reason: as said above
         kw |= {"tomlfy": tomlfy, "dotted_lookup": dotted_lookup}
         if merge is not empty:
             kw["merge"] = merge
-        attachment = attachment_of(self)
-        if attachment is None or attachment.build is not None:
+        if published(self) is None:
             super().set(key, value, loader_identifier, validate=validate, **kw)
             pin_key(self, key)  # the next source may be merged with it, which evaluates it
             return

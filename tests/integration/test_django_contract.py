@@ -17,7 +17,8 @@ from dynaconf.base import Settings
 from dynaconf.contrib import django_dynaconf_v2 as contrib
 
 from dynaconf_k8s_reload._dynaconf import django_start
-from dynaconf_k8s_reload._dynaconf.django import ORIGINS, URLS, is_dynaconf
+from dynaconf_k8s_reload._dynaconf.django import ORIGINS, is_dynaconf
+from dynaconf_k8s_reload._dynaconf.django_start import URLS
 
 
 def configured(**settings: Any) -> Any:

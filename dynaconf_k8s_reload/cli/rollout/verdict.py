@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set  # noqa: PYI025 -- because it is used in an annotation only
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, TypeGuard
 
@@ -144,7 +144,7 @@ def _revisions(use: Use, statuses: Statuses) -> set[str]:
 
 
 def _state(
-    use: Use, follow: Statuses, revisions: Set[str], rejected_before: Mapping[int, int]
+    use: Use, follow: Statuses, revisions: set[str], rejected_before: Mapping[int, int]
 ) -> tuple[State, str]:
     if use.hindrance:
         return State.FIXED, use.hindrance
