@@ -71,18 +71,12 @@ def nothing_is_left(mirror: Mirror) -> Iterator[None]:
         else_show=lambda: f"{set(threading.enumerate()) - threads} still run",
     )
     eventually(
-        lambda: _open_once_collected(descriptors) <= descriptors,
+        lambda: open_descriptors() <= descriptors,
         seconds=AT_MOST,
         else_show=lambda: f"{descriptors} were open before, now {what_is_open()}",
+        collecting=True,
     )
     assert _environment() == environment
-
-
-def _open_once_collected(expected: int) -> int:
-    """Count the descriptors; where they are more than expected, after the garbage is collected."""
-    if open_descriptors() > expected:
-        gc.collect()
-    return open_descriptors()
 
 
 def _stop_all() -> None:

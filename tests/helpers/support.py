@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import threading
 import time
@@ -26,13 +27,20 @@ def eventually(
     condition: Callable[[], object],
     seconds: float = 10.0,
     else_show: Callable[[], object] = lambda: "",
+    *,
+    collecting: bool = False,
 ) -> None:
-    """Wait until `condition` holds; fail after the deadline, and show what there is instead."""
+    """Wait until `condition` holds; fail after the deadline, and show what there is instead.
+
+    With `collecting`, the garbage is collected before each look but the first.
+    """
     deadline = time.monotonic() + seconds
     tick = threading.Event()
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s; {else_show()}")
+        if collecting:
+            gc.collect()
         tick.wait(0.002)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import logging
 import os
@@ -642,4 +641,4 @@ def test_threads_that_watchdog_cannot_start_leave_no_inotify_behind(
         events = Events(lambda: None)
         events.keep([str(tmp_path)])
     assert events.problem.startswith("no events (watchdog failed (RuntimeError));")
-    eventually(lambda: gc.collect() >= 0 and open_descriptors() <= before)
+    eventually(lambda: open_descriptors() <= before, collecting=True)

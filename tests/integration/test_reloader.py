@@ -133,7 +133,7 @@ def test_a_reloader_that_nobody_holds_is_collected(volume: AtomicWriter) -> None
     reference, following = weakref.ref(reloader), reloader._process._watching
     assert list(following) == [reloader.key]
     del settings, reloader
-    eventually(lambda: gc.collect() >= 0 and reference() is None)
+    eventually(lambda: reference() is None, collecting=True)
     eventually(lambda: set(threading.enumerate()) == before)
     eventually(lambda: not following)
 
@@ -163,9 +163,7 @@ def test_an_unchanged_value_keeps_no_earlier_generation(
         assert reloader.reload().outcome == "applied"
         assert settings.DB.a.b[0].c == 1
         anchors.append(weakref.ref(attached(settings._wrapped).generation.anchor))
-    eventually(
-        lambda: gc.collect() >= 0 and [each() is None for each in anchors[:-1]] == [True] * 3
-    )
+    eventually(lambda: [each() is None for each in anchors[:-1]] == [True] * 3, collecting=True)
 
 
 def test_what_code_fills_in_place_stays(volume: AtomicWriter, settings: Any) -> None:
