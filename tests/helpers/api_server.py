@@ -130,7 +130,7 @@ class ApiServer:
 
 
 class _Server(ThreadingHTTPServer):
-    """Says nothing of clients that went while they were answered."""
+    """Says nothing of clients that left while they were being answered."""
 
     request_queue_size = 64  # a roll-out asks sixteen pods at once
 

@@ -33,7 +33,7 @@ MODULE = [sys.executable, "-m", "dynaconf_k8s_reload"]
 ENVIRON = {"PYTHONUNBUFFERED": "1"}
 WIDTHS = (80, 200)
 STYLE = re.compile(r"\x1b\[[\d;]*m")
-# Up to click 8.1 what a runner captures is mixed unless one says otherwise.
+# Up to click 8.1 a runner mixes what it captures unless told otherwise.
 APART: Any = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 NORMAL = [
     (r"\.\.\d{4}(_\d\d){5}\.\d+", "..2026_01_02_03_04_05.1234567890"),
@@ -187,7 +187,7 @@ def made(directory: Path) -> Path:
 
 @contextmanager
 def short_directory() -> Iterator[Path]:
-    """Make a directory whose path is always of the same length, for screens that show it."""
+    """Make a directory whose path always has the same length, for screens that show it."""
     made = tempfile.mkdtemp(prefix="screens.", dir="/tmp")
     try:
         yield Path(made)

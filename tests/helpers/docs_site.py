@@ -1,8 +1,8 @@
 """The pages of the documentation, and the programs that are in them.
 
-What a page shows as Python is one program, run from top to bottom. A comment that a reader does not
-see adds what the program needs: ``<!-- before`` what comes before all of it, ``<!-- after`` what
-follows at that place, such as an edit of the ConfigMap and what must then be so. A block after
+What a page shows as Python is one program, run from top to bottom. A comment, which a reader does
+not see, adds what the program needs: ``<!-- before`` what comes before all of it, ``<!-- after``
+what follows at that place, such as an edit of the ConfigMap and what must then be so. A block after
 a line with only a name and a colon is a file of that name. ``<!-- needs NAME -->`` says what must
 be installed.
 """

@@ -1,7 +1,7 @@
 """What a process that starts now would see: settings and environment, for comparing.
 
-Run as a program it imports once and then forks a fresh process for each question, which is far
-quicker than to start Python each time and just as fresh: nothing has been loaded before the fork.
+Run as a program it imports once, and then forks a fresh process for each question. That is far
+quicker than starting Python each time and just as fresh: nothing has been loaded before the fork.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _see(settings: Any, names: list[str]) -> Answer:
 
 
 def load(options: dict[str, Any]) -> Any:
-    """Make settings by options that JSON can carry; ``refuse`` names a value of A to refuse."""
+    """Make settings from options that JSON can carry; ``refuse`` is a value of A to refuse."""
     options = {"k8s_watch": False, **options}
     mounts, refused = options.pop("mounts"), options.pop("refuse")
     settings = make_settings(*mounts, **options, validators=[Validator("A", ne=refused)])
@@ -167,7 +167,7 @@ class FreshProcesses:
         )
 
     def start(self, environ: dict[str, str], options: dict[str, Any], names: list[str]) -> None:
-        """Start one with this environment, which works while the caller does."""
+        """Start one with this environment; it works while the caller does."""
         assert self._zygote.stdin
         if self._working:
             self.answer()  # nobody wanted it: the caller has failed
@@ -196,7 +196,7 @@ def _python_path() -> dict[str, str]:
 
 
 def _serve() -> None:
-    import dynaconf_k8s_reload.loader  # noqa: F401 -- because each fork shall find it imported
+    import dynaconf_k8s_reload.loader  # noqa: F401 -- because each fork then finds it imported
 
     _know_the_sources()
     gc.freeze()
@@ -210,7 +210,7 @@ def _serve() -> None:
 
 
 def _know_the_sources() -> None:
-    """Read the text of what a fork runs: dynaconf asks for each caller's to find a file."""
+    """Read the sources that a fork runs: to find a file dynaconf asks for each caller's."""
     inspect.stack()
     for module in list(sys.modules.values()):
         source = getattr(module, "__file__", None) or ""

@@ -38,10 +38,10 @@ class Cell:
     Attributes:
         name: shown in the table.
         command: what to run; ``{port}`` stands for the port, if it serves one.
-        processes: how many answer at least.
+        processes: how many answer, at least.
         module: what must be installed.
         recycles: its processes end and are replaced.
-        sample: it is also taken in an ordinary run.
+        sample: an ordinary run takes it, too.
         clients: another program that keeps asking.
     """
 
@@ -214,7 +214,7 @@ class Seen:
         ]
 
     def back(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """Give the answers that were begun when their process had given a newer one, with that."""
+        """Give each answer that began after its process had given a newer one, with that one."""
         newest: dict[int, dict[str, Any]] = {}
         found = []
         for answer in sorted(self.answers, key=lambda each: float(each["began"])):
@@ -226,7 +226,7 @@ class Seen:
         return found
 
     def slowest(self) -> float:
-        """Give the longest time for which a process still answered with what was before."""
+        """Give the longest time for which a process still answered with the content before."""
         return max(
             (
                 answer["began"] - written
@@ -354,7 +354,7 @@ def _wait_until_followed(cell: Cell, directory: Path, seen: Seen, number: int) -
 
 
 def _wait_until_at_rest(pid: int) -> None:
-    """Wait until no child begins, ends or works; a moment at least, and not for ever."""
+    """Wait until no child begins, ends or works: a moment at least, but not for ever."""
     for _ in range(20):
         before = _processor_seconds(pid)
         threading.Event().wait(REST)

@@ -1,7 +1,7 @@
 """A namespace of the real cluster that ``KUBECONFIG`` names, and pods in it that run this Python.
 
 Its one node is this machine: a pod has the interpreter, the package and the tests' programs by
-``hostPath``, so that no image is needed but one that the node has (``CLUSTER_IMAGE``).
+``hostPath``, so any image that the node has will do (``CLUSTER_IMAGE``).
 """
 
 from __future__ import annotations

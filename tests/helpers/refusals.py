@@ -18,7 +18,7 @@ GOOD = {"MYAPP_BAD": "1", "MYAPP_NEXT": "1", **dict.fromkeys(OTHERS, "1")}
 
 
 class Hidden(str):
-    """A value in a validator, which is its author's own and not content."""
+    """A value in a validator, which belongs to its author and is not content."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""A web server on a program, and clients that keep requesting: the one way to start one."""
+"""A web server that serves a program, and clients that keep requesting."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def serving(
 ) -> Iterator[int]:
     """Run ``python -m`` with a command in which ``{fd}`` stands for a listening socket.
 
-    Give its port; at the end it is asked to end as by an orchestrator, and must do so.
+    Give its port; at the end the server is told to end, as by an orchestrator, and must do so.
 
     Args:
         command: of the server.
@@ -40,8 +40,8 @@ def serving(
         log: where its output goes.
         variables: its environment; by default one in which it finds tests/helpers/programs.
         seconds: how long it may take to end.
-        codes: what it may end with.
-        tracebacks: there may be some in the log, as Django writes for a host that it refuses.
+        tracebacks: the log may have some, such as Django writes for a host that it refuses.
+        codes: what it may exit with.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener, log.open("w") as output:
         arguments = [argument.format(fd=listener.fileno()) for argument in command]
@@ -77,8 +77,8 @@ def serving(
 def free_port() -> Iterator[int]:
     """Give a port to a server that binds it by itself; nobody else gets it within the block.
 
-    Whoever asks the system for any port gets another than one that is bound. A server that sets
-    ``SO_REUSEADDR``, as all do, may listen on it nevertheless: nobody listens there (socket(7)).
+    It is bound here, so whoever asks the system for any port gets another one. A server that sets
+    ``SO_REUSEADDR``, as all do, may listen on it nevertheless, since nobody listens (socket(7)).
     """
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -103,7 +103,7 @@ class Clients:
 
     Args:
         port: of the server on this machine.
-        check: says what is wrong with an answer's JSON, or nothing; its second argument are the
+        check: says what is wrong with an answer's JSON, or nothing; its second argument is the
             answers that there were, by process, when the request began.
         newest: of several answers of one process, the one for which this gives most is kept.
         host: what the clients call the server.

@@ -1,4 +1,4 @@
-"""What the load tests of pins read: ten keys that every update changes together, twice each."""
+"""What the load tests of pins read, twice: ten keys that every update changes together."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class Terminal:
         return start
 
     def run(self, typed: str) -> int:
-        """Do so and wait until it has ended, which it must do well."""
+        """Do so, and wait until it has ended; it must succeed."""
         start = self.start(typed)
         self._type(f'echo "{DONE}$?"')
         eventually(lambda: DONE in self.screen()[start:], AT_MOST, else_show=self.screen)

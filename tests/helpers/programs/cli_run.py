@@ -7,13 +7,13 @@ import signal
 import sys
 from pathlib import Path
 
-import namespaces  # type: ignore[import-not-found]  # noqa: F401 - it lies beside this program; for the statements
+import namespaces  # type: ignore[import-not-found]  # noqa: F401 -- because the statements use it
 
 if __name__ == "__main__":
     _, first, *arguments = sys.argv
     sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    from inotify import Inotify  # noqa: F401 - for the statements
+    from inotify import Inotify  # noqa: F401 -- because the statements use it
 
     sys.path.pop(0)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's is ignored

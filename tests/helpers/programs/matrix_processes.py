@@ -19,9 +19,9 @@ QUIET = 0.5  # seconds; a watch that polls looks every second
 
 
 def forked_in_c(seconds: float) -> int:
-    """Fork without Python's noticing; the child asks its reloader for its snapshot first.
+    """Fork without Python noticing; the child first asks its reloader for a snapshot.
 
-    Not while another thread wants the interpreter's lock: CPython's child would never have it.
+    Not while another thread wants the interpreter's lock: CPython's child would never get it.
     """
     from dynaconf_k8s_reload._watch import WATCHER
 
