@@ -211,14 +211,14 @@ class _Metrics:
         reloader = self.reloader()
         if reloader is None or result.outcome == "unchanged":
             return
+        if self._is_shared:  # first: in a forked process the client begins with gauges of 0
+            self._write()
         self._reloads.labels(result.outcome).inc()
         self._duration.observe(result.seconds)
         lag = reloader.status().lag
         if result.outcome == "applied" and lag is not None:
             self._lag.observe(lag)
         self.begin(reloader)
-        if self._is_shared:
-            self._write()
 
     def _ask(self, of: Callable[[Status], float]) -> float:
         reloader = self.reloader()

@@ -362,10 +362,7 @@ def test_metrics_keep_nothing_alive(volume: AtomicWriter, registry: CollectorReg
     assert math.isnan(generation)
 
 
-def test_a_process_of_many_writes_what_it_is(volume: AtomicWriter, tmp_path: Path) -> None:
-    """In multiprocess mode each process writes its gauges at once, and again time and again."""
-    volume.write({"A": "1"})
-    program = """
+ONE_OF_MANY = """
 import json, os, sys, threading
 from dynaconf_k8s_reload import get_reloader, prometheus
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -383,6 +380,32 @@ volume = AtomicWriter(sys.argv[1])
 settings = make_settings(sys.argv[1], k8s_watch=False, k8s_resync=0.001)
 prometheus.instrument(settings)
 first = scraped()
+"""
+
+
+def told_by_one_of_many(program: str, volume: AtomicWriter, shared: Path) -> Any:
+    """Give what a program of multiprocess mode prints as JSON."""
+    shared.mkdir()
+    run = subprocess.run(
+        [sys.executable, "-c", ONE_OF_MANY + program, str(volume.directory)],
+        env={
+            **os.environ,
+            "PROMETHEUS_MULTIPROC_DIR": str(shared),
+            "PYTHONPATH": os.pathsep.join([str(PROGRAMS.parent), os.environ.get("PYTHONPATH", "")]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_process_of_many_writes_what_it_is(volume: AtomicWriter, tmp_path: Path) -> None:
+    """In multiprocess mode each process writes its gauges at once, and again time and again."""
+    volume.write({"A": "1"})
+    program = """
 volume.write({"A": "2"})
 get_reloader(settings).reload()
 second = scraped()
@@ -401,26 +424,30 @@ before = scraped()
 prometheus._instrumented[REGISTRY]._write()  # as if the thread had woken just before
 assert scraped() == before
 """
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    run = subprocess.run(
-        [sys.executable, "-c", program, str(volume.directory)],
-        env={
-            **os.environ,
-            "PROMETHEUS_MULTIPROC_DIR": str(shared),
-            "PYTHONPATH": os.pathsep.join([str(PROGRAMS.parent), os.environ.get("PYTHONPATH", "")]),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    first, second = json.loads(run.stdout)
+    first, second = told_by_one_of_many(program, volume, tmp_path / "shared")
     assert (first["k8s_reload_generation"], second["k8s_reload_generation"]) == (1, 2)
     assert first["k8s_reload_reloads_totalapplied"] == 0
     assert second["k8s_reload_reloads_totalapplied"] == 1
     assert second["k8s_reload_mount_present"] == 1
+
+
+def test_a_forked_process_shows_no_state_that_it_is_not_in(
+    volume: AtomicWriter, tmp_path: Path
+) -> None:
+    """The client begins there with 0, which says unhealthy, so a reload writes gauges first."""
+    volume.write({"A": "1"})
+    program = """
+pid = os.fork()
+if pid == 0:
+    duration = prometheus._instrumented[REGISTRY]._duration
+    duration.observe = lambda _: print(json.dumps(scraped()), flush=True)
+    volume.write({"A": "2"})
+    get_reloader(settings).reload()
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+    seen = told_by_one_of_many(program, volume, tmp_path / "shared")
+    assert (seen["k8s_reload_reloads_totalapplied"], seen["k8s_reload_healthy"]) == (1, 1)
 
 
 def test_a_write_that_fails_is_made_again(
