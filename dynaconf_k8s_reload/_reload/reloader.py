@@ -110,6 +110,8 @@ class Reloader:
     def explain(self, name: str) -> Explanation:
         """Say where a setting comes from: which mount, file and rule, or which other source.
 
+        A mount that has it is named even where a hook, or code, has set it again since.
+
         Args:
             name: a dotted key, or the name of a variable.
         """
