@@ -396,6 +396,19 @@ def test_a_django_project() -> None:
     assert (found["name"], found["keys"]) == ("set-by-code", ["BY_CODE"])
 
 
+def test_a_typed_class() -> None:
+    """What `dynaconf.typed` itself puts beside the settings is neither code's nor lost."""
+    pytest.importorskip("dynaconf.typed", reason="dynaconf since 3.3")
+    Path("examined.py").write_text(
+        "from dynaconf.typed import Dynaconf, Options\n"
+        "class Settings(Dynaconf):\n"
+        "    dynaconf_options = Options(envvar_prefix='MYAPP')\n    pool: int\n"
+        "settings = Settings(loaders=['dynaconf_k8s_reload.loader'])\n"
+    )
+    done = check("-f", "app.yaml")
+    assert (done.status, done.out) == (0, "/config: 2 keys, 7 bytes\nAccepted.\n")
+
+
 @pytest.mark.parametrize("name", ["shop", "shop:app", "shop:app.config"])
 def test_a_flask_app(name: str) -> None:
     """A Flask app, and its configuration, stand for its settings."""

@@ -15,6 +15,7 @@ from ..findings import KEYS, Finding
 
 NOTHING = object()
 DJANGOS_OWN = "ORIGINAL_SETTINGS_MODULE"  # put there by dynaconf, with Django's defaults
+TYPEDS_OWN = ".annotations."  # put there by a class of `dynaconf.typed`
 
 URLS = ("MEDIA_URL", "STATIC_URL")
 
@@ -31,6 +32,7 @@ def set_by_code(loaded: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[F
         change.key
         for change in diff(loaded, now).values()
         if change.kind != "removed"
+        and not change.key.startswith(TYPEDS_OWN)
         and not issubclass(type(change.new), (LazySettings, Settings))
         and not _is_djangos(change, defaults)
     ]
@@ -72,7 +74,11 @@ def differing(
         after: the settings after it.
         added: what the rehearsal itself has added.
     """
-    changes = [change for change in diff(before, after).values() if change.key not in added]
+    changes = [
+        change
+        for change in diff(before, after).values()
+        if change.key not in added and not change.key.startswith(TYPEDS_OWN)
+    ]
     lost = [change.key for change in changes if change.kind == "removed"]
     changed = [
         change.key
