@@ -42,25 +42,22 @@ class Generations:
         mirror: writes the environment.
 
     Attributes:
-        key: names it to the mirror, to a pin and to whoever reads the process's status.
+        key: names it to the mirror, to pins and in the process's published status.
         lock: held for a whole reload, one at a time.
         publishing: held for the moment of publication, and for what must not fall into it. Whoever
             holds it calls no application's code and waits for no other lock.
         turnstile: held by a publication that code has kept from happening; whoever is about to set
             something then waits for it, a second at most.
         options: those of the settings that are being served.
-        reader: reads the mounts.
-        files: the settings files outside the mounts, as they were last seen.
+        reader, files: read the mounts, and look at the settings files outside them.
         owner: what the settings objects report to, the `Reloader`.
         inert: it belongs to a generation of another object, so nothing is mirrored or watched.
         stopped: its watch was stopped, so what that has begun is not published any more.
         restart_keys: patterns of keys that need a restart, beside those of the options; for what
             a framework reads once.
         checks: the application's own, changed while `publishing` is held.
-        history: counts generations and refusals.
-        progress: of the reload that is under way.
-        lines: write to the log.
-        warnings: warn of names.
+        history, progress: what has been, and the reload that is under way.
+        lines, warnings: write to the log.
         observers: called with the result of each reload.
         keeping_problem: why what is accepted cannot be kept; empty if it can, or need not.
     """
@@ -77,19 +74,19 @@ class Generations:
         self.turnstile: threading.RLock = threading.RLock()
         self.options: Options = options
         self.reader: Reader = Reader()
+        self.files: OutsideFiles = OutsideFiles()
+        self.stopped: bool = False
         self.restart_keys: tuple[str, ...] = ()
+        self.checks: Checks = Checks()
         self.history: History = History()
+        self.lines: Lines = Lines()
+        self.progress: Progress = Progress(lambda: self.label, self.lines)
+        self.warnings: NameWarnings = NameWarnings(self.lines)
         self.observers: tuple[Callable[[ReloadResult], object], ...] = ()
         self.keeping_problem = ""
         self._live: Settings | None = None
-        self.checks: Checks = Checks()
         self._snapshot: Settings | None = None
         self._counted: Attachment | None = None
-        self.lines: Lines = Lines()
-        self.progress: Progress = Progress(lambda: self.label, self.lines)
-        self.stopped: bool = False
-        self.files: OutsideFiles = OutsideFiles()
-        self.warnings: NameWarnings = NameWarnings(self.lines)
 
     @property
     def label(self) -> str:
@@ -124,11 +121,7 @@ class Generations:
 
     @property
     def settings(self) -> Settings:
-        """The live ones.
-
-        Raises:
-            ConfigError: they are still being loaded.
-        """
+        """The live ones; a `ConfigError` as long as they are being loaded."""
         if self._live is None:
             raise ConfigError("the settings are still being loaded; call the reloader afterwards")
         return self._live
