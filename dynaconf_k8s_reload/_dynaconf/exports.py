@@ -149,7 +149,7 @@ def _hooks(settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def _as_exported(candidate: Settings, export: Export) -> Iterator[None]:
-    """Have a candidate be for a while what it was before code did what followed the export.
+    """Put a candidate back, for a while, to what it was before code did what followed the export.
 
     ``DjangoDynaconf`` adds Django's defaults, and a hook around reading, once it has exported.
     """

@@ -27,7 +27,7 @@ NAMING = (  # options that name files, or patterns of such
 LOAD_DOTENV = "load_dotenv"
 DOTENV = "DOTENV_PATH_FOR_DYNACONF"
 
-# Imported by its name: it says that it is typed, and type checkers would take dynaconf for typed.
+# Imported by name: it claims to be typed, so type checkers would take all of dynaconf to be.
 _dotenv_values: Any = import_module("dynaconf.vendor.dotenv").dotenv_values
 
 Status = tuple[int, int, int]

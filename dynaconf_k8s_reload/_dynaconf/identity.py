@@ -103,7 +103,7 @@ def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> b
         return False
     if not isinstance(old, dict):
         return same(old, new)
-    # Copies: to read a dictionary of dynaconf's takes it many times as long as a plain one.
+    # Copies, since reading dynaconf's dictionaries takes many times as long as plain ones.
     before, now = flatten({name: copied(old)}), flatten({name: copied(new)})
     return all(
         same(before[key], value) if key in before else is_filled(key, value, before, published)

@@ -56,7 +56,8 @@ def _replay_one(live: Settings, candidate: Settings) -> None:
     for key, value in defaults.items():
         if value is not taken.defaults.get(key, missing):
             _set(candidate, key, value)
-            state.get(candidate, "defaults")[key] = value  # the live object's, to keep no candidate
+            # The live object's own: a copy would keep the candidate alive.
+            state.get(candidate, "defaults")[key] = value
     repeat(candidate, _since(taken, assembly))
     attached(candidate).code, attached(candidate).assembly = set_by_code(live, defaults), assembly
     share_hooks(live, candidate)
@@ -179,7 +180,7 @@ def publish(live: Settings, candidate: Settings) -> None:
     for key in attached(live).children:
         publish(*pair(live, candidate, key))
         cache[key] = state.get(live, "env_cache")[key]
-    for child in cache.values():  # also those that only validators asked for
+    for child in cache.values():  # even those that only validators asked for
         attached(unwrap(child)).build = None
     attachment = attached(candidate)
     if attachment.build is not None:

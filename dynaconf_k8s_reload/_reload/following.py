@@ -82,7 +82,7 @@ class Following:
         self._process.join(generations)
         self._watcher.add(watch)
         self._published.write(watch)
-        # A stop() that came meanwhile, from a signal handler, did not find all of it.
+        # A stop() from a signal handler meanwhile did not find all of this to undo.
         if generations.stopped or self._watch is not watch:
             self._watch = watch
             self.leave()

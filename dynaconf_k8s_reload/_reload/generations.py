@@ -144,7 +144,7 @@ class Generations:
         self._snapshot = None
 
     def resume(self) -> None:
-        """Mirror what is published, and have the watch find whatever else was read once more."""
+        """Mirror what is published, and have the watch find again whatever differs from it."""
         self.stopped = False
         self.reader.saw(self.payload.snapshots)
         plan = _dynaconf.attached(self.settings).generation.plan
@@ -212,7 +212,7 @@ class Generations:
             started: when the reload began, on the monotonic clock.
         """
         attachment = _dynaconf.attached(self.settings)
-        self._tell(attachment, changes)  # before what only the log is told
+        self._tell(attachment, changes)  # first: the rest only goes to the log
         self.warnings.of_lost(self.label, lost)
         self.warnings.of_outdated(self.label, _dynaconf.outdated(changes, attachment))
         self.lines.applied(self.history.generation, changes, self.payload, started)
@@ -244,7 +244,7 @@ class Generations:
         self._snapshot = None
         _dynaconf.note_found_files(self.settings, attachment)
         self.history.applied(waiting, lag, attachment.generation.plan.decision.restart)
-        self._counted = attachment  # last: what is interrupted before is done once more
+        self._counted = attachment  # last: after an interruption all of it is done once more
 
     def _tell(self, attachment: Attachment, changes: Changes) -> None:
         if changes:

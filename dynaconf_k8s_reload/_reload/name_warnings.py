@@ -41,7 +41,7 @@ class NameWarnings:
         self._of_dropped(attachment.generation.dropped)
 
     def of_restart(self, keys: Sequence[str]) -> None:
-        """Name the settings whose change takes effect with a restart only, as long as it does."""
+        """Name the changed settings that only a restart brings into effect."""
         if not keys and ("restart", "") in self._warned:
             self._lines.info("no restart is required any more")
         self._warn(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import asyncio
 
 LONG_SECONDS = 30.0
-LOOK_EVERY = 60.0  # seconds, should no hint arrive
+LOOK_EVERY = 60.0  # seconds, if no hint arrives
 NO_THREAD = (
     "no thread can be started ({}), so subscribers have to wait; raise the limit of processes or "
     "memory (pids.max, ulimit -u)"
@@ -195,7 +195,7 @@ def _wake(board: _Board) -> None:
         board.hints.give()
     else:
         board.hints.begin()  # the thread looks before it waits
-        thread = threading.Thread(  # in no context of whoever happens to start it
+        thread = threading.Thread(  # in a context of its own, not that of whoever starts it
             target=contextvars.Context().run,
             args=(_run, board),
             name="k8s-reload-notify",

@@ -17,7 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Item = TypeVar("Item")
 
 
-# What a context is pinned to, the innermost first: a reloader's key, its snapshot, what is around.
+# What a context is pinned to: a reloader's key, its snapshot, and the pin around this one.
 # A plain tuple, since each request makes one.
 _Pinned: TypeAlias = "tuple[int, Settings, _Pinned] | None"
 
@@ -114,7 +114,7 @@ class keep(Iterator[Item]):  # noqa: N801 -- because it is called as `keep_async
         try:
             return self._next()
         finally:
-            self._held = _pinned.get()  # it may be within a block of its own, or have left one
+            self._held = _pinned.get()  # making the item may have entered a block, or left one
             _pinned.reset(token)
 
     def close(self) -> None:

@@ -185,7 +185,7 @@ def _fault(error: BaseException, providers: Providers, changed: Iterable[str]) -
     if isinstance(error, CheckFailedError):
         subject = f"the check {error.name}"
     keys = _read_by(raised, providers.names, changed)
-    if isinstance(raised, K8sReloadError):  # such as `ReloadRejected`: words chosen for us
+    if isinstance(raised, K8sReloadError):  # such as a check's own `ReloadRejected`
         reason = escaped(str(raised))
         keys, mount = getattr(raised, "keys", ()) or keys, getattr(raised, "mount", None)
     else:

@@ -155,6 +155,6 @@ def release(error: Exception) -> None:
         if type(made).__name__ in {"Inotify", "InotifyFD"}:
             if isinstance(made, threading.Thread) and made.is_alive():
                 return
-            with contextlib.suppress(Exception):  # where even its descriptors could not be had
+            with contextlib.suppress(Exception):  # it may not even have got its descriptors
                 made._close_resources()  # noqa: SLF001 -- because `close` leaves it to a reader, which never started
             return

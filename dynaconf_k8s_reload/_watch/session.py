@@ -130,7 +130,7 @@ class Session:
         before = self.problem
         self.hints.begin()  # the thread looks before it waits, so no hint is lost
         try:
-            thread = threading.Thread(  # in no context of whoever happens to start it
+            thread = threading.Thread(  # in a context of its own, not that of whoever starts it
                 target=contextvars.Context().run,
                 args=(target, self),
                 name="k8s-reload-watch",

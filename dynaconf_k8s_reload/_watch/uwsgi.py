@@ -59,7 +59,7 @@ def _is_spooler(uwsgi: Any) -> bool:
 
 
 def _has_threads(uwsgi: Any) -> bool:
-    # Newer releases tell, and have them unless told otherwise.
+    # Newer releases tell; they have threads unless told otherwise.
     known = getattr(uwsgi, "has_threads", None)
     if known is not None:
         return bool(known)

@@ -18,8 +18,8 @@ from .timing import Timing
 NEVER = float("inf")
 POLL_EVERY = 1.0
 DEBOUNCES_AT_MOST = 10.0  # then a plain directory is read even though it is still being written
-FILES = "files"  # stands for all that lie outside the paths
-LOOK_AGAIN_FOR = 0.7  # seconds: of a plain directory, watchdog may hold half a move back for 0.5 s
+FILES = "files"  # stands for all files outside the paths
+LOOK_AGAIN_FOR = 0.7  # seconds; in a plain directory watchdog may hold back half a move for 0.5 s
 LOOK_AGAIN_AT_LEAST = 0.0005  # a volume's new directory is news some ms before the swap
 LOOK_AGAIN_AT_MOST = 0.025
 LOOK_AGAIN_AFTER = 0.25  # of the time since the first hint

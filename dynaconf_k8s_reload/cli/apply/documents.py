@@ -37,7 +37,7 @@ def documents(text: str, source: str) -> list[Any]:
     except yaml.YAMLError as error:
         problem = f"{source}: {_place(error)}error parsing: {_problem(error)}"
         raise ManifestError(problem) from None
-    except (LookupError, TypeError, ValueError):  # PyYAML's constructors, of !!int "" for one
+    except (LookupError, TypeError, ValueError):  # from PyYAML's constructors, such as of !!int ""
         raise ManifestError(f"{source}: error parsing: a value is not what its tag says") from None
 
 
@@ -89,7 +89,7 @@ def _number(loader: Any, node: yaml.ScalarNode) -> Any:
     try:
         is_float = node.tag.endswith(":float")
         return loader.construct_yaml_float(node) if is_float else loader.construct_yaml_int(node)
-    except ValueError:  # as of 0x_, or of more digits than Python takes
+    except ValueError:  # such as for 0x_, or for more digits than Python takes
         return 0
 
 

@@ -16,7 +16,7 @@ from .content import check_content
 
 EXEC_AT_MOST = 6 * 1024 * 1024  # three quarters of the kernel's _STK_LIM, see execve(2)
 POINTER = 8
-FOREIGN = (".conf", ".properties", ".py")  # dynaconf would load them; more often others do
+FOREIGN = (".conf", ".properties", ".py")  # dynaconf could load them, but usually others do
 
 _NOT_MIRRORED: Mapping[NotMirrored, tuple[str, Severity, str, str]] = {
     NotMirrored.RESERVED: (

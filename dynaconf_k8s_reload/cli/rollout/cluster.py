@@ -41,7 +41,7 @@ class Cluster:
     def __init__(self, namespace: str | None, context: str | None = None) -> None:
         own = _configure(context)
         self.namespace: str = namespace or own or "default"
-        # The kubeconfig says so (insecure-skip-tls-verify); kubectl does not repeat it either.
+        # The kubeconfig asks for it (insecure-skip-tls-verify), and kubectl does not warn either.
         disable_warnings(InsecureRequestWarning)
         self._core = client.CoreV1Api()
         self._apps = client.AppsV1Api()
@@ -168,7 +168,7 @@ def _configure(context: str | None) -> str | None:
         named = [each for each in contexts if each["name"] == context] or [active]
         own: str | None = named[0]["context"].get("namespace")
     except (ConfigException, OSError):
-        if context is not None:  # nor is another cluster what was asked for
+        if context is not None:  # and no other cluster was asked for
             raise CannotRunError(
                 f"no context {context} is configured; look at the kubeconfig, or name another in "
                 "KUBECONFIG"

@@ -102,7 +102,7 @@ def _run(use: Use, namespace: str, command: Sequence[str]) -> tuple[str, str]:
             _request_timeout=REQUEST_SECONDS,
         )
         try:
-            running.sock.settimeout(EXEC_SECONDS)  # a node may go in the middle of a frame
+            running.sock.settimeout(EXEC_SECONDS)  # a node may vanish in the middle of a frame
             running.run_forever(timeout=EXEC_SECONDS)
             output, errors = running.read_stdout(timeout=0), running.read_stderr(timeout=0)
             ended = running.read_channel(ERROR_CHANNEL, timeout=0)

@@ -14,7 +14,7 @@ from .verdict import NOBODY, Answer, State, Verdict, judge, rejections
 
 ASKED_AT_ONCE = 16
 ASK_EVERY = 1.0
-REFUSED_SECONDS = 15.0  # then a refusal from before the roll-out is one of this content
+REFUSED_SECONDS = 15.0  # after these a refusal from before the roll-out counts for this content
 STARTING_SECONDS = 30.0  # a process that has just been started may not have loaded its settings
 PENDING = (State.WAITING, State.UNHEALTHY, State.SILENT, State.DOWN)
 UNDECIDED = (State.WAITING, State.REFUSED)  # with these a workload is not restarted
@@ -136,7 +136,7 @@ class Following:
         return pods
 
     def look(self) -> list[Verdict]:
-        """Ask every process once, except of those containers of which nothing is awaited."""
+        """Ask every process once, except in containers of which nothing more is awaited."""
         if time.monotonic() - self._began > REFUSED_SECONDS:
             self._before = {}
         uses = self._uses()
