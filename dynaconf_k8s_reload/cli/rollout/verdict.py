@@ -21,7 +21,7 @@ Statuses = Sequence[Mapping[str, Any]]
 
 
 class State(Enum):
-    """How far a container is; ``WAITING`` is the only one that may still change by itself."""
+    """How far a container is; `following.PENDING` has those that are worth waiting for."""
 
     SERVED = "served"
     WAITING = "waiting"
