@@ -4,8 +4,8 @@ What other rooms use is imported from here; the modules are private to this one.
 """
 
 from .greenlets import greenlets_are_being_set_up, patched_by
+from .hints import Hints
 from .processes import RENEWED_AFTER_FORK, notice_fork
-from .session import Hints
 from .timing import Timing
 from .watch import Watch, Watched
 from .watcher import WATCHER, Watcher

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import _thread
-import contextlib
 import contextvars
 import os
-import queue
 import threading
 from collections.abc import Callable, Sequence
 
@@ -14,49 +12,11 @@ from .._model.clock import monotonic
 from .._model.errors import RedactedCause
 from .._model.log import log
 from .events import Events
-from .greenlets import is_for_the_process, patched_by, simple_queue
+from .greenlets import is_for_the_process, patched_by
+from .hints import Hints
 from .watch import NEVER, POLL_EVERY, Backoff, Watch
 
-SLEEP_AT_MOST = 3600.0
 FIRST_LOOK_SECONDS = 1.0
-
-
-class Hints:
-    """Wakes the watching thread; any thread may give one, and so may the garbage collector."""
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()  # the one with reentrant `put`
-
-    def begin(self) -> None:
-        """Prepare for a thread that starts now: gevent may have replaced threads and queues."""
-        self._queue = simple_queue()
-
-    def give(self) -> None:
-        """Wake the thread."""
-        self._queue.put(None)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for a hint, take all there are, and tell whether there was one."""
-        # Never wait on a queue that has not been seen empty: CPython 3.10 takes the lock of a new
-        # one, and then waits for ever if the time is up already (Modules/_queuemodule.c).
-        if self._take():
-            return True
-        if seconds <= 0:
-            return False
-        try:
-            self._queue.get(timeout=min(seconds, SLEEP_AT_MOST))
-        except queue.Empty:
-            return False
-        self._take()
-        return True
-
-    def _take(self) -> bool:
-        taken = False
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._queue.get_nowait()
-                taken = True
-        return taken
 
 
 class Session:

@@ -16,11 +16,10 @@ import pytest
 
 from dynaconf_k8s_reload._model.clock import monotonic
 from dynaconf_k8s_reload._source import fingerprint as tokens
-from dynaconf_k8s_reload._watch import Watch, Watcher
+from dynaconf_k8s_reload._watch import Hints, Watch, Watcher
 from dynaconf_k8s_reload._watch import session as sessions
 from dynaconf_k8s_reload._watch import watch as pace
 from dynaconf_k8s_reload._watch.events import Events
-from dynaconf_k8s_reload._watch.session import Hints
 from dynaconf_k8s_reload._watch.watch import Backoff
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually
