@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from dynaconf.base import Settings
 
 from .. import _dynaconf
 from .._environ.rules import NotMirrored
 from .._model.explanation import Explanation
+from .._source.content import Variable
 from .providers import Providers, overlap
 
 INDEX = re.compile(r"\.(\d+)\]")  # what `Names.path` leaves of ``L[0]``
@@ -39,14 +41,29 @@ def explain_setting(settings: Settings, name: str) -> Explanation:
     if name in decision.shadowed:
         rule = f"{name} of the environment, which k8s_env_wins prefers to {file}"
         return Explanation(key, None, None, rule, name, why_not=str(NotMirrored.SHADOWED))
-    rule = f"{file}" + (f", without the prefix {start}" if start else "")
-    if len(path) != len(names.path(name[len(start) :])):
-        rule += ", as a part of what it is nested in"
-    if len(found) > 1:
-        rule += f", which beats {', '.join(each.source for each, _ in found[:-1])}"
+    rule = _rule(len(path) - len(names.path(name[len(start) :])), found)
     text = decision.claims.get(name)
     why_not = None if text is not None else str(skipped or UNMIRRORED)
     return Explanation(key, variable.mount.path, file, rule, name, text is not None, why_not)
+
+
+def _rule(depth: int, found: Sequence[tuple[Variable, str]]) -> str:
+    """Say how the last of these variables came to be the setting, and what becomes of the others.
+
+    Args:
+        depth: how deep in the variable's value the setting is; less than 0 for the other way round.
+        found: the variables that are loaded, each with the prefix that it loses.
+    """
+    (*others, (variable, start)) = found
+    rule = variable.source + (f", without the prefix {start}" if start else "")
+    if depth > 0:
+        rule += ", as a part of what it is nested in"
+    elif depth < 0:
+        rule += ", which sets a part of it"
+    if others:
+        rule += f", {'beside' if depth < 0 else 'which beats'} "
+        rule += ", ".join(each.source for each, _ in others)
+    return rule
 
 
 def _elsewhere(settings: Settings, key: str, path: tuple[str, ...]) -> Explanation:

@@ -150,7 +150,7 @@ def test_explaining_a_setting(volume: AtomicWriter, tmp_path: Path) -> None:
     assert str(found).startswith("A: ")
     assert str(found).endswith("mirrored as MYAPP_A")
     assert reloader.explain("db.host").variable == "MYAPP_DB__HOST"
-    assert "a part of what" in reloader.explain("DB").rule
+    assert reloader.explain("DB").rule.endswith(", which sets a part of it")
     debug = reloader.explain("DEBUG")
     assert (debug.mount, debug.variable, debug.mirrored) == (None, "DEBUG", True)
     assert "only prefixed names" in debug.rule
@@ -211,3 +211,16 @@ def test_explaining_a_variable_that_no_mount_has(
     assert str(explain("MYAPP_GONE")) == "GONE: not set"
     assert explain("MYAPP_B").variable == "MYAPP_MYAPP_B"
     assert explain("L[0]").key == "L[0]"
+    assert explain("L[0]").rule.endswith(", as a part of what it is nested in")
+
+
+def test_explaining_a_setting_of_several_parts(volume: AtomicWriter) -> None:
+    """Those that set other parts of it stand beside the last one, which beats none of them."""
+    volume.write({"MYAPP_DB__HOST": "h", "MYAPP_DB__PORT": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False)
+    assert settings.DB == {"HOST": "h", "PORT": 1}
+    rule = get_reloader(settings).explain("DB").rule
+    assert rule == (
+        f"{volume.directory}/MYAPP_DB__PORT, without the prefix MYAPP_, which sets a part of it, "
+        f"beside {volume.directory}/MYAPP_DB__HOST"
+    )
