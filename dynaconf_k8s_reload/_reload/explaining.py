@@ -30,7 +30,7 @@ def explain_setting(settings: Settings, name: str) -> Explanation:
     path = names.path(name)
     key = INDEX.sub(r"[\1]", ".".join(path))
     decision = generation.plan.decision
-    found = Providers(names, generation.options, ()).loaded(path, generation.payload)
+    found = Providers.of_generation(generation, names).loaded(path, generation.payload)
     if not found:
         return _elsewhere(settings, key, path)
     variable, start = found[-1]

@@ -219,8 +219,8 @@ class Generations:
 
     def explain(self, error: BaseException, payload: Payload | None) -> ReloadRejected:
         """Make the `ReloadRejected` of what was raised for a payload of this object."""
-        names = _dynaconf.names(self.settings)
-        return explain(error, names, self.options, self.payload, payload)
+        generation = _dynaconf.attached(self.settings).generation
+        return explain(error, _dynaconf.names(self.settings), generation, payload)
 
     def refuse(self, content: str, refusal: Refusal) -> bool:
         """Note that content, identified by `content`, was refused; tells whether that is news."""

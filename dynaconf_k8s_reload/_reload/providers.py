@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
+from .._dynaconf import Generation
 from .._model.names import Names
 from .._model.options import Options
 from .._model.shown import escaped, few
@@ -17,12 +18,28 @@ class Providers:
         names: how the application makes settings of names.
         options: its options; they say where a name needs its prefix.
         payloads: what the mounts hold; the first that has a variable counts.
+        shadowed: the names of which the process's own value counts (``k8s_env_wins``).
     """
 
-    def __init__(self, names: Names, options: Options, payloads: Sequence[Payload]) -> None:
+    def __init__(
+        self,
+        names: Names,
+        options: Options,
+        payloads: Sequence[Payload],
+        shadowed: Container[str] = (),
+    ) -> None:
         self.names = names
         self.payloads = payloads
         self._options = options
+        self._shadowed = shadowed
+
+    @classmethod
+    def of_generation(
+        cls, generation: Generation, names: Names, newer: Payload | None = None
+    ) -> Providers:
+        """Find them in a generation, and before that in a newer payload, if there is one."""
+        payloads = [generation.payload] if newer is None else [newer, generation.payload]
+        return cls(names, generation.options, payloads, generation.plan.decision.shadowed)
 
     def of(self, key: str) -> Variable | None:
         """Find the variable that provides a setting, what holds it, or what it holds."""
@@ -42,17 +59,18 @@ class Providers:
         ]
 
     def named(self, key: str) -> str:
-        """Name a setting with the variable and the mount that provide it, if one does."""
+        """Name a setting with the variable that provides it, if one does, and where that is."""
         variable = self.of(key)
         if variable is None:
             return escaped(key)
         name = "" if variable.name == key else f" ({variable.name})"
-        return f"{escaped(key + name)} of {variable.mount.path}"
+        where = "the environment" if variable.name in self._shadowed else variable.mount.path
+        return f"{escaped(key + name)} of {where}"
 
     def mount_of(self, keys: Iterable[str]) -> str | None:
         """Give the first mount that provides one of these settings."""
-        found = map(self.of, keys)
-        return next((variable.mount.path for variable in found if variable is not None), None)
+        found = (variable for variable in map(self.of, keys) if variable is not None)
+        return next((each.mount.path for each in found if each.name not in self._shadowed), None)
 
     def wanting(self, keys: Sequence[str]) -> str:
         """Say why no mount provides these settings now: ``, and /config is absent``.

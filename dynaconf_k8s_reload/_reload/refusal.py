@@ -9,7 +9,7 @@ from dynaconf import ValidationError
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._dynaconf import Blame
+from .._dynaconf import Blame, Generation
 from .._model.errors import K8sReloadError, MountError, RedactedCause, ReloadRejected
 from .._model.names import Names
 from .._model.options import Options
@@ -53,18 +53,17 @@ class Fault:
 
 
 def explain(
-    error: BaseException, names: Names, options: Options, before: Payload, after: Payload | None
+    error: BaseException, names: Names, served: Generation, after: Payload | None
 ) -> ReloadRejected:
     """Make the `ReloadRejected` of an update that failed.
 
     Args:
         error: what was raised; only this package's own words are repeated.
         names: how the application makes settings of names.
-        options: its options.
-        before: what goes on serving.
+        served: what goes on serving.
         after: what was refused; ``None`` if it could not be read.
     """
-    providers = Providers(names, options, [before] if after is None else [after, before])
+    providers, before = Providers.of_generation(served, names, after), served.payload
     changed = [] if after is None else changed_names(before, after)
     fault = _fault(error, providers, changed)
     found = map(providers.of, fault.keys)
@@ -130,8 +129,7 @@ def _explain_first(error: Exception, settings: Settings) -> Any:
         return None
     generation = _dynaconf.attached(settings).generation
     names = _dynaconf.names(settings)
-    providers = Providers(names, generation.options, [generation.payload])
-    fault = _of_blame(blamed, error, providers)
+    fault = _of_blame(blamed, error, Providers.of_generation(generation, names))
     text = f"{fault.subject}: {fault.reason}"
     explained = _same_type(error, text)
     explained.keys, explained.mount, explained.reason = fault.keys, fault.mount, fault.reason

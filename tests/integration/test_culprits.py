@@ -172,6 +172,32 @@ def test_of_several_keys_the_one_that_wins_is_named(volume: AtomicWriter, tmp_pa
     assert str(reloader.reload().error).startswith(f"C (MYAPP_C) of {volume.directory} rejected: ")
 
 
+def test_where_the_environment_wins_it_is_named(
+    volume: AtomicWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the mount that has the name too, at a reload and at a first load."""
+    monkeypatch.setenv("MYAPP_A", "1")
+    volume.write({"MYAPP_A": "2"})
+
+    def make_all() -> Any:
+        validators = [Validator("A", lt=5)]
+        wins = ["MYAPP_A"]
+        return make_settings(
+            volume.directory, k8s_watch=False, k8s_env_wins=wins, validators=validators
+        )
+
+    settings = make_all()
+    reloader = get_reloader(settings)
+    monkeypatch.setenv("MYAPP_A", "9")
+    volume.write({"MYAPP_A": "2", "MYAPP_B": "1"})
+    error = reloader.reload().error
+    assert error is not None
+    assert str(error).startswith("A (MYAPP_A) of the environment in the update of ")
+    assert (error.keys, error.mount) == (("A",), None)
+    with pytest.raises(ValidationError, match=r"^A \(MYAPP_A\) of the environment: a validator "):
+        bool(make_all().A)
+
+
 def test_a_hook_of_a_first_load_raises_its_own(volume: AtomicWriter) -> None:
     """What an application's function raises at a start is its own: nothing is made of it."""
     volume.write({"MYAPP_BAD": MARKER})
