@@ -38,14 +38,11 @@ def source_of(settings: Settings, path: tuple[str, ...]) -> Source | None:
     if settings.get(".".join(path), default=settings) is settings:
         return None
     source: Source | None = None
+    names = state.names(settings)
     for metadata, loaded in list(state.get(settings, "loaded_by_loaders").items()):
-        if any(_top(key, settings) == name for key in loaded or ()):
+        if any(names.top(str(key)) == name for key in loaded or ()):
             source = _told(metadata)
     return source or Source("set by code, after it was loaded", None)
-
-
-def _top(key: Any, settings: Settings) -> str:
-    return state.names(settings).top(str(key)).upper()
 
 
 def _told(metadata: Any) -> Source:

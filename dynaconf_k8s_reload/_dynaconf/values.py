@@ -118,10 +118,6 @@ def pinned(value: Any, settings: Settings) -> Any:
     )
 
 
-def _plain(lazy: Lazy) -> Lazy:
-    return Lazy(lazy.value, lazy.formatter, lazy.casting)
-
-
 def pin(settings: Settings, anchor: Settings, environment: Mapping[str, str]) -> None:
     """Pin every lazy value of `settings` that is not pinned yet, and end every `Literal`."""
     _pin(state.get(settings, "store"), anchor, environment, literals_end=True)
@@ -176,7 +172,7 @@ def copied(value: Any) -> Any:
     Another thread may fill it meanwhile, as long as it is the application's.
     """
     if isinstance(value, Lazy):
-        return _plain(value)  # for the next generation to pin
+        return Lazy(value.value, value.formatter, value.casting)  # for the next generation to pin
     if isinstance(value, dict) and is_container(value):
         return {key: copied(item) for key, item in list(dict.items(value))}
     if isinstance(value, list) and is_container(value):
