@@ -190,6 +190,8 @@ class Seen:
         answers: each with the time at which it was asked for.
         failures: requests that were not answered.
         swaps: number to the time at which it was written.
+        jobs: the names of the jobs that ran.
+        unhealthy: answers of a probe that found its process not healthy.
         ended_in: seconds from SIGTERM to the end.
     """
 
@@ -389,12 +391,9 @@ def _client(port: int, seen: Seen, done: threading.Event, plain: bool, number: i
         began = time.monotonic()
         try:
             status, answer = ask(port, path)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # such as of a connection that a worker's end has cut
             seen.failures.append(f"{path}: {error!r}")
             done.wait(0.05)
-            continue
-        except Exception as error:
-            seen.failures.append(f"{path}: {error!r}")
             continue
         if status != 200:
             seen.failures.append(f"{path}: {status}")

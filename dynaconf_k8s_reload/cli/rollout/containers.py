@@ -152,5 +152,5 @@ def _get(pod: str, namespace: str, page: Page) -> bytes:
             # The client's thread then ends, but leaves a socket open whose other end closed first.
             deadline = time.monotonic() + PAGE_SECONDS
             while forwarded.connected and time.monotonic() < deadline:
-                time.sleep(CLOSE_EVERY)  # pragma: no cover -- it may have closed by now
+                time.sleep(CLOSE_EVERY)  # pragma: no cover # reason: it may have closed by now
             forwarded.websocket.shutdown()
