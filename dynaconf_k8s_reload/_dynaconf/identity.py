@@ -29,7 +29,11 @@ def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
     for name, value in raw(candidate).items():
         if type(value) in SCALARS or name in OPTIONS:
             continue
-        if name in old and _unchanged(old[name], value, published, str(name)):
+        if (
+            name in old
+            and _unchanged(old[name], value, published, str(name))
+            and _is_in_order(old[name], value)
+        ):
             _put(candidate, name, old[name])
             kept[str(name)] = old[name]
     return kept
@@ -109,6 +113,20 @@ def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> b
         same(before[key], value) if key in before else is_filled(key, value, before, published)
         for key, value in now.items()
     ) and not any(taken_out(key, published, now) for key in before.keys() - now.keys())
+
+
+def _is_in_order(old: Any, new: Any) -> bool:
+    """Tell whether the keys that two unchanged values have in common stand in the same order."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        before = [key for key in dict.keys(old) if dict.__contains__(new, key)]
+        if before != [key for key in dict.keys(new) if dict.__contains__(old, key)]:
+            return False
+        pairs = [(dict.get(old, key), dict.get(new, key)) for key in before]
+    elif isinstance(old, list) and isinstance(new, list):
+        pairs = list(zip(list.__iter__(old), list.__iter__(new), strict=False))
+    else:
+        return True
+    return all(_is_in_order(one, other) for one, other in pairs if type(other) not in SCALARS)
 
 
 def _has_other_scalar(old: dict[Any, Any], new: dict[Any, Any]) -> bool:

@@ -151,6 +151,18 @@ def test_what_code_completes_in_place_stays(volume: AtomicWriter, settings: Any)
     assert settings.DB.completed == 5
 
 
+@pytest.mark.parametrize("table", ["{table}", "{{q = {table}}}", "[{table}]"])
+def test_the_order_of_a_table_is_that_of_the_mount(
+    volume: AtomicWriter, settings: Any, table: str
+) -> None:
+    """Keys that only change places do so in the settings, too, as after a restart."""
+    reloader = get_reloader(settings)
+    for keys in ("{x = 1, y = 2}", "{y = 2, x = 1}", "{y = 2, z = 3, x = 1}"):
+        volume.write({"A": table.format(table=keys)})
+        assert reloader.reload().outcome == "applied"
+        assert str(settings.A) == str(make_settings(volume.directory, k8s_watch=False).A)
+
+
 def test_an_unchanged_value_keeps_no_earlier_generation(
     volume: AtomicWriter, settings: Any
 ) -> None:
