@@ -46,6 +46,13 @@ class Providers:
         found = (self._in(payload, key) for payload in self.payloads)
         return next((variable for variable in found if variable is not None), None)
 
+    def keys_of(self, name: str) -> list[str]:
+        """Give the keys that a variable sets; none where only names with a prefix do."""
+        held = (payload.variables[name] for payload in self.payloads if name in payload.variables)
+        variable = next(held, None)
+        only = variable is not None and self._options.prefixed_only(variable.mount)
+        return self.names.keys(name, prefixed_only=only)
+
     def loaded(self, path: tuple[str, ...], payload: Payload) -> list[tuple[Variable, str]]:
         """Give all that provide a setting, what holds it, or what it holds; the last one wins.
 

@@ -182,7 +182,7 @@ def _fault(error: BaseException, providers: Providers, changed: Iterable[str]) -
     subject = f"the hook {blamed.hook}" if blamed.hook else ""
     if isinstance(error, CheckFailedError):
         subject = f"the check {error.name}"
-    keys = _read_by(raised, providers.names, changed)
+    keys = _read_by(raised, providers, changed)
     if isinstance(raised, K8sReloadError):  # such as a check's own `ReloadRejected`
         reason = escaped(str(raised))
         keys, mount = getattr(raised, "keys", ()) or keys, getattr(raised, "mount", None)
@@ -215,10 +215,10 @@ def _of_blame(blamed: Blame, error: BaseException, providers: Providers) -> Faul
     return Fault(subject, reason, blamed.keys or (file,), mount)
 
 
-def _read_by(error: BaseException, names: Names, changed: Iterable[str]) -> tuple[str, ...]:
+def _read_by(error: BaseException, providers: Providers, changed: Iterable[str]) -> tuple[str, ...]:
     """Give the changed settings that the application's code, which raised, reads."""
     words = _dynaconf.words_of(error)
-    paths = [names.path(key) for name in changed for key in names.keys(name)]
+    paths = [providers.names.path(key) for name in changed for key in providers.keys_of(name)]
     return tuple(dict.fromkeys(".".join(path) for path in paths if words.issuperset(path)))
 
 

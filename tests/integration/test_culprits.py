@@ -198,6 +198,25 @@ def test_where_the_environment_wins_it_is_named(
         bool(make_all().A)
 
 
+def test_a_check_is_told_with_the_settings_that_it_reads(volume: AtomicWriter) -> None:
+    """Not with a key of the mount that has the name of one, but is none for want of the prefix."""
+    volume.write({"MYAPP_LIMIT": "1", "POOL": "1"})
+    settings = make_settings(volume.directory, k8s_watch=False, k8s_prefixed_only=True, POOL=5)
+    reloader = get_reloader(settings)
+
+    @reloader.on_validate
+    def limit_fits(candidate: Any, _: object) -> None:
+        if candidate.LIMIT > candidate.POOL:
+            raise ValueError
+
+    volume.write({"MYAPP_LIMIT": "9", "POOL": "2"})
+    error = reloader.reload().error
+    assert error is not None
+    assert "in limit_fits, which reads LIMIT; " in str(error)
+    assert str(error).endswith("; other changed keys: POOL")
+    assert (error.keys, error.mount) == (("LIMIT",), str(volume.directory))
+
+
 def test_a_hook_of_a_first_load_raises_its_own(volume: AtomicWriter) -> None:
     """What an application's function raises at a start is its own: nothing is made of it."""
     volume.write({"MYAPP_BAD": MARKER})
