@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+from .._model.record import record
 from .._source.content import Payload, came_by_env_from
 from .owners import Owner, Record, of_the_process, up_to_date, wanted
-from .process import texts_of
+from .process import Held, put
 from .rules import Claims, Decision
-from .writing import put
+from .writing import OthersWrites
+
+
+@record
+class Outcome:
+    """What becomes of an environment when decisions are put into effect together.
+
+    Attributes:
+        records: what is known of each name, apart from what moves.
+        texts: what is wanted of every variable that anybody wants.
+        moves: the records of the names whose owner or value changes, as they will be.
+        terms: what it was worked out from.
+    """
+
+    records: dict[str, Record]
+    texts: dict[str, str]
+    moves: dict[str, Record]
+    terms: tuple[object, ...]
 
 
 class Ledger:
@@ -17,6 +36,7 @@ class Ledger:
 
     Args:
         environ: the environment.
+        held: the same as it is held.
 
     Attributes:
         records: what is known of each name.
@@ -25,8 +45,10 @@ class Ledger:
         forgotten: keys of owners that no longer exist.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], held: Held) -> None:
         self._environ = environ
+        self._others = OthersWrites(held)
+        self._outcome: Outcome | None = None
         self.records: dict[str, Record] = {}
         self.owners: dict[int, Owner] = {}
         self.withdrawn: dict[int, Owner] = {}
@@ -43,9 +65,51 @@ class Ledger:
             key = self.forgotten.popleft()
             owner = self.owners.pop(key, None)
             self.withdrawn.pop(key, None)
+            self._outcome = None
             if owner is not None:
                 names.update(owner.claims)
         return names
+
+    def outcome(
+        self,
+        decisions: Mapping[int, Decision],
+        payloads: Mapping[int, Payload],
+        *,
+        put_right: bool,
+    ) -> Outcome:
+        """Work out what decisions do; what was planned is known when it is to be done.
+
+        Args:
+            decisions: what each owner has decided, by its key.
+            payloads: what it was decided of.
+            put_right: write anew what others have written since.
+        """
+        written = self.written_by_others()
+        terms = (decisions, payloads, put_right and bool(written))
+        if self._outcome is None or self._outcome.terms != terms:
+            claims = {key: decision.claims for key, decision in decisions.items()}
+            records = self.records_with(claims, payloads)
+            texts = self.wanted(claims, payloads)
+            moves = self.moves(decisions, records, texts, put_right=put_right)
+            self._outcome = Outcome(records, texts, moves, terms)
+        return self._outcome
+
+    def written_by_others(self) -> frozenset[str]:
+        """Give the names that others may have written since the mirror has."""
+        if self._others.look(self.records):
+            self._outcome = None
+        return self._others.names
+
+    def put_down(self, records: dict[str, Record], values: Mapping[Any, Any]) -> None:
+        """Know these records from now on.
+
+        Args:
+            records: by their names.
+            values: what has just been written, as it is held.
+        """
+        self._outcome = None
+        self._others.leave_out(values)
+        self.records = records
 
     def process_value(self, name: str) -> str | None:
         """Give a variable as the process has it without our own writes."""
@@ -75,13 +139,19 @@ class Ledger:
         ranked += [(True, theirs) for key, theirs in anew.items() if key not in self.owners]
         return wanted(theirs for _, theirs in sorted(ranked, key=lambda rank: rank[0]))
 
-    def of_the_process(self, claims: Claims) -> list[tuple[str, str]]:
-        """Give the names to mirror, and the texts, whose variables are the process's own so far."""
+    def of_the_process(self, claims: Claims, moves: Iterable[str]) -> list[tuple[str, str]]:
+        """Give the names to mirror, and the texts, whose variables are the process's own so far.
+
+        Args:
+            claims: of one owner.
+            moves: the names that change, among which these are.
+        """
         records = self.records
         return [
             (name, text)
-            for name, text in claims.items()
-            if text is not None and not ((record := records.get(name)) and record.owned)
+            for name in moves
+            if (text := claims.get(name)) is not None
+            and not ((record := records.get(name)) and record.owned)
         ]
 
     def records_with(
@@ -114,14 +184,18 @@ class Ledger:
         moves: dict[str, Record] = {}
         for key, decision in decisions.items():
             names = {**self.owner(key).claims, **decision.claims, **decision.shadowed}
-            now = texts_of(self._environ, names) if put_right else {}
-            for name in names:
-                record, text = records.get(name), texts.get(name)
-                if record is None:
-                    continue  # shadowed from the start
+            written = self._others.names if put_right else frozenset()
+            unsettled = [  # most are settled; what has no record is shadowed from the start
+                name
+                for name in names
+                if (record := records.get(name)) is not None
+                and not (record.owned and record.left == texts.get(name, record))
+                or name in written
+            ]
+            for name in unsettled:
+                record, text = records[name], texts.get(name)
                 if text is not None:
-                    off = not record.owned or text != record.left
-                    if off or (put_right and now.get(name) != text):
+                    if not record.owned or text != record.left or self._environ.get(name) != text:
                         moves[name] = record.leaving(text, owned=True)
                 elif name in decision.shadowed:
                     moves[name] = of_the_process(decision.shadowed[name])

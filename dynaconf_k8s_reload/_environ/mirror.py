@@ -16,7 +16,7 @@ from .._source.content import Payload
 from .ledger import Ledger, of_dotenv, with_dotenv
 from .overlay import Environment, Plan
 from .owners import Record, of_the_process
-from .process import PROCESS, require_pythons_own, texts_of
+from .process import PROCESS, Held, require_pythons_own
 from .rules import Decision, decide
 from .staging import view_of_thread
 from .writing import put_all
@@ -50,7 +50,8 @@ class Mirror:
     def __init__(self, environ: MutableMapping[str, str] = PROCESS) -> None:
         self._environ = environ
         self._lock = threading.RLock()
-        self._ledger = Ledger(environ)
+        self._held = Held(environ)
+        self._ledger = Ledger(environ, self._held)
 
     def plan(
         self, proposals: Mapping[int, Proposal], *, put_right: bool = False
@@ -70,20 +71,17 @@ class Mirror:
         if self._environ is PROCESS:
             require_pythons_own()
         with self._lock:
-            self._ledger.drop_forgotten()
+            self.settle()
             decisions = {key: self._decide(key, proposal) for key, proposal in proposals.items()}
-            claims = {key: decision.claims for key, decision in decisions.items()}
             payloads = {key: proposal.payload for key, proposal in proposals.items()}
-            records = self._ledger.records_with(claims, payloads)
-            texts = self._ledger.wanted(claims, payloads)
-            moves = self._ledger.moves(decisions, records, texts, put_right=put_right)
-            dotenv = of_dotenv(moves, [proposal.dotenv for proposal in proposals.values()])
-            moves = with_dotenv(moves, dotenv)
+            outcome = self._ledger.outcome(decisions, payloads, put_right=put_right)
+            dotenv = of_dotenv(outcome.moves, [each.dotenv for each in proposals.values()])
+            moves = with_dotenv(outcome.moves, dotenv)
             # An object that is made by code within a build sees what the build sees.
             process = view_of_thread() or self._environ
             joint = Environment(process, {}, {name: move.left for name, move in moves.items()})
             plans = {
-                key: self._plan_of(key, proposal, decisions[key], texts, joint)
+                key: self._plan_of(key, proposal, decisions[key], outcome.texts, joint)
                 for key, proposal in proposals.items()
             }
             if dotenv:
@@ -110,7 +108,7 @@ class Mirror:
         unclaimed = self._ledger.unclaimed(self._ledger.owner(key), shown, decision, payload, texts)
         differing = tuple(
             name
-            for name, text in self._ledger.of_the_process(claims)
+            for name, text in self._ledger.of_the_process(claims, joint.pending)
             if self._environ.get(name, text) != text
             and not any(each.mount.env_from is True for each in payload.provided(name))
         )
@@ -136,14 +134,12 @@ class Mirror:
         """
         with self._lock:
             decisions = {key: plan.decision for key, plan in plans.items()}
-            claims = {key: plan.decision.claims for key, plan in plans.items()}
             payloads = {key: plan.payload for key, plan in plans.items()}
-            records = self._ledger.records_with(claims, payloads)
-            texts = self._ledger.wanted(claims, payloads)
-            moves = self._ledger.moves(decisions, records, texts, put_right=put_right)
+            outcome = self._ledger.outcome(decisions, payloads, put_right=put_right)
+            moves = outcome.moves
             for plan in plans.values():
                 moves = with_dotenv(moves, plan.dotenv)
-            self._move({**records, **moves}, moves)
+            self._move({**outcome.records, **moves}, moves)
             for key, plan in plans.items():
                 owner = self._ledger.owners.setdefault(key, self._ledger.owner(key))
                 self._ledger.withdrawn.pop(key, None)
@@ -155,11 +151,12 @@ class Mirror:
         """The variables of an owner that somebody else has written since, and that are left so."""
         with self._lock:
             records, claims = self._ledger.records, self._ledger.owner(key).claims
-            now = texts_of(self._environ, claims)
+            written = self._ledger.written_by_others()
             return [
                 name
-                for name, text in claims.items()
-                if text is not None and now.get(name) != records[name].left
+                for name, text in (claims.items() if written else ())
+                if name in written and text is not None
+                if self._environ.get(name) != records[name].left
             ]
 
     def knows(self, name: str) -> bool:
@@ -167,18 +164,21 @@ class Mirror:
         return name in self._ledger.records
 
     def settle(self) -> None:
-        """Give the variables of the owners that no longer exist to those that still claim them."""
+        """Give the variables of the owners that no longer exist to those that still claim them.
+
+        What somebody else has written or removed since stays so.
+        """
         if self._ledger.forgotten:
             with self._lock:
-                names = self._ledger.drop_forgotten()
+                names, records = self._ledger.drop_forgotten(), self._ledger.records
                 texts = self._ledger.wanted()
                 moves = {
-                    name: self._ledger.records[name].leaving(texts[name], owned=True)
-                    for name in names
-                    if name in texts and self._ledger.records[name].left != texts[name]
+                    name: records[name].leaving(texts[name], owned=True)
+                    for name in names & texts.keys()
+                    if texts[name] != records[name].left == self._environ.get(name)
                 }
                 if moves:
-                    self._move({**self._ledger.records, **moves}, moves)
+                    self._move({**records, **moves}, moves)
 
     def stop(self, key: int, *, restore: bool = False) -> None:
         """Let the claims of an owner yield to every other's.
@@ -189,7 +189,7 @@ class Mirror:
                 that somebody else has written since.
         """
         with self._lock:
-            self._ledger.drop_forgotten()
+            self.settle()
             owner = self._ledger.owner(key)
             owner.stopped = True
             if restore and key in self._ledger.owners:
@@ -243,9 +243,10 @@ class Mirror:
 
         What could not be put back is known as it is, so that the next writing mends it.
         """
-        error = put_all(self._environ, {name: record.left for name, record in moves.items()})
+        values = self._held.form({name: record.left for name, record in moves.items()})
+        error = put_all(self._held, values)
         if error is None:
-            self._ledger.records = records
+            self._ledger.put_down(records, values)
             return
         for name in moves.keys() & self._ledger.records.keys():
             record, left = self._ledger.records[name], self._environ.get(name)

@@ -8,9 +8,8 @@ from itertools import chain
 
 from .._model.record import record
 from .._source.content import Payload
-from .process import texts_of
+from .process import put, texts_of
 from .rules import Decision
-from .writing import put
 
 
 class Environment(Mapping[str, str]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from itertools import repeat
 from typing import Any
 
 from .._model.errors import ConfigError
@@ -42,28 +43,74 @@ class ProcessEnviron(MutableMapping[str, str]):
 
     def copy(self) -> dict[str, str]:
         """Copy it at one moment, at a third of what reading each variable by its name takes."""
-        held: dict[bytes, bytes] = vars(os.environ)["_data"].copy()
-        decode, encoding = bytes.decode, sys.getfilesystemencoding()
-        return {
-            decode(name, encoding, ERRORS): decode(text, encoding, ERRORS)
-            for name, text in held.items()
-        }
-
-    def named(self, names: Iterable[str]) -> dict[str, str]:
-        """Copy some of it: a pod with many services has thousands of others."""
-        held: dict[bytes, bytes] = vars(os.environ)["_data"]
-        encode, decode, encoding = str.encode, bytes.decode, sys.getfilesystemencoding()
-        return {
-            name: decode(text, encoding, ERRORS)
-            for name in names
-            if (text := held.get(encode(name, encoding, ERRORS))) is not None
-        }
+        held = _data().copy()
+        return dict(zip(decoded(held), decoded(held.values()), strict=True))
 
     def __repr__(self) -> str:
         return f"ProcessEnviron({len(self)} variables)"
 
 
 PROCESS = ProcessEnviron()
+
+
+class Held:
+    """An environment as it is held: the process's in bytes, which are compared at once.
+
+    Args:
+        environ: the environment; another one than the process's is held as it is.
+    """
+
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
+        self._environ: Any = environ
+        self._in_bytes = isinstance(environ, ProcessEnviron)
+
+    def copy(self) -> dict[Any, Any]:
+        """Copy it at one moment."""
+        return _data().copy() if self._in_bytes else dict(self._environ)
+
+    def form(self, texts: Mapping[str, str | None]) -> dict[Any, Any]:
+        """Give names and texts as they are held; ``None`` stays what it is."""
+        if not self._in_bytes:
+            return dict(texts)
+        encode, encoding = str.encode, sys.getfilesystemencoding()
+        return {
+            encode(name, encoding, ERRORS): None if text is None else encode(text, encoding, ERRORS)
+            for name, text in texts.items()
+        }
+
+    def names(self, held: Iterable[Any]) -> Iterable[str]:
+        """Give the names that are held so."""
+        return decoded(held) if self._in_bytes else held
+
+    def put(self, name: Any, text: Any) -> None:
+        """Write a variable, or remove it where there is no text."""
+        if not self._in_bytes:
+            put(self._environ, name, text)
+        elif text is None:
+            os.unsetenv(name)
+            _data().pop(name, None)
+        else:
+            os.putenv(name, text)
+            _data()[name] = text
+
+
+def put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:
+    """Set a name, or remove it where there is no value."""
+    if value is None:
+        mapping.pop(name, None)
+    else:
+        mapping[name] = value
+
+
+def decoded(texts: Iterable[bytes]) -> Iterator[str]:
+    """Give names or texts of the process's environment as Python shows them."""
+    return map(bytes.decode, texts, repeat(sys.getfilesystemencoding()), repeat(ERRORS))
+
+
+def _data() -> dict[bytes, bytes]:
+    """Give what CPython keeps beside the C library's array, see ``os._Environ``."""
+    data: dict[bytes, bytes] = vars(os.environ)["_data"]
+    return data
 
 
 def require_pythons_own() -> None:
@@ -79,14 +126,8 @@ def require_pythons_own() -> None:
         )
 
 
-def texts_of(environ: Mapping[str, str], names: Iterable[str] | None = None) -> dict[str, str]:
-    """Copy an environment; unlike ``dict(os.environ)``, safe while others remove variables.
-
-    Args:
-        environ: the environment.
-        names: what to copy of it; ``None`` for all.
-    """
+def texts_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """Copy an environment; unlike ``dict(os.environ)``, safe while others remove variables."""
     if isinstance(environ, ProcessEnviron):
-        return environ.copy() if names is None else environ.named(names)
-    names = environ if names is None else names
-    return {name: text for name in names if (text := environ.get(name)) is not None}
+        return environ.copy()
+    return {name: text for name in environ if (text := environ.get(name)) is not None}

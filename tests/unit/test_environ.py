@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
 from dynaconf_k8s_reload._environ.overlay import Plan
-from dynaconf_k8s_reload._environ.process import PROCESS, texts_of
+from dynaconf_k8s_reload._environ.process import PROCESS, Held, put, texts_of
 from dynaconf_k8s_reload._environ.writing import put_all
 from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
@@ -184,6 +185,40 @@ def test_what_others_wrote_is_told() -> None:
     assert process == {"A": "2"}
 
 
+WRITES = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([None, "1", "2", "x"])))
+
+
+def write(process: dict[str, str], writes: list[tuple[str, str | None]]) -> None:
+    for name, text in writes:
+        put(process, name, text)
+
+
+@given(
+    TEXTS,
+    st.lists(st.tuples(TEXTS, WRITES, WRITES, st.booleans(), st.booleans()), min_size=1, max_size=4),
+)
+def test_whatever_others_write_is_seen(
+    boot: dict[str, str],
+    steps: list[tuple[dict[str, str], list[Any], list[Any], bool, bool]],
+) -> None:
+    """Before planning, between planning and applying, whoever asks meanwhile: nothing escapes."""
+    process = dict(boot)
+    mirror = Mirror(process)
+    for update, before, between, asked, put_right in steps:
+        write(process, before)
+        proposal = Proposal(payload(update), (Options(), Names()))
+        plan = mirror.plan({OWNER: proposal}, put_right=put_right)[1][OWNER]
+        write(process, between)
+        left = dict(process)
+        if asked:
+            mirror.drifted(OWNER)
+        mirror.apply({OWNER: plan}, put_right=put_right)
+        drifted = mirror.drifted(OWNER)
+        assert drifted == [name for name, text in update.items() if process.get(name) != text]
+        assert all(process.get(name) == left.get(name) for name in drifted)
+        assert not (put_right and drifted)
+
+
 def test_contested_names() -> None:
     """A name is contested while two live owners want different texts from different sources."""
     mirror = Mirror({})
@@ -291,6 +326,6 @@ def test_what_cannot_be_put_back_keeps_nothing_else_from_it() -> None:
             super().__setitem__(name, text)
 
     environ = Stubborn(A="old", B="old", C="old")
-    error = put_all(environ, dict.fromkeys("ABC", "new"))
+    error = put_all(Held(environ), dict.fromkeys("ABC", "new"))
     assert repr(error) == "OSError('C')"
     assert environ == {"A": "old", "B": "new", "C": "old"}
