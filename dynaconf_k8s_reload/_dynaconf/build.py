@@ -16,6 +16,7 @@ from .django_start import fill_in
 from .files import note_files, restore_dotenv, without_dotenv
 from .generation import ATTACHMENT, Attachment, attached
 from .live import following
+from .putting import MOUNT
 from .quiet import quieten
 from .takeover import not_of_files, remember_built, share_hooks
 from .unbound import mark_unbound
@@ -131,8 +132,11 @@ def complete_candidate(live: Settings, candidate: Settings) -> None:
 
 
 def _settings_module(settings: Settings) -> Any:
+    sources = state.get(settings, "loaded_by_loaders")
     # As a list: another thread may set something from a source of its own meanwhile.
-    for metadata, loaded in list(state.get(settings, "loaded_by_loaders").items()):
+    for metadata in list(sources):
         if getattr(metadata, "identifier", None) == "init_settings_module":
-            return loaded["SETTINGS_FILE_FOR_DYNACONF"]
+            return sources[metadata]["SETTINGS_FILE_FOR_DYNACONF"]
+        if getattr(metadata, "loader", None) == MOUNT:
+            break  # dynaconf sets it before anything is loaded, and here begin thousands
     return None

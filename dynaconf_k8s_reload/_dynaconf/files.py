@@ -15,7 +15,6 @@ from dynaconf.utils.files import find_file
 from .._source.fingerprint import Token
 from . import state
 from .generation import Attachment, attached
-from .values import raw
 
 NAMING = (  # options that name files, or patterns of such
     "SETTINGS_FILE_FOR_DYNACONF",
@@ -117,14 +116,13 @@ def _dotenv_path(settings: Settings) -> str | None:
 
 
 def _named(settings: Settings) -> Iterator[str]:
-    options = raw(settings)
     loaded = [str(path) for path in state.get(settings, "loaded_files")]
     yield from loaded
-    root = str(options.get("ROOT_PATH_FOR_DYNACONF") or "")
+    root = str(state.option(settings, "ROOT_PATH_FOR_DYNACONF") or "")
     if not root and loaded:
         root = os.path.dirname(loaded[0])
     for option in NAMING:
-        for name in ensure_a_list(options.get(option)):
+        for name in ensure_a_list(state.option(settings, option)):
             base, extension = os.path.splitext(os.path.join(root, str(name)))
             for path in (f"{base}{extension}", f"{base}.local{extension}"):
                 yield from glob.glob(path) if glob.has_magic(path) else [path]

@@ -10,13 +10,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynaconf.base import Settings
+from dynaconf.utils import missing
 from dynaconf.utils.parse_conf import Lazy
 
 from .._model.changes import flatten, same, taken_out
 from . import state
 from .containers import hand_over
 from .generation import attached, attachment_of
-from .values import OPTIONS, SCALARS, copied, is_container, is_filled, put_raw, raw
+from .values import (
+    OPTIONS,
+    SCALARS,
+    copied,
+    is_container,
+    is_filled,
+    others_than_scalars,
+    put_raw,
+    raw,
+)
 
 
 def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
@@ -25,17 +35,14 @@ def keep_identity(live: Settings, candidate: Settings) -> dict[str, Any]:
     Returns:
         The settings whose values the candidate took over.
     """
-    old, published, kept = raw(live), attached(live).values, {}
-    for name, value in raw(candidate).items():
-        if type(value) in SCALARS or name in OPTIONS:
+    old, published, kept = state.get(live, "store"), attached(live).values, {}
+    for name, value in others_than_scalars(state.get(candidate, "store")):
+        before = dict.get(old, name, missing)
+        if name in OPTIONS or before is missing:
             continue
-        if (
-            name in old
-            and _unchanged(old[name], value, published, str(name))
-            and _is_in_order(old[name], value)
-        ):
-            _put(candidate, name, old[name])
-            kept[str(name)] = old[name]
+        if _unchanged(before, value, published, str(name)) and _is_in_order(before, value):
+            _put(candidate, name, before)
+            kept[str(name)] = before
     return kept
 
 
@@ -51,9 +58,8 @@ def keep_live(live: Settings, candidate: Settings) -> None:
     for by_kind in state.get(candidate, "loaded_hooks").values():
         by_kind.update({kind: dict(noted) for kind, noted in by_kind.items() if noted})
         notes.extend(by_kind.values())
-    for name, value in raw(candidate).items():
-        kind = type(value)  # a lazy object answers `isinstance` for what it wraps
-        if kind in SCALARS or issubclass(kind, (dict, list)):
+    for name, value in others_than_scalars(state.get(candidate, "store")):
+        if issubclass(type(value), (dict, list)):  # a lazy object answers for what it wraps
             continue
         behind = state.settings_behind(value)
         found = None if behind is None else attachment_of(behind)

@@ -139,7 +139,7 @@ def pin_key(settings: Settings, key: Any) -> None:
 def _pin(
     container: Any, anchor: Settings, environment: Mapping[str, str], *, literals_end: bool = False
 ) -> None:
-    for key, value in _others_than_scalars(container):
+    for key, value in others_than_scalars(container):
         if isinstance(value, Lazy) and not isinstance(value, PinnedLazy):
             put_raw(container, key, PinnedLazy.of(value, anchor, environment))
         elif isinstance(value, (dict, list)):
@@ -154,7 +154,8 @@ def put_raw(container: Any, key: Any, value: Any) -> None:
     kind.__setitem__(container, key, value)
 
 
-def _others_than_scalars(container: Any) -> list[tuple[Any, Any]]:
+def others_than_scalars(container: Any) -> list[tuple[Any, Any]]:
+    """Give the keys, or the numbers, of what is not a scalar in one of dynaconf's containers."""
     is_table = isinstance(container, dict)
     items = dict.items(container) if is_table else enumerate(list.__iter__(container))
     return [(key, value) for key, value in items if type(value) not in SCALARS]

@@ -118,14 +118,15 @@ def visible(root: str, within: str) -> Iterator[Found]:
             continue
         with entries:
             for entry in entries:
-                if entry.name.startswith("..") or not _is_text(entry.name):
+                name = entry.name
+                if name.startswith("..") or not (name.isascii() or _is_text(name)):
                     continue
                 if entry.is_file(follow_symlinks=False):
-                    yield Found(f"{above}{entry.name}", entry.path)
+                    yield Found(f"{above}{name}", entry.path)
                 elif entry.is_dir(follow_symlinks=False):
-                    below.append((entry.path, f"{above}{entry.name}/"))
+                    below.append((entry.path, f"{above}{name}/"))
                 elif entry.is_symlink():
-                    yield from _followed(f"{above}{entry.name}", entry.path, within)
+                    yield from _followed(f"{above}{name}", entry.path, within)
 
 
 def _followed(key: str, path: str, within: str) -> Iterator[Found]:
@@ -148,7 +149,7 @@ def is_inside(real: str, within: str) -> bool:
 
 
 def _is_text(name: str) -> bool:
-    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def name_of(error: OSError) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from operator import itemgetter
 from types import MappingProxyType
 
 from .._model.clock import monotonic
@@ -88,16 +89,16 @@ def _read_once(mount: Mount, before: Token) -> Snapshot | MountError:
             return _leads_out(mount)
         committed = os.lstat(os.path.join(within, DATA_LINK) if generation_dir else root).st_mtime
         with Files(within) as files:
-            for found in sorted(visible(root, within)):
+            for found in sorted(visible(root, within), key=itemgetter(0)):
                 key = found.key
                 is_settings_file = key.endswith(SETTINGS_FILE_EXTENSIONS)
                 if not mount.takes(key, whole=is_settings_file):
                     continue
-                if found.error == OUTSIDE:
+                if found.path is None:
+                    if found.error != OUTSIDE:
+                        return _unreadable(mount, key, found.error)
                     outside.append(key)
                     continue
-                if found.path is None:
-                    return _unreadable(mount, key, found.error)
                 if not generation_dir:
                     committed = max(committed, os.lstat(found.path).st_mtime)
                 contents[is_settings_file][key] = content = files.read(found.path)
