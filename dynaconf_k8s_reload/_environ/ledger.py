@@ -188,8 +188,10 @@ class Ledger:
             unsettled = [  # most are settled; what has no record is shadowed from the start
                 name
                 for name in names
-                if (record := records.get(name)) is not None
-                and not (record.owned and record.left == texts.get(name, record))
+                if (
+                    (record := records.get(name)) is not None
+                    and not (record.owned and record.left == texts.get(name, record))
+                )
                 or name in written
             ]
             for name in unsettled:

@@ -195,7 +195,7 @@ def write(process: dict[str, str], writes: list[tuple[str, str | None]]) -> None
 
 @given(
     TEXTS,
-    st.lists(st.tuples(TEXTS, WRITES, WRITES, st.booleans(), st.booleans()), min_size=1, max_size=4),
+    st.lists(st.tuples(TEXTS, WRITES, WRITES, *[st.booleans()] * 2), min_size=1, max_size=4),
 )
 def test_whatever_others_write_is_seen(
     boot: dict[str, str],
