@@ -10,12 +10,14 @@ from dynaconf.base import Settings
 from .._model.record import record
 from . import state
 
+VALIDATOR = "validator"
 TOLD = {
     "default_settings": "dynaconf's default",
     "init_kwargs": "a keyword of Dynaconf(...)",
     "env_global": "the environment",
     "setdefault": "a default of a validator, or of code",
-    "validator": "a validator",
+    VALIDATOR: "a validator",
+    "code": "set by code",  # in a candidate, see `takeover`
 }
 
 
@@ -40,7 +42,9 @@ def source_of(settings: Settings, path: tuple[str, ...]) -> Source | None:
     source: Source | None = None
     names = state.names(settings)
     for metadata, loaded in list(state.get(settings, "loaded_by_loaders").items()):
-        if any(names.top(str(key)) == name for key in loaded or ()):
+        # A validator sets again whatever it finds, since it may cast it.
+        is_again = source is not None and getattr(metadata, "identifier", "") == VALIDATOR
+        if not is_again and any(names.top(str(key)) == name for key in loaded or ()):
             source = _told(metadata)
     return source or Source("set by code, after it was loaded", None)
 

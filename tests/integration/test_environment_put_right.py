@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from dynaconf import Dynaconf
+from dynaconf import Dynaconf, Validator
 
 from dynaconf_k8s_reload import get_reloader
 from dynaconf_k8s_reload.testing import AtomicWriter
@@ -134,6 +134,7 @@ def test_explaining_a_setting(volume: AtomicWriter, tmp_path: Path) -> None:
         k8s_prefixed_only=None,
         settings_files=[str(file)],
         KEYWORD=1,
+        validators=[Validator("FROM_FILE", "KEYWORD", cast=float), Validator("DEFAULT", default=1)],
     )
     settings.set("BY_CODE", 1)
     settings.set("LATER", 1, loader_identifier="mine")
@@ -159,8 +160,12 @@ def test_explaining_a_setting(volume: AtomicWriter, tmp_path: Path) -> None:
     assert "not mirrored: protected" in str(path)
     assert reloader.explain("FROM_FILE").file == str(file)
     assert "keyword" in reloader.explain("KEYWORD").rule
-    assert reloader.explain("BY_CODE").rule == "set by code"
-    assert "mine" in reloader.explain("LATER").rule
+    assert "a default of a validator" in reloader.explain("DEFAULT").rule
+    for text in ("1", "2"):
+        volume.set("MYAPP_A", text)
+        reloader.reload()
+        assert reloader.explain("BY_CODE").rule == "set by code"
+        assert "mine" in reloader.explain("LATER").rule
     assert reloader.explain("NOTHING").rule == "not set"
     assert str(reloader.explain("NOTHING")) == "NOTHING: not set"
 
