@@ -17,6 +17,8 @@ from flask.helpers import get_debug_flag
 
 from .. import _dynaconf
 from .._model.changes import same
+from . import state
+from .assembly import recorded
 
 ABSENT = object()
 
@@ -63,14 +65,16 @@ class LiveConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is un
         return value
 
     def setdefault(self, key: str, value: Any = None) -> Any:
-        """Give a value; where there is none, set it first. It shows when a mount's key goes."""
+        """Give a value; where there is none, set it first, in each later generation too."""
         try:
             present = self[key]
         except KeyError:
             self[key] = value
             return value
-        if key != "DEBUG":  # which Flask always has
-            dict.setdefault(self, key, value)
+        if key != "DEBUG" and not dict.__contains__(self, key):  # which Flask always has
+            settings: Any = state.settings_behind(self._settings)
+            with recorded(settings, _set_if_absent, key, value):
+                pass  # there is a value now, but a later generation may have none
         return present
 
     def copy(self) -> dict[str, Any]:
@@ -80,6 +84,13 @@ class LiveConfig(DynaconfConfig):  # type: ignore[misc] # reason: dynaconf is un
     def _chain_map(self) -> ChainMap[str, Any]:
         settings = copy.copy(_dynaconf.unwrap(self._settings))  # which no publication touches
         return ChainMap(settings, {"DEBUG": get_debug_flag(), **dict(dict.items(self))})
+
+
+def _set_if_absent(settings: Any, key: str, value: Any) -> None:
+    try:
+        settings[key]
+    except KeyError:
+        settings[key] = value
 
 
 def settings_of(app: object) -> Any:

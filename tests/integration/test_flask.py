@@ -177,9 +177,12 @@ def test_an_extension_s_default_shows_when_the_mount_s_key_goes(volume: AtomicWr
     app = make_live(volume, envvar_prefix="FLASK")
     assert app.config.setdefault("KEY", "default") == "mount"
     assert app.config.setdefault("DEBUG", "never") is True
-    volume.write({})
-    reload(app)
-    assert [app.config["KEY"], app.config["DEBUG"]] == ["default", False]
+    assert app.config.setdefault("KEY", "too late") == "mount"
+    for payload, value in [({}, "default"), ({"FLASK_KEY": "new"}, "new"), ({}, "default")]:
+        volume.write(payload)
+        reload(app)
+        settings = app.dynaconf  # type: ignore[attr-defined] # reason: dynaconf sets it
+        assert [app.config["KEY"], settings.KEY, app.config["DEBUG"]] == [value, value, False]
 
 
 def test_popping_leaves_what_dynaconf_provides(volume: AtomicWriter) -> None:
