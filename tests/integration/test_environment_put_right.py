@@ -219,6 +219,37 @@ def test_explaining_a_variable_that_no_mount_has(
     assert explain("L[0]").rule.endswith(", as a part of what it is nested in")
 
 
+def test_explaining_the_parts_of_a_table(
+    volume: AtomicWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is of the source that has set it, whoever has added others since; so after a reload."""
+    files = [tmp_path / "settings.toml", tmp_path / "more.toml"]
+    files[0].write_text("[DB]\nNAME = 'x'\nPORTS = [1, {number = 2}]\n")
+    files[1].write_text("[DB]\ndynaconf_merge = true\nSIZE = 1\n")
+    monkeypatch.setenv("MYAPP_DB__USER", "u")
+    volume.write({"MYAPP_DB__HOST": "h"})
+    settings = make_settings(
+        volume.directory,
+        k8s_watch=False,
+        settings_files=list(map(str, files)),
+        validators=[Validator("DB.NAME", len_min=1), Validator("DB.TIMEOUT", default=3)],
+        post_hooks=[lambda _: {"DB": {"dynaconf_merge": True, "BY_HOOK": 1}}],
+    )
+    reloader = get_reloader(settings)
+    for text in ("h", "i"):
+        volume.write({"MYAPP_DB__HOST": text})
+        reloader.reload()
+        assert text == settings.DB.HOST
+        for key, file in (("DB.NAME", 0), ("db.ports[1].number", 0), ("DB.SIZE", 1)):
+            assert reloader.explain(key).file == str(files[file]), key
+        assert reloader.explain("DB.USER").rule == "the environment"
+        assert reloader.explain("DB.HOST").mount == str(volume.directory)
+        assert "a hook" in reloader.explain("DB.BY_HOOK").rule
+        assert "a default of a validator" in reloader.explain("DB.TIMEOUT").rule
+    settings.DB["BY_CODE"] = 1
+    assert reloader.explain("DB.BY_CODE").rule == "set by code, after it was loaded"
+
+
 def test_explaining_a_setting_of_several_parts(volume: AtomicWriter) -> None:
     """Those that set other parts of it stand beside the last one, which beats none of them."""
     volume.write({"MYAPP_DB__HOST": "h", "MYAPP_DB__PORT": "1"})
