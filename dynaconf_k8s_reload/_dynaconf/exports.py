@@ -13,6 +13,7 @@ from typing import Any
 from dynaconf.base import Settings
 from dynaconf.utils import missing
 
+from .._model.changes import same
 from .._model.record import record, replace
 from . import state
 from .assembly import NUMBERS
@@ -111,7 +112,8 @@ def renew(live: Settings, candidate: Settings) -> list[Callable[[], None]]:
             scratch: Any = SimpleNamespace(**_beginning(export, earlier))
             with _as_exported(candidate, export):
                 candidate.populate_obj(scratch, **export.arguments)
-            renewed = replace(export, put={**vars(scratch), **_kept(export, live, candidate)})
+            put = vars(scratch)
+            renewed = replace(export, put={**put, **_kept(export, put, live, candidate)})
             exports.append(renewed)
             steps.append(partial(_follow, target, export, renewed))
     attached(candidate).exports = tuple(exports)
@@ -180,14 +182,30 @@ def _put_one(store: Any, name: Any, value: Any) -> None:
         put_raw(store, name, value)
 
 
-def _kept(export: Export, live: Settings, candidate: Settings) -> dict[str, Any]:
-    """Give what stays as it is: code may have completed, in place, the copies it was given."""
+def _kept(
+    export: Export, renewed: Mapping[str, Any], live: Settings, candidate: Settings
+) -> dict[str, Any]:
+    """Give what stays as it is: code may have completed, in place, the copies it was given.
+
+    What a hook changes after the export may come to the same for another value that is exported.
+    """
     old, new = raw(live), raw(candidate)
     return {
         name: value
         for name, value in export.put.items()
-        if name in new and new[name] is old.get(name, missing)
+        if name in new
+        and new[name] is old.get(name, missing)
+        and _is_completed(value, renewed.get(name, missing))
     }
+
+
+def _is_completed(value: Any, new: Any) -> bool:
+    """Tell whether a value is a new one, apart from what code has added to it."""
+    if isinstance(value, dict) and isinstance(new, dict):
+        return all(key in value and _is_completed(value[key], new[key]) for key in new)
+    if isinstance(value, list) and isinstance(new, list):
+        return len(value) >= len(new) and all(map(_is_completed, value, new))
+    return same(value, new)
 
 
 def _follow(target: Any, old: Export, new: Export) -> None:
