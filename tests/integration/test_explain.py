@@ -140,6 +140,29 @@ def test_explaining_the_parts_of_a_table(
     assert reloader.explain("DB.BY_CODE").rule == "set by code, after it was loaded"
 
 
+@pytest.mark.parametrize("key", ["LIST[2]", "LIST.x", "LIST[0].x", "TEXT[0]", "TEXT.x", "DB.y"])
+def test_explaining_what_is_not_in_a_value(volume: AtomicWriter, key: str) -> None:
+    """It is not set, whatever the value is."""
+    volume.write({})
+    settings = make_settings(
+        volume.directory, k8s_watch=False, LIST=[{"y": 1}, 2], TEXT="text", DB={"x": 1}
+    )
+    assert get_reloader(settings).explain(key).rule == "not set"
+
+
+@pytest.mark.parametrize("is_mirrored", [True, False])
+def test_explaining_what_becomes_of_a_variable(volume: AtomicWriter, is_mirrored: bool) -> None:
+    """It is mirrored, or it is told why not; the file of a name as it is says it all."""
+    volume.write({"A": "1"})
+    mount = {"path": str(volume.directory), "mirror": is_mirrored}
+    found = get_reloader(make_settings(mount, k8s_watch=False)).explain("A")
+    assert found.rule == f"{volume.directory}/A"
+    told = "mirrored as A" if is_mirrored else f"A is not mirrored: {found.why_not}"
+    assert str(found) == f"A: {found.rule}; {told}"
+    assert (found.mirrored, found.why_not is None) == (is_mirrored, is_mirrored)
+    assert is_mirrored or str(found.why_not).startswith("its mount is not mirrored")
+
+
 def test_explaining_a_setting_of_several_parts(volume: AtomicWriter) -> None:
     """Those that set other parts of it stand beside the last one, which beats none of them."""
     volume.write({"MYAPP_DB__HOST": "h", "MYAPP_DB__PORT": "1"})
