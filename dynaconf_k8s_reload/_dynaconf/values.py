@@ -213,10 +213,10 @@ def changes_between(old: Settings, new: Settings) -> Changes:
     names = cache(lambda: {key.partition(".")[0] for key in after})
 
     def is_real(change: Change) -> bool:
-        if change.kind == "added":
-            return not is_filled(change.key, change.new, before, published)
         if change.kind == "modified":
             return True
+        if change.kind == "added":
+            return not is_filled(change.key, change.new, before, published)
         top = change.key.partition(".")[0]
         return top not in names() or taken_out(change.key, published, after)
 

@@ -82,16 +82,24 @@ class Held:
         """Give the names that are held so."""
         return decoded(held) if self._in_bytes else held
 
-    def put(self, name: Any, text: Any) -> None:
-        """Write a variable, or remove it where there is no text."""
+    def put(self, values: Iterable[tuple[Any, Any]]) -> None:
+        """Write variables in their order, or remove each that has no text; as Python itself does.
+
+        Args:
+            values: names and texts as they are held.
+        """
         if not self._in_bytes:
-            put(self._environ, name, text)
-        elif text is None:
-            os.unsetenv(name)
-            _data().pop(name, None)
-        else:
-            os.putenv(name, text)
-            _data()[name] = text
+            for name, text in values:
+                put(self._environ, name, text)
+            return
+        data = _data()
+        for name, text in values:
+            if text is None:
+                os.unsetenv(name)
+                data.pop(name, None)
+            else:
+                os.putenv(name, text)
+                data[name] = text
 
 
 def put(mapping: MutableMapping[str, str], name: str, value: str | None) -> None:

@@ -71,8 +71,7 @@ def put_all(environ: Held, values: Mapping[Any, Any]) -> BaseException | None:
     moving = {name for name, text in differing.items() if text is None or name not in now}
     order = sorted(differing, key=moving.__contains__)
     try:
-        for name in order:
-            environ.put(name, differing[name])
+        environ.put((name, differing[name]) for name in order)
     except BaseException as error:  # noqa: BLE001 -- because it is given to the caller, which raises it
         _undo(environ, reversed(order), now)
         return error
@@ -84,6 +83,6 @@ def _undo(environ: Held, names: Iterable[Any], before: Mapping[Any, Any]) -> Non
     for name in names:
         try:
             if changed.get(name) != before.get(name):
-                environ.put(name, before.get(name))
+                environ.put([(name, before.get(name))])
         except Exception:  # noqa: BLE001, S112 -- because the others are put back all the same, and the first error is what is raised
             continue
