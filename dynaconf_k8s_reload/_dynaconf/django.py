@@ -15,6 +15,7 @@ from dynaconf import LazySettings
 from dynaconf.base import Settings
 from dynaconf.contrib import django_dynaconf_v2 as contrib
 
+from . import state
 from .django_start import URLS
 
 ORIGINS = ("csrf_trusted_origins_hosts", "allowed_origins_exact", "allowed_origin_subdomains")
@@ -57,7 +58,9 @@ def make_live(settings: Any) -> None:
     if settings is django_settings():
         _follow_module(settings)
         original = contrib.django_settings
-        _follow_original(original, settings, vars(original)["_wrapped"])
+        boot = vars(original)["_wrapped"]
+        _follow_original(original, settings, boot)
+        _follow_secret_key(boot, settings)
     else:
         _follow_exported()
     _follow_csrf()
@@ -103,6 +106,23 @@ def _follow_original(original: Any, settings: Any, boot: Any) -> None:
     FollowingSettings.live, FollowingSettings.boot = settings, boot
     # A lazy object answers `__class__` for what it wraps, so it cannot be assigned to.
     object.__dict__["__class__"].__set__(original, FollowingSettings)
+
+
+def _follow_secret_key(boot: Any, settings: Any) -> None:
+    """Have what Django keeps of the start say whether there is a ``SECRET_KEY``.
+
+    At each look-up of a setting dynaconf since 3.3 asks Django, which refuses an empty one.
+    """
+
+    class Boot(type(boot)):  # type: ignore[misc] # reason: Django is untyped
+        """Looks ``SECRET_KEY`` up in dynaconf's store; through dynaconf it would be asked again."""
+
+        @property
+        def SECRET_KEY(self) -> Any:  # noqa: N802 -- because the name is Django's
+            """The key of the current generation."""
+            return dict.get(state.get(state.unwrap(settings), "store"), "SECRET_KEY")
+
+    boot.__class__ = Boot
 
 
 class FollowingSettings(conf.LazySettings):  # type: ignore[misc] # reason: Django is untyped

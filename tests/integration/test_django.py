@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from django_project import Project
+from dynaconf_k8s_reload._dynaconf import state
 from dynaconf_k8s_reload.testing import AtomicWriter
 
 pytest.importorskip("django", reason="Django is not installed")
@@ -93,6 +94,33 @@ def test_what_the_mount_had_at_the_start_falls_back_too(volume: AtomicWriter) ->
         volume.write({**HOSTS, "DJANGO_LATER": "2"})
         project.eventually("[each.get('LATER') for each in [settings]]", [2])
         assert project("[early.LATER, module.LATER, 'LATER' in dir(module)]") == [2, 2, True]
+
+
+TOLD = """
+def told(read):
+    try:
+        return read()
+    except Exception as error:
+        return type(error).__name__
+"""
+
+
+@pytest.mark.skipif(state.UP_TO_3_2, reason="dynaconf since 3.3 asks Django")
+@pytest.mark.parametrize("keys", [("first", "", "second"), ("", "second", "")])
+def test_an_empty_secret_key_is_refused_where_it_is_read(
+    volume: AtomicWriter, keys: tuple[str, ...]
+) -> None:
+    """As in a process that starts with it; a good one that follows is served."""
+    holders = ("settings", "early", "module")
+    volume.write({**HOSTS, "DJANGO_SECRET_KEY": keys[0]})
+    with Project(volume.directory, k8s_watch=False) as project:
+        project.do(TOLD)
+        for key in keys[1:]:
+            volume.write({**HOSTS, "DJANGO_SECRET_KEY": key})
+            assert project("reloader.reload().outcome") == "applied"
+            for holder in holders:
+                seen = project(f"told(lambda: {holder}.SECRET_KEY)")
+                assert seen == (key or "ImproperlyConfigured")
 
 
 def test_mail_goes_to_the_new_host(project: Project, volume: AtomicWriter) -> None:
