@@ -412,16 +412,18 @@ def test_what_code_sets_between_two_objects_is_in_the_second_only(
 def test_an_export_has_nothing_of_a_default_that_came_after_it(volume: AtomicWriter) -> None:
     """Not even of one that is what a mount had before; a new process exports before it is set."""
     late = {"SIZE": 5, "TABLE": {"a": 1, "b": 2}}
-    volume.write({"SIZE": "5", "TABLE": "{a = 1, b = 2}"})
+    volume.write({"SIZE": "5", "TABLE": "{a = 1, b = 2}", "STAYS": "[1, {a = 2}]"})
     settings = make_settings(volume.directory, k8s_watch=False)
     settings.populate_obj(target := types.SimpleNamespace())
     for name, value in late.items():
         settings.setdefault(name, value)
     assert {name: getattr(target, name) for name in late} == late
-    volume.write({})
+    stays = target.STAYS
+    volume.write({"STAYS": "[1, {a = 2}]"})
     assert get_reloader(settings).reload().outcome == "applied"
     assert {name: settings[name] for name in late} == late
     assert not vars(target).keys() & late.keys()
+    assert target.STAYS is stays
 
 
 def test_the_names_may_be_given_by_an_iterator(settings: Any, volume: AtomicWriter) -> None:

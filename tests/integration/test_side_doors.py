@@ -397,7 +397,8 @@ def test_validators_of_a_copy_judge_the_copy(volume: AtomicWriter) -> None:
     for count in (1, 2):
         volume.write({"A": str(count), "B": str(count)})
         get_reloader(settings).reload()
-        for twin in (copy.deepcopy(settings), settings.dynaconf.clone()):
+        first = copy.deepcopy(settings)
+        for twin in (copy.deepcopy(first), first, settings.dynaconf.clone()):
             twin.validators.validate()
             twin.set("A", 3)
             with pytest.raises(ValidationError, match="A must lt 3"):
