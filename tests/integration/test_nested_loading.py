@@ -155,9 +155,14 @@ def outcome(load: Any, beneath: Any, options: Any, batches: list[dict[str, str]]
 @example({"a b": 1, "A": 2}, [{"A_B__x": "1", "A__x": "2", "C b": "3"}], {})
 @example({"A": {"x": [{"y": "@format {this.B}"}]}, "B": 1}, [{"A__z": "1"}], {})
 @example({}, [{"A__X.x": "1", "A__x.y": "2", "a__X.z": "3"}], {"nested_separator": "--"})
+@example({}, [{"A__x": "[[1], [{b=1}]]", "A__y": "@format {this.A.x}", "A__z": "1"}], {})
 def test_folding_is_what_dynaconf_does(
     beneath: dict[str, Any], batches: list[dict[str, str]], options: dict[str, Any]
 ) -> None:
     """Values, types, order and history are those of dynaconf's own loader of the environment."""
     expected = outcome(by_dynaconf, beneath, options, batches)
-    assert outcome(by_us, beneath, options, batches) == expected
+    found = outcome(by_us, beneath, options, batches)
+    if state.UP_TO_3_2 and expected is RecursionError:
+        assert isinstance(found, dict)  # the note of a template is in the list that it shows
+    else:
+        assert found == expected
