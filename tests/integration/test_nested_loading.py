@@ -162,7 +162,6 @@ def test_folding_is_what_dynaconf_does(
     """Values, types, order and history are those of dynaconf's own loader of the environment."""
     expected = outcome(by_dynaconf, beneath, options, batches)
     found = outcome(by_us, beneath, options, batches)
-    if state.UP_TO_3_2 and expected is RecursionError:
-        assert isinstance(found, dict)  # the note of a template is in the list that it shows
-    else:
-        assert found == expected
+    # dynaconf 3.2 may put the note of a template into the list that this shows.
+    is_endless = state.UP_TO_3_2 and expected is RecursionError
+    assert found == expected or (is_endless and isinstance(found, dict))
