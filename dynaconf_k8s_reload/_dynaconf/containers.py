@@ -61,6 +61,8 @@ def put_up_to_3_2(box: Any, key: str, value: Any) -> None:
         box[key] = value
         return
     if kind is list:
-        value = BoxList(value, box_class=type(box), **box._Box__box_config())
+        options = box._box_config.copy()
+        del options["__created"], options["__safe_keys"]  # no options, but the box's own
+        value = BoxList(value, box_class=type(box), **options)
     box._box_config["__safe_keys"][key] = key
     dict.__setitem__(box, key, value)

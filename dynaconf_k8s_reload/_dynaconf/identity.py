@@ -109,10 +109,10 @@ def _unchanged(old: Any, new: Any, published: Mapping[str, Any], name: str) -> b
         return False
     if isinstance(old, dict) and _has_other_scalar(old, new):
         return False  # a quick look, which finds most changes
+    if not isinstance(old, dict):
+        return same(old, new) and not (_has_lazy(old) or _has_lazy(new))
     if _has_lazy(old) or _has_lazy(new):
         return False
-    if not isinstance(old, dict):
-        return same(old, new)
     # Copies, since reading dynaconf's dictionaries takes many times as long as plain ones.
     before, now = flatten({name: copied(old)}), flatten({name: copied(new)})
     return all(

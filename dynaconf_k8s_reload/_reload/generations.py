@@ -106,7 +106,7 @@ class Generations:
         return any(token(each.mount.path) != each.token for each in snapshots)
 
     @property
-    def is_off(self) -> bool:
+    def needs_putting_right(self) -> bool:
         """A variable is not what the mirror left, or a file outside the mounts has changed."""
         return bool(self.drifted) or self.files.differ(self.settings)
 

@@ -128,7 +128,7 @@ class Pass:
             member.warnings.of_mounts(snapshots)
             payload = payloads[same] = payloads.get(same) or Payload(snapshots, before)
             has_changed = member.files.look(live) or payload.digest != before.digest
-            if has_changed or (self._explicit and member.is_off):
+            if has_changed or (self._explicit and member.needs_putting_right):
                 candidates.append(Candidate.of(member, live, options, payload))
             else:  # the same content, perhaps in another directory
                 attachment.generation = replace(attachment.generation, payload=payload)
