@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from .._model.record import record
 from .._source.content import Payload, came_by_env_from
@@ -19,13 +18,13 @@ class Outcome:
     """What becomes of an environment when decisions are put into effect together.
 
     Attributes:
-        records: what is known of each name, apart from what moves.
+        added: the records of the names that are new, apart from what moves.
         texts: what is wanted of every variable that anybody wants.
         moves: the records of the names whose owner or value changes, as they will be.
         terms: what it was worked out from.
     """
 
-    records: dict[str, Record]
+    added: dict[str, Record]
     texts: dict[str, str]
     moves: dict[str, Record]
     terms: tuple[object, ...]
@@ -41,14 +40,16 @@ class Ledger:
     Attributes:
         records: what is known of each name.
         owners: by their keys, in the order of their first loads.
-        withdrawn: owners that are stopped, and their variables put back.
+        withdrawn: owners that were stopped, and their variables put back; unless they are back.
         forgotten: keys of owners that no longer exist.
+        others: what others write to the environment.
+        planned: what was worked out last.
     """
 
     def __init__(self, environ: Mapping[str, str], held: Held) -> None:
         self._environ = environ
-        self._others = OthersWrites(held)
-        self._outcome: Outcome | None = None
+        self.others = OthersWrites(held)
+        self.planned: Outcome | None = None
         self.records: dict[str, Record] = {}
         self.owners: dict[int, Owner] = {}
         self.withdrawn: dict[int, Owner] = {}
@@ -65,7 +66,6 @@ class Ledger:
             key = self.forgotten.popleft()
             owner = self.owners.pop(key, None)
             self.withdrawn.pop(key, None)
-            self._outcome = None
             if owner is not None:
                 names.update(owner.claims)
         return names
@@ -84,32 +84,26 @@ class Ledger:
             payloads: what it was decided of.
             put_right: write anew what others have written since.
         """
-        written = self.written_by_others()
-        terms = (decisions, payloads, put_right and bool(written))
-        if self._outcome is None or self._outcome.terms != terms:
+        put_right = bool(self.written_by_others()) and put_right
+        # A signal handler may load another object at any point, within this one too.
+        owners = [
+            (key, each.claims, each.payload, each.stopped) for key, each in self.owners.items()
+        ]
+        terms = (self.records, owners, self.others.seen, decisions, payloads, put_right)
+        outcome = self.planned
+        if outcome is None or outcome.terms != terms:
             claims = {key: decision.claims for key, decision in decisions.items()}
-            records = self.records_with(claims, payloads)
+            added = self.added(claims, payloads)
             texts = self.wanted(claims, payloads)
+            records = {**self.records, **added}
             moves = self.moves(decisions, records, texts, put_right=put_right)
-            self._outcome = Outcome(records, texts, moves, terms)
-        return self._outcome
+            outcome = self.planned = Outcome(added, texts, moves, terms)
+        return outcome
 
     def written_by_others(self) -> frozenset[str]:
         """Give the names that others may have written since the mirror has."""
-        if self._others.look(self.records):
-            self._outcome = None
-        return self._others.names
-
-    def put_down(self, records: dict[str, Record], values: Mapping[Any, Any]) -> None:
-        """Know these records from now on.
-
-        Args:
-            records: by their names.
-            values: what has just been written, as it is held.
-        """
-        self._outcome = None
-        self._others.leave_out(values)
-        self.records = records
+        self.others.look(self.records)
+        return self.others.names
 
     def process_value(self, name: str) -> str | None:
         """Give a variable as the process has it without our own writes."""
@@ -154,23 +148,23 @@ class Ledger:
             and not ((record := records.get(name)) and record.owned)
         ]
 
-    def records_with(
+    def added(
         self, claims: Mapping[int, Claims], payloads: Mapping[int, Payload]
     ) -> dict[str, Record]:
-        """Add records of the names that are new, or new again and written by others since."""
-        records = self.records.copy()
+        """Give records of the names that are new, or new again and written by others since."""
+        added: dict[str, Record] = {}
         known: list[Claims] = [owner.claims for owner in self.owners.values()]
         for key, theirs in claims.items():
             ever = self.owner(key).ever
             for name in set(theirs).difference(*known):
-                value, record = self._environ.get(name), records.get(name)
+                value, record = self._environ.get(name), self.records.get(name)
                 kept = record is not None and (record.owned or name in ever)
                 if record is None or not kept or value != record.left:
                     provided, mirrored = payloads[key].provided(name), theirs[name] is not None
                     own = came_by_env_from(provided, value, mirrored=mirrored)
-                    records[name] = Record(value, None if own else value, value)
+                    added[name] = Record(value, None if own else value, value)
             known.append(theirs)
-        return records
+        return added
 
     def moves(
         self,
@@ -184,7 +178,7 @@ class Ledger:
         moves: dict[str, Record] = {}
         for key, decision in decisions.items():
             names = {**self.owner(key).claims, **decision.claims, **decision.shadowed}
-            written = self._others.names if put_right else frozenset()
+            written = self.others.names if put_right else frozenset()
             unsettled = [  # most are settled; what has no record is shadowed from the start
                 name
                 for name in names

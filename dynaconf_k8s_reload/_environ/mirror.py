@@ -15,7 +15,7 @@ from .._model.record import record, replace
 from .._source.content import Payload
 from .ledger import Ledger, of_dotenv, with_dotenv
 from .overlay import Environment, Plan
-from .owners import Record, of_the_process
+from .owners import Owner, Record, of_the_process
 from .process import PROCESS, Held, require_pythons_own
 from .rules import Decision, decide
 from .staging import view_of_thread
@@ -139,13 +139,11 @@ class Mirror:
             moves = outcome.moves
             for plan in plans.values():
                 moves = with_dotenv(moves, plan.dotenv)
-            self._move({**outcome.records, **moves}, moves)
-            for key, plan in plans.items():
-                owner = self._ledger.owners.setdefault(key, self._ledger.owner(key))
-                self._ledger.withdrawn.pop(key, None)
-                owner.terms, owner.payload, owner.decision = plan.terms, plan.payload, plan.decision
-                owner.claims, owner.stopped = plan.decision.claims, False
-                owner.ever.update(owner.claims)
+            owners = {
+                key: self._ledger.owner(key).publishing(plan.terms, plan.payload, plan.decision)
+                for key, plan in plans.items()
+            }
+            self._move({**outcome.added, **moves}, moves, owners)
 
     def drifted(self, key: int) -> list[str]:
         """The variables of an owner that somebody else has written since, and that are left so."""
@@ -178,7 +176,7 @@ class Mirror:
                     if texts[name] != records[name].left == self._environ.get(name)
                 }
                 if moves:
-                    self._move({**records, **moves}, moves)
+                    self._move(moves, moves)
 
     def stop(self, key: int, *, restore: bool = False) -> None:
         """Let the claims of an owner yield to every other's.
@@ -208,7 +206,7 @@ class Mirror:
                         moves[name] = record.leaving(record.before, owned=False)
                     else:
                         moves[name] = of_the_process(value)
-            self._move({**self._ledger.records, **moves}, moves)
+            self._move(moves, moves)
 
     def forget(self, key: int) -> None:
         """Drop the claims of a reloader that no longer exists; its variables stay as they are.
@@ -238,15 +236,31 @@ class Mirror:
         """Replace the lock in a forked child: a thread that stayed behind may hold it."""
         self._lock = threading.RLock()
 
-    def _move(self, records: dict[str, Record], moves: Mapping[str, Record]) -> None:
+    def _move(
+        self,
+        records: Mapping[str, Record],
+        moves: Mapping[str, Record],
+        owners: Mapping[int, Owner] | None = None,
+    ) -> None:
         """Write what moves, or raise what interrupted it; then everything is as it was.
 
         What could not be put back is known as it is, so that the next writing mends it.
+
+        Args:
+            records: of the names that change or are new.
+            moves: those of them whose variables are to be written.
+            owners: who publishes that.
         """
+        ledger, others, owners = self._ledger, self._ledger.others, owners or {}
         values = self._held.form({name: record.left for name, record in moves.items()})
         error = put_all(self._held, values)
         if error is None:
-            self._ledger.put_down(records, values)
+            # There is no call in these lines, so no signal handler runs between two of them; what
+            # one has loaded meanwhile stays known.
+            ledger.planned = None
+            ledger.records = {**ledger.records, **records}
+            ledger.owners = {**ledger.owners, **owners}
+            others.own = {**others.own, **values}
             return
         for name in moves.keys() & self._ledger.records.keys():
             record, left = self._ledger.records[name], self._environ.get(name)

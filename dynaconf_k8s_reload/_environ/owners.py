@@ -65,6 +65,10 @@ class Owner:
     claims: Claims = field(default_factory=dict)
     stopped: bool = False
 
+    def publishing(self, terms: object, payload: Payload, decision: Decision) -> Owner:
+        """Give what is known of the same owner once this is mirrored."""
+        return Owner(terms, payload, decision, self.ever.union(decision.claims), decision.claims)
+
     def __repr__(self) -> str:
         return f"<Owner of {len(self.claims)} names>"
 

@@ -17,43 +17,40 @@ class OthersWrites:
         environ: the environment.
 
     Attributes:
+        seen: the environment at the last look, as it is held.
+        own: what the mirror has written since, as it is held; what others write after that, or have
+            written meanwhile, will still be seen.
         names: what others may have written; whatever is not among them is as the mirror left it.
     """
 
     def __init__(self, environ: Held) -> None:
         self._environ = environ
-        self._seen: dict[Any, Any] = {}  # as it is held
+        self.seen: dict[Any, Any] = {}
+        self.own: dict[Any, Any] = {}
         self.names: frozenset[str] = frozenset()
 
-    def look(self, known: Container[str]) -> bool:
-        """Tell whether anything has been written since the last look.
+    def look(self, known: Container[str]) -> None:
+        """Look at the environment.
 
         Args:
             known: the names that count.
         """
-        seen, now = self._seen, self._environ.copy()
-        self._seen = now
+        seen, own, names = self.seen, self.own, self.names
+        if own:
+            seen = {**seen, **own}
+            for name in [name for name, text in own.items() if text is None]:
+                del seen[name]
+            names = names.difference(self._environ.names(own)) if names else names
+        now = self._environ.copy()
         if now == seen:
-            return False
-        differing = {name for name in seen.keys() | now.keys() if seen.get(name) != now.get(name)}
-        names = self.names.union(self._environ.names(differing))
-        self.names = frozenset(name for name in names if name in known)
-        return True
-
-    def leave_out(self, values: Mapping[Any, Any]) -> None:
-        """Count what the mirror has just written as its own.
-
-        What others write meanwhile, or have written since, will still be seen.
-
-        Args:
-            values: names and texts as they are held.
-        """
-        seen = {**self._seen, **values}
-        for name in [name for name, text in values.items() if text is None]:
-            del seen[name]
-        self._seen = seen
-        if self.names:
-            self.names = self.names.difference(self._environ.names(values))
+            now = seen
+        else:
+            every = seen.keys() | now.keys()
+            differing = {name for name in every if seen.get(name) != now.get(name)}
+            names = names.union(self._environ.names(differing))
+            names = frozenset(name for name in names if name in known)
+        # Last, and without a call: a signal handler that raises leaves all three as they were.
+        self.seen, self.own, self.names = now, {}, names
 
 
 def put_all(environ: Held, values: Mapping[Any, Any]) -> BaseException | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dynaconf_k8s_reload import Mount
+from dynaconf_k8s_reload._environ import mirror as mirror_module
 from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
 from dynaconf_k8s_reload._environ.overlay import Plan
 from dynaconf_k8s_reload._environ.process import PROCESS, Held, put, texts_of
@@ -217,6 +222,77 @@ def test_whatever_others_write_is_seen(
         assert drifted == [name for name, text in update.items() if process.get(name) != text]
         assert all(process.get(name) == left.get(name) for name in drifted)
         assert not (put_right and drifted)
+
+
+class SoftTimeLimitError(BaseException):
+    """What a task queue raises in its handler."""
+
+
+@contextmanager
+def signalled(moment: int, handle: Callable[[], object]) -> Iterator[Callable[[], bool]]:
+    """Call `handle` at the so-manieth moment at which CPython would run a signal handler.
+
+    These are where a function of the mirror's begins, and after each call that it makes. Gives what
+    tells whether there was such a moment.
+    """
+    directory, moments = os.path.dirname(mirror_module.__file__), itertools.count(1)
+    happened: list[int] = []
+
+    def look(frame: Any, event: str, _: object) -> None:
+        mine = os.path.dirname(frame.f_code.co_filename) == directory
+        if mine and event in ("call", "c_return") and next(moments) == moment:
+            sys.setprofile(None)
+            happened.append(moment)
+            handle()
+
+    sys.setprofile(look)
+    try:
+        yield lambda: bool(happened)
+    finally:
+        sys.setprofile(None)
+
+
+def interrupt() -> None:
+    raise SoftTimeLimitError
+
+
+@pytest.mark.parametrize("then", [{"A": "1", "B": "1"}, {"A": "2", "C": "2"}])
+def test_a_signal_handler_that_raises(then: dict[str, str]) -> None:
+    """At whatever moment of applying: nothing is written, or all; what is applied next is right."""
+    before, after = {"A": "1", "B": "1"}, {"A": "2", "C": "2"}
+    for moment in itertools.count(1):
+        with mock.patch.dict(os.environ):
+            mirror, others = Mirror(), dict(os.environ)
+            publish(mirror, OWNER, before)
+            plan = planned(mirror, OWNER, payload(after))
+            with suppress(SoftTimeLimitError), signalled(moment, interrupt) as happened:
+                mirror.apply({OWNER: plan})
+            known = mirror._ledger.owner(OWNER).claims
+            assert dict(os.environ) == {**others, **known}, moment
+            assert publish(mirror, OWNER, then) == []
+            assert dict(os.environ) == {**others, **then}, moment
+            if not happened():
+                assert moment > 30
+                return
+
+
+def test_a_signal_handler_that_loads_another_object() -> None:
+    """At whatever moment: what each has mirrored is known, and put back where it is stopped."""
+    for moment in itertools.count(1):
+        with mock.patch.dict(os.environ):
+            mirror, others = Mirror(), dict(os.environ)
+            publish(mirror, OWNER, {"A": "1", "B": "1"})
+            load = partial(publish, mirror, OTHER, {"D": "1"})
+            with signalled(moment, load) as happened:
+                publish(mirror, OWNER, {"A": "2", "C": "2"})
+            if not happened():
+                assert moment > 60
+                return
+            assert dict(os.environ) == {**others, "A": "2", "C": "2", "D": "1"}, moment
+            assert mirror.drifted(OWNER) == mirror.drifted(OTHER) == []
+            mirror.stop(OTHER, restore=True)
+            mirror.stop(OWNER, restore=True)
+            assert dict(os.environ) == others, moment
 
 
 def test_contested_names() -> None:
