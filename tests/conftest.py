@@ -6,6 +6,7 @@ import ctypes  # noqa: F401 -- watchdog imports it, and some builds of Python ke
 import gc
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,12 @@ from dynaconf_k8s_reload._reload import notifier
 from dynaconf_k8s_reload._watch import RENEWED_AFTER_FORK, session
 from dynaconf_k8s_reload.testing import AtomicWriter
 from support import eventually, make_settings, open_descriptors, own_process, what_is_open
+
+if "coverage" in sys.modules and (measuring := sys.modules["coverage"].Coverage.current()):
+    # It saves what a forked child has run, and a thread that stayed behind may hold its lock.
+    os.register_at_fork(
+        after_in_child=lambda: setattr(measuring._collector, "data_lock", threading.Lock())
+    )
 
 AT_MOST = 30.0  # seconds until what is to end has ended: what is left stays for ever
 
