@@ -14,7 +14,7 @@ from dynaconf.base import Settings
 
 from . import _dynaconf
 from ._dynaconf import Attachment, Build, Generation
-from ._environ.mirror import Proposal
+from ._environ.overlay import Proposal
 from ._environ.staging import begin_stage, staged
 from ._model.errors import ConfigError
 from ._model.options import Options

@@ -7,34 +7,16 @@ environment will be.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 
-from .._model.names import Names
-from .._model.options import Options
-from .._model.record import record, replace
-from .._source.content import Payload
+from .._model.record import replace
 from .ledger import Ledger, of_dotenv, with_dotenv
-from .overlay import Environment, Plan
+from .overlay import Environment, Plan, Proposal
 from .owners import Owner, Record, of_the_process
 from .process import PROCESS, Held, require_pythons_own
 from .rules import Decision, decide
 from .staging import view_of_thread
 from .writing import put_all
-
-
-@record
-class Proposal:
-    """What an owner would publish.
-
-    Attributes:
-        payload: what its mounts hold.
-        terms: the options and names by which it is decided.
-        dotenv: reads the application's ``.env``, which provides what nothing else does.
-    """
-
-    payload: Payload
-    terms: tuple[Options, Names]
-    dotenv: Callable[[], Mapping[str, str]] = dict
 
 
 class Mirror:
@@ -254,10 +236,10 @@ class Mirror:
         ledger, others, owners = self._ledger, self._ledger.others, owners or {}
         values = self._held.form({name: record.left for name, record in moves.items()})
         error = put_all(self._held, values)
+        ledger.planned = None
         if error is None:
             # There is no call in these lines, so no signal handler runs between two of them; what
             # one has loaded meanwhile stays known.
-            ledger.planned = None
             ledger.records = {**ledger.records, **records}
             ledger.owners = {**ledger.owners, **owners}
             others.own = {**others.own, **values}

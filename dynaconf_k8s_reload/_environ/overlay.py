@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from itertools import chain
 
+from .._model.names import Names
+from .._model.options import Options
 from .._model.record import record
 from .._source.content import Payload
 from .process import put, texts_of
@@ -85,6 +87,21 @@ class Environment(Mapping[str, str]):
     def uncover(self, name: str) -> None:
         """Show the process's own value of a name, since code has just written or removed it."""
         self.written.add(name)
+
+
+@record
+class Proposal:
+    """What an owner would publish.
+
+    Attributes:
+        payload: what its mounts hold.
+        terms: the options and names by which it is decided.
+        dotenv: reads the application's ``.env``, which provides what nothing else does.
+    """
+
+    payload: Payload
+    terms: tuple[Options, Names]
+    dotenv: Callable[[], Mapping[str, str]] = dict
 
 
 @record

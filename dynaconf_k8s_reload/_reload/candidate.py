@@ -11,7 +11,8 @@ from dynaconf.base import Settings
 
 from .. import _dynaconf
 from .._dynaconf import Attachment, Build, Generation
-from .._environ.mirror import Mirror, Proposal
+from .._environ.mirror import Mirror
+from .._environ.overlay import Proposal
 from .._environ.staging import staged
 from .._model.changes import Changes
 from .._model.options import Options

@@ -8,7 +8,8 @@ from typing import Any
 from dynaconf.base import Settings
 
 from .. import _dynaconf
-from .._environ.mirror import Mirror, Proposal
+from .._environ.mirror import Mirror
+from .._environ.overlay import Proposal
 from .._model.errors import ConfigError, MountError, RedactedCause, ReloadRejected
 from .._model.record import replace
 from .._model.status import ReloadResult

@@ -19,7 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dynaconf_k8s_reload import ConfigError, Mount, get_reloader
-from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
+from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._environ.overlay import Proposal
 from dynaconf_k8s_reload._model.names import Names
 from dynaconf_k8s_reload._model.options import Options
 from dynaconf_k8s_reload._source.content import Payload

@@ -20,8 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from dynaconf_k8s_reload import Mount
 from dynaconf_k8s_reload._environ import mirror as mirror_module
-from dynaconf_k8s_reload._environ.mirror import Mirror, Proposal
-from dynaconf_k8s_reload._environ.overlay import Plan
+from dynaconf_k8s_reload._environ.mirror import Mirror
+from dynaconf_k8s_reload._environ.overlay import Plan, Proposal
 from dynaconf_k8s_reload._environ.process import PROCESS, Held, put, texts_of
 from dynaconf_k8s_reload._environ.writing import put_all
 from dynaconf_k8s_reload._model.names import Names
