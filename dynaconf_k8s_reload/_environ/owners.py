@@ -38,7 +38,11 @@ class Record:
 
     def leaving(self, left: str | None, *, owned: bool) -> Record:
         """Give the record of the same name, its variable left otherwise."""
-        return Record(self.before, self.restore, left, owned=owned)
+        # Not by the constructor, which takes twice as long: a reload may make thousands.
+        record: Record = Record.__new__(Record)
+        record.before, record.restore = self.before, self.restore
+        record.left, record.owned = left, owned
+        return record
 
 
 _NOTHING_READ = Payload()  # made once: it hashes what it holds

@@ -150,7 +150,10 @@ def _variables(
 
 
 def _anew(known: Variable | None, content: bytes, key: str, mount: Mount) -> Variable:
-    text = _decode(content)
+    try:
+        text: str | bytes = content.decode()
+    except UnicodeDecodeError:
+        text = content
     return Variable(text, key, mount) if known is None else known.with_content(text)
 
 
@@ -160,10 +163,3 @@ def _shared(provided: Iterable[Variable]) -> dict[str, tuple[Variable, ...]]:
     for variable in provided:
         by_name[variable.name] = (*by_name.get(variable.name, ()), variable)
     return {name: several for name, several in by_name.items() if len(several) > 1}
-
-
-def _decode(content: bytes) -> str | bytes:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content
