@@ -92,9 +92,11 @@ def reloads() -> str:
         (f"{keys} keys", measured(f"reload, {keys} keys"), _dynaconf(f"reload, {keys} keys"))
         for keys in KEYS
     ]
+    one = "one of 5,000 keys changed"
     rows += [
-        ("5,000 keys, one of them changed", measured("one of 5,000 keys changed"), ""),
-        ("- of it, reading the files", measured("one of 5,000 keys changed", "reading"), ""),
+        ("5,000 keys, one of them changed", measured(one), ""),
+        ("- of it, reading the files", measured(one, "reading the files"), ""),
+        ("- for comparison, reading them with `open()`", measured(one, "reading them"), ""),
         (
             "- of 5,000 changed keys, the C library's `setenv`",
             measured("of the reload of 5,000 keys, the C library's setenv"),
