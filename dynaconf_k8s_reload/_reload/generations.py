@@ -50,14 +50,11 @@ class Generations:
             something then waits for it, a second at most.
         options: those of the settings that are being served.
         reader, files: read the mounts, and look at the settings files outside them.
-        owner: what the settings objects report to, the `Reloader`.
         inert: it belongs to a generation of another object, so nothing is mirrored or watched.
         stopped: its watch was stopped, so what that has begun is not published any more.
-        restart_keys: patterns of keys that need a restart, beside those of the options; for what
-            a framework reads once.
+        restart_keys: patterns of keys that a framework reads once, beside those of the options.
         checks: the application's own, changed while `publishing` is held.
-        history, progress: what has been, and the reload that is under way.
-        lines, warnings: write to the log.
+        history, progress, lines, warnings: what has been, what is under way, and the log of both.
         observers: called with the result of each reload.
         keeping_problem: why what is accepted cannot be kept; empty if it can, or need not.
     """
@@ -133,8 +130,7 @@ class Generations:
 
     def snapshot(self) -> Settings:
         """Give a snapshot of this generation, made once for all who ask."""
-        snapshot = self._snapshot
-        if snapshot is None:
+        if (snapshot := self._snapshot) is None:
             with self.publishing:
                 snapshot = self._snapshot = self._snapshot or _dynaconf.snapshot_of(self.settings)
         return snapshot

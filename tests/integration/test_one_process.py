@@ -258,23 +258,14 @@ def test_what_a_collected_object_has_left_is_put_right_without_a_watch(tmp_path:
     assert os.environ["MYAPP_A"] == "first"
 
 
-def test_an_object_made_after_one_was_collected_gives_back_what_that_had(tmp_path: Path) -> None:
-    """A first load that comes before the watch looks again keeps nothing from it."""
-    first, second, third = (AtomicWriter(tmp_path / name) for name in ("first", "second", "third"))
-    first.write({"MYAPP_A": "first"})
-    second.write({"MYAPP_A": "second"})
-    third.write({"MYAPP_B": "third"})
-    remaining = loaded(first.directory, k8s_watch=False)
-    temporary = loaded(second.directory, k8s_watch=False)
-    del temporary
-    gc.collect()
-    make_settings(third.directory, k8s_watch=False).get("B")
-    assert (remaining.A, os.environ["MYAPP_A"]) == ("first", "first")
-
-
-@pytest.mark.parametrize("written", ["the application's", None])
-def test_what_was_written_since_an_object_had_it_stays(tmp_path: Path, written: str | None) -> None:
-    """Nobody is given a collected object's variable that the application has written or removed."""
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [("second", "first"), ("the application's", "the application's"), (None, None)],
+)
+def test_an_object_made_after_one_was_collected_gives_back_what_that_had(
+    tmp_path: Path, written: str | None, left: str | None
+) -> None:
+    """A first load hands over its variable, unless the application has written or removed it."""
     first, second, third = (AtomicWriter(tmp_path / name) for name in ("first", "second", "third"))
     first.write({"MYAPP_A": "first"})
     second.write({"MYAPP_A": "second"})
@@ -288,7 +279,7 @@ def test_what_was_written_since_an_object_had_it_stays(tmp_path: Path, written: 
     del temporary
     gc.collect()
     make_settings(third.directory, k8s_watch=False).get("B")
-    assert (remaining.A, os.environ.pop("MYAPP_A", None)) == ("first", written)
+    assert (remaining.A, os.environ.pop("MYAPP_A", None)) == ("first", left)
 
 
 def test_the_watch_does_not_reach_an_object_that_is_being_collected(volume: AtomicWriter) -> None:

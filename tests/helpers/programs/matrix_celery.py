@@ -37,7 +37,7 @@ def main() -> None:
     """Call until ended."""
     while True:
         call.delay(time.monotonic())
-        time.sleep(0.02)
+        time.sleep(0.02)  # the pace at which tasks are sent
 
 
 if __name__ == "__main__":
